@@ -1,0 +1,8 @@
+-- How large is the shop? Orders, items and payments of every status; people and the addresses they have had.
+SELECT 'orders' AS figure, count(*) AS "count", sum(order_value) AS brl FROM refined.fact_orders
+UNION ALL SELECT 'items', count(*), sum(price) FROM refined.fact_order_items
+UNION ALL SELECT 'freight', count(*) FILTER (freight_value > 0), sum(freight_value) FROM refined.fact_order_items
+UNION ALL SELECT 'payments', count(*), sum(payment_value) FROM refined.fact_payments
+UNION ALL SELECT 'reviews', count(*), NULL FROM refined.fact_reviews
+UNION ALL SELECT 'people', count(DISTINCT customer_unique_id), NULL FROM refined.dim_customers
+UNION ALL SELECT 'customer periods', count(customer_unique_id), NULL FROM refined.dim_customers

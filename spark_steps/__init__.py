@@ -1,0 +1,1 @@
+"""The steps that run on Spark, free of any orchestrator."""

@@ -1,0 +1,195 @@
+"""The contract between steps and whoever runs them: requests, results, and what they are made of, as JSON too."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Self
+
+from spark_steps.schema import Severity, Table
+from spark_steps.tables import TABLES
+
+
+class StepError(Exception):
+    """A step that cannot be done as asked: one line that names the table, the place and the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Landing dates from `start` up to, and without, `end`."""
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.start >= self.end:
+            raise ValueError(f"a window's end must lie after its start, not {self.start} to {self.end}")
+
+    @classmethod
+    def of_day(cls, day: date) -> Self:
+        """The window of one landing date."""
+        return cls(day, day + timedelta(days=1))
+
+    def __str__(self) -> str:
+        last = self.end - timedelta(days=1)
+        return f"{self.start}" if last == self.start else f"{self.start} to {last}"
+
+    def __contains__(self, day: date) -> bool:
+        return self.start <= day < self.end
+
+    def predicate(self, column: str = "_landing_date") -> str:
+        """SQL that is true of the window's rows, with literals, so that partitions are pruned."""
+        return f"{column} >= DATE'{self.start}' AND {column} < DATE'{self.end}'"
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaTable:
+    """A handle on a Delta table: which one it is, where it lies, and the landing dates that are meant (all if None)."""
+
+    id: str
+    uri: str
+    window: Window | None = None
+
+    @property
+    def declaration(self) -> Table:
+        """What is declared of the table."""
+        return TABLES[self.id]
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """A CSV file in the landzone.
+
+    Attributes:
+        uri: where it lies.
+        name: the name that it was delivered under.
+        file_id: the first 16 hex digits of its content's SHA-256.
+        landing_date: the day of its delivery.
+        extracted_at: when the source wrote it (UTC).
+    """
+
+    uri: str
+    name: str
+    file_id: str
+    landing_date: date
+    extracted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRequest:
+    """Everything that a step may know.
+
+    Attributes:
+        output: the table that it writes.
+        window: the landing dates that it is run for; None for a table that is computed whole.
+        inputs: the tables that it reads.
+        quarantine: where a trusted step puts the rows that it does not accept.
+        files: the landed files that a raw step appends.
+        run_id: the run that it belongs to.
+        code_version: the version of the code that made the request.
+    """
+
+    output: DeltaTable
+    run_id: str
+    code_version: str
+    window: Window | None = None
+    inputs: tuple[DeltaTable, ...] = ()
+    quarantine: DeltaTable | None = None
+    files: tuple[LandedFile, ...] = ()
+
+    @property
+    def table(self) -> str:
+        """The id of the table that is written; it names the step too."""
+        return self.output.id
+
+    def to_json(self) -> str:
+        """The request as JSON, dates in ISO format."""
+        return json.dumps(asdict(self), default=_to_text, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The request that `to_json` wrote."""
+        fields = json.loads(text)
+        return cls(
+            output=_handle(fields["output"]),
+            run_id=fields["run_id"],
+            code_version=fields["code_version"],
+            window=_window(fields["window"]),
+            inputs=tuple(_handle(i) for i in fields["inputs"]),
+            quarantine=_handle(fields["quarantine"]) if fields["quarantine"] else None,
+            files=tuple(
+                LandedFile(
+                    **f
+                    | {
+                        "landing_date": date.fromisoformat(f["landing_date"]),
+                        "extracted_at": datetime.fromisoformat(f["extracted_at"]),
+                    }
+                )
+                for f in fields["files"]
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a check over a step's rows found: how many rows fail it, and whether that is an error or a warning."""
+
+    name: str
+    severity: Severity
+    failed_rows: int
+    description: str
+
+    @property
+    def passed(self) -> bool:
+        """No row fails."""
+        return self.failed_rows == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """What a step did, in rows, files and bytes as the Delta log counts them.
+
+    `rows_read` are the rows that the step was given; of a trusted step they all are accounted for:
+    read = inserted + updated + unchanged + superseded + quarantined.
+    """
+
+    table: str
+    version_before: int
+    version_after: int
+    rows_read: int = 0
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_deleted: int = 0
+    rows_unchanged: int = 0
+    rows_superseded: int = 0
+    rows_quarantined: int = 0
+    files_added: int = 0
+    files_removed: int = 0
+    bytes_added: int = 0
+    bytes_removed: int = 0
+    seconds: float = 0.0
+    checks: tuple[Check, ...] = field(default=())
+
+    def to_json(self) -> str:
+        """The result as JSON."""
+        return json.dumps(asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The result that `to_json` wrote."""
+        fields = json.loads(text)
+        checks = tuple(Check(**c | {"severity": Severity(c["severity"])}) for c in fields.pop("checks"))
+        return cls(**fields, checks=checks)
+
+
+def _to_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value)
+
+
+def _window(fields: dict[str, str] | None) -> Window | None:
+    return Window(date.fromisoformat(fields["start"]), date.fromisoformat(fields["end"])) if fields else None
+
+
+def _handle(fields: dict[str, Any]) -> DeltaTable:
+    return DeltaTable(fields["id"], fields["uri"], _window(fields["window"]))

@@ -1,0 +1,204 @@
+"""CSV files to raw rows, the same on every engine: Arrow's reader within `mapInArrow`, keeping what it cannot parse.
+
+The CSV dialect is RFC 4180 in UTF-8, with or without a byte order mark, line ends LF or CRLF.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.fs
+
+from spark_steps.contract import LandedFile, StepError
+
+_HEADER_BYTES = 1 << 20
+_BLOCK_BYTES = 16 << 20
+"""A row must fit in a block; longer ones only arise from a quote that is never closed."""
+
+
+def reader(table_id: str, columns: tuple[str, ...], run_id: str) -> Callable[[Any], Iterator[pa.RecordBatch]]:
+    """A function for `mapInArrow`: from batches of landed files (see `file_rows`) to batches of raw rows.
+
+    Args:
+        table_id: the raw table, for messages.
+        columns: the columns that a file must have, under their source names.
+        run_id: the run that appends the rows.
+    """
+
+    def read_files(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for fields in batch.to_pylist():
+                yield from _read_file(table_id, columns, run_id, LandedFile(**fields))
+
+    return read_files
+
+
+def file_rows(files: tuple[LandedFile, ...]) -> pa.Table:
+    """The landed files as a table, for `reader`."""
+    schema = pa.schema(
+        {
+            "uri": pa.string(),
+            "name": pa.string(),
+            "file_id": pa.string(),
+            "landing_date": pa.date32(),
+            "extracted_at": pa.timestamp("us", "UTC"),
+        }
+    )
+    fields = ("uri", "name", "file_id", "landing_date", "extracted_at")
+    return pa.Table.from_pylist([{name: getattr(f, name) for name in fields} for f in files], schema=schema)
+
+
+def row_schema(columns: tuple[str, ...]) -> pa.Schema:
+    """The schema of the batches that `reader` yields: the source columns and the lineage of raw."""
+    return pa.schema(
+        {
+            **dict.fromkeys(columns, pa.string()),
+            "_landing_date": pa.date32(),
+            "_file_id": pa.string(),
+            "_file_name": pa.string(),
+            "_row": pa.int64(),
+            "_extracted_at": pa.timestamp("us", "UTC"),
+            "_run_id": pa.string(),
+            "_extra": pa.string(),
+            "_reject": pa.string(),
+            "_text": pa.string(),
+        }
+    )
+
+
+def _read_file(table_id: str, columns: tuple[str, ...], run_id: str, file: LandedFile) -> Iterator[pa.RecordBatch]:
+    """One file's rows in file order; at the end the rows of it that could not be parsed."""
+    where = f"{table_id}: {file.name} of {file.landing_date}"
+    header = _header(where, file.uri, columns)
+    rejects: dict[int, pyarrow.csv.InvalidRow] = {}
+
+    def keep(row: pyarrow.csv.InvalidRow) -> Literal["skip"]:
+        rejects[row.number - 2] = row  # the reader numbers records from 1, the header being the first
+        return "skip"
+
+    end = 0
+    try:
+        with _open(file.uri) as stream, _arrow_reader(stream, header, keep) as batches:
+            for batch in batches:
+                positions = _positions(end, batch.num_rows, rejects)
+                end = positions[-1] + 1 if positions else end
+                yield _raw_batch(batch, positions, columns, file, run_id)
+    except pa.ArrowInvalid as error:
+        raise StepError(f"{where} {_cause(str(error))}; mend the file and deliver it again") from error
+    if rejects:
+        yield _reject_batch(rejects, columns, file, run_id)
+
+
+def _header(where: str, uri: str, columns: tuple[str, ...]) -> list[str]:
+    """The file's column names.
+
+    Raises:
+        StepError: there is no header, it is not UTF-8, a column is missing or stands there twice.
+    """
+    with _open(uri) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:  # type: ignore[arg-type]
+        try:
+            header = next((record for record in csv.reader(text) if record), [])
+        except UnicodeDecodeError as error:
+            raise StepError(f"{where} is not UTF-8; mend the file and deliver it again") from error
+    if not header:
+        raise StepError(f"{where} is empty: it has no header; deliver the file again")
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise StepError(f"{where} lacks the column {', '.join(missing)}; mend the file and deliver it again")
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise StepError(f"{where} has the column {', '.join(twice)} twice; mend the file and deliver it again")
+    return header
+
+
+def _open(uri: str) -> pa.NativeFile:
+    if urlsplit(uri).scheme == "s3":
+        filesystem, path = pyarrow.fs.FileSystem.from_uri(uri)
+        return filesystem.open_input_stream(path)
+    return pyarrow.fs.LocalFileSystem().open_input_stream(uri)
+
+
+def _arrow_reader(
+    stream: pa.NativeFile, header: list[str], keep: Callable[[pyarrow.csv.InvalidRow], Literal["skip"]]
+) -> pyarrow.csv.CSVStreamingReader:
+    return pyarrow.csv.open_csv(
+        stream,
+        # One thread: only then does the reader number the rows that it cannot parse.
+        read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=keep),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
+        ),
+    )
+
+
+def _positions(start: int, rows: int, rejects: dict[int, Any]) -> list[int]:
+    """The positions of the next rows from `start` on, those of rejects left out."""
+    positions = [p for p in range(start, start + rows + len(rejects)) if p not in rejects] if rejects else []
+    return positions[:rows] if rejects else list(range(start, start + rows))
+
+
+def _raw_batch(
+    batch: pa.RecordBatch, positions: list[int], columns: tuple[str, ...], file: LandedFile, run_id: str
+) -> pa.RecordBatch:
+    unknown = [name for name in batch.schema.names if name not in columns]
+    values: dict[str, Any] = {name: batch.column(name) for name in columns}
+    values["_extra"] = _extra(batch.select(unknown)) if unknown else None
+    return _with_lineage(values, positions, columns, file, run_id)
+
+
+def _reject_batch(
+    rejects: dict[int, pyarrow.csv.InvalidRow], columns: tuple[str, ...], file: LandedFile, run_id: str
+) -> pa.RecordBatch:
+    values = {
+        "_reject": [f"expected {r.expected_columns} columns, got {r.actual_columns}" for r in rejects.values()],
+        "_text": [r.text for r in rejects.values()],
+    }
+    return _with_lineage(values, list(rejects), columns, file, run_id)
+
+
+def _with_lineage(
+    values: dict[str, Any], positions: list[int], columns: tuple[str, ...], file: LandedFile, run_id: str
+) -> pa.RecordBatch:
+    """A batch of raw rows: `values` by column, null for those that are not given."""
+    rows = len(positions)
+    lineage = {
+        "_landing_date": file.landing_date,
+        "_file_id": file.file_id,
+        "_file_name": file.name,
+        "_extracted_at": file.extracted_at,
+        "_run_id": run_id,
+    }
+    schema = row_schema(columns)
+    arrays: list[pa.Array] = []
+    for column in schema:
+        if column.name == "_row":
+            arrays.append(pa.array(positions, column.type))
+        elif column.name in lineage:
+            arrays.append(pa.repeat(pa.scalar(lineage[column.name], column.type), rows))
+        elif (given := values.get(column.name)) is None:
+            arrays.append(pa.nulls(rows, column.type))
+        else:
+            arrays.append(given if isinstance(given, pa.Array) else pa.array(given, column.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _extra(batch: pa.RecordBatch) -> list[str | None]:
+    """Each row's values that the contract does not know, as JSON; null where there is none."""
+    rows = ({name: value for name, value in row.items() if value is not None} for row in batch.to_pylist())
+    return [json.dumps(row, ensure_ascii=False) if row else None for row in rows]
+
+
+def _cause(arrow_message: str) -> str:
+    """What Arrow's message means to the one who delivered the file."""
+    if "straddling" in arrow_message:
+        return f"holds a row of over {_BLOCK_BYTES >> 20} MiB: a quote that is never closed"
+    # A row of the wrong width reaches `keep` unless its text cannot be decoded.
+    if "UTF8" in arrow_message or "Expected" in arrow_message:
+        return "is not UTF-8"
+    return f"cannot be read as CSV: {arrow_message.splitlines()[0]}"

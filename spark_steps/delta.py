@@ -1,0 +1,175 @@
+"""Reading and writing Delta tables: the DML of all steps, the same on every engine.
+
+Tables are created from their declaration, so types, nullability and partitions never depend on who writes first.
+What a commit did is read from the Delta log, never asked of the data again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import deltalake
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake.schema import Field, PrimitiveType
+from deltalake.schema import Schema as DeltaSchema
+
+from spark_steps.contract import DeltaTable, StepError
+from spark_steps.schema import Column, Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_DELTA_TYPES = {"int": "integer", "bigint": "long"}
+
+# What writes, merges and deletes call the same thing in their commit's metrics.
+_METRICS = {
+    "rows_inserted": ("numTargetRowsInserted", "numOutputRows"),
+    "rows_updated": ("numTargetRowsUpdated",),
+    "rows_deleted": ("numTargetRowsDeleted",),
+    "files_added": ("numTargetFilesAdded", "numAddedFiles", "numFiles"),
+    "files_removed": ("numTargetFilesRemoved", "numRemovedFiles"),
+    "bytes_added": ("numTargetBytesAdded", "numAddedBytes", "numOutputBytes"),
+    "bytes_removed": ("numTargetBytesRemoved", "numRemovedBytes"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What one write did, as the Delta log counts it; all zero if there was nothing to commit."""
+
+    version_before: int
+    version_after: int
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_deleted: int = 0
+    files_added: int = 0
+    files_removed: int = 0
+    bytes_added: int = 0
+    bytes_removed: int = 0
+
+
+def ensure(handle: DeltaTable) -> int:
+    """Create the table from its declaration if it is not there; return its version."""
+    if deltalake.DeltaTable.is_deltatable(handle.uri):
+        return deltalake.DeltaTable(handle.uri).version()
+    table = handle.declaration
+    return deltalake.DeltaTable.create(
+        handle.uri,
+        schema=DeltaSchema([_field(column) for column in table.columns]),
+        partition_by=[table.partition] if table.partition else None,
+        name=table.id,
+        description=table.grain,
+        mode="ignore",
+    ).version()
+
+
+def nothing(handle: DeltaTable) -> Commit:
+    """The commit of a step that finds nothing to write; the table exists afterwards."""
+    version = ensure(handle)
+    return Commit(version_before=version, version_after=version)
+
+
+def read(spark: "SparkSession", handle: DeltaTable) -> "DataFrame":
+    """The table's rows: those of the handle's window if it has one."""
+    ensure(handle)
+    rows = spark.read.format("delta").load(handle.uri)
+    return rows.where(handle.window.predicate()) if handle.window else rows
+
+
+def row_count(handle: DeltaTable) -> int:
+    """How many rows the table holds in the handle's window, from the Delta log; no data is read."""
+    ensure(handle)
+    files: Any = pa.table(deltalake.DeltaTable(handle.uri).get_add_actions(flatten=True))
+    if files.num_rows and handle.window:
+        day = pc.field("partition._landing_date")
+        files = files.filter((day >= pa.scalar(handle.window.start)) & (day < pa.scalar(handle.window.end)))
+    return sum(files.column("num_records").to_pylist()) if files.num_rows else 0
+
+
+def append(rows: "DataFrame", handle: DeltaTable) -> Commit:
+    """Add rows in one commit."""
+    return _write(rows, handle, mode="append")
+
+
+def replace(rows: "DataFrame", handle: DeltaTable) -> Commit:
+    """Put rows in place of all that the table holds: in the handle's window if it has one. One commit."""
+    if handle.window is None:
+        return _write(rows, handle, mode="overwrite")
+    return _write(rows, handle, mode="overwrite", options={"replaceWhere": handle.window.predicate()})
+
+
+def merge(spark: "SparkSession", rows: "DataFrame", handle: DeltaTable, *, partitions: Sequence[str] = ()) -> Commit:
+    """Update the rows whose key the table holds and insert the others, in one commit.
+
+    Args:
+        spark: the session.
+        rows: one row a key.
+        handle: the table.
+        partitions: all values of the partition column that rows are in or come from; only these are looked at.
+    """
+    version_before = ensure(handle)
+    table = handle.declaration
+    conformed(rows, table).createOrReplaceTempView("merge_source")
+    names = table.column_names
+    matches = [f"t.{name} = s.{name}" for name in table.key]
+    if partitions:
+        matches.insert(0, f"t.{table.partition} IN ({', '.join(quoted(value) for value in partitions)})")
+    spark.sql(f"""
+        MERGE INTO delta.`{handle.uri}` t USING merge_source s ON {" AND ".join(matches)}
+        WHEN MATCHED THEN UPDATE SET {", ".join(f"{name} = s.{name}" for name in names)}
+        WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"s.{name}" for name in names)})
+    """).collect()
+    return _commit_since(handle, version_before)
+
+
+def conformed(rows: "DataFrame", table: Table) -> "DataFrame":
+    """The rows with exactly the declared columns, in order, in the declared types.
+
+    Raises:
+        StepError: a declared column is missing, or there is one that is not declared.
+    """
+    missing = sorted(set(table.column_names) - set(rows.columns))
+    unknown = sorted(set(rows.columns) - set(table.column_names))
+    if missing or unknown:
+        raise StepError(f"{table.id}: the step's rows lack {missing or 'nothing'} and have {unknown or 'nothing'} more")
+    # Sail checks NOT NULL before a filter that stands directly below the write, so on rows that shall not be written.
+    # An offset of nothing keeps the filter first; Spark leaves it out.
+    return rows.offset(0).select(*(rows[column.name].cast(column.type).alias(column.name) for column in table.columns))
+
+
+def quoted(text: str) -> str:
+    """The text as a SQL literal."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _write(rows: "DataFrame", handle: DeltaTable, *, mode: str, options: dict[str, str] | None = None) -> Commit:
+    version_before = ensure(handle)
+    table = handle.declaration
+    writer = conformed(rows, table).write.format("delta").mode(mode).options(**(options or {}))
+    if table.partition:
+        writer = writer.partitionBy(table.partition)
+    writer.save(handle.uri)
+    return _commit_since(handle, version_before)
+
+
+def _commit_since(handle: DeltaTable, version_before: int) -> Commit:
+    table = deltalake.DeltaTable(handle.uri)
+    if table.version() == version_before:
+        return Commit(version_before=version_before, version_after=version_before)
+    metrics = table.history(1)[0].get("operationMetrics") or {}
+    return Commit(
+        version_before=version_before,
+        version_after=table.version(),
+        **{name: _first(metrics, names) for name, names in _METRICS.items()},
+    )
+
+
+def _first(metrics: dict[str, Any], names: Iterable[str]) -> int:
+    return next((int(metrics[name]) for name in names if name in metrics), 0)
+
+
+def _field(column: Column) -> Field:
+    delta_type = PrimitiveType(_DELTA_TYPES.get(column.type, column.type))
+    metadata = {"comment": column.comment} if column.comment else {}
+    return Field(column.name, delta_type, nullable=not column.required, metadata=metadata)

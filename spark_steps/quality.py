@@ -1,0 +1,90 @@
+"""From a raw text to a typed value, and from a typed row to the rules that it breaks: pure functions to SQL."""
+
+from spark_steps.schema import Column, Rule, Severity, Table
+
+_READABLE = {
+    "int": "^[+-]?[0-9]+([.]0+)?$",
+    "double": "^[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]+)?$",
+    "decimal": "^[+-]?[0-9]+([.][0-9]*)?$",
+    "timestamp": "^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?)?$",
+}
+"""What a text must look like before it is cast: engines differ in what else they would read."""
+
+_EXPECTED = {
+    "int": "a whole number",
+    "double": "a number",
+    "decimal": "an amount",
+    "timestamp": "a time like 2018-05-10 03:00:00 of the years 1900 to 2199",
+}
+
+_LONGEST_QUOTE = 100
+
+
+def text_name(column: Column) -> str:
+    """The name that a column's raw text goes by beside its typed value."""
+    return f"text_{column.source_name}"
+
+
+def typed(column: Column) -> str:
+    """SQL of the column's value, from its raw text: null where the text is blank or cannot be read."""
+    text = f"`{text_name(column)}`"
+    if column.type == "string":
+        value = f"CASE WHEN {text} RLIKE '[^ \\\\t\\\\r\\\\n]' THEN {text} END"
+        return column.clean.format(value=f"({value})") if column.clean else value
+    digits = f"regexp_replace(trim({text}), '[.]0+$', '')" if column.type == "int" else f"trim({text})"
+    return f"CASE WHEN trim({text}) RLIKE '{_READABLE[_kind(column)]}' THEN try_cast({digits} AS {column.type}) END"
+
+
+def rules(table: Table) -> tuple[Rule, ...]:
+    """All row rules of a trusted table, errors first: those that follow from its columns, then its own."""
+    parsed = Rule(name="row_unparsed", broken="_reject IS NOT NULL", reason="_reject")
+    implied = [rule for column in table.value_columns for rule in _column_rules(column)]
+    return tuple(sorted((parsed, *implied, *table.rules), key=lambda rule: rule.severity is Severity.WARN))
+
+
+def error_rules(table: Table) -> tuple[Rule, ...]:
+    """The rules whose breach sends a row to quarantine."""
+    return tuple(rule for rule in rules(table) if rule.severity is Severity.ERROR)
+
+
+def warnings(table: Table) -> tuple[Rule, ...]:
+    """The rules whose breach is counted."""
+    return tuple(rule for rule in table.rules if rule.severity is Severity.WARN)
+
+
+def first_broken(broken_rules: tuple[Rule, ...]) -> tuple[str, str]:
+    """SQL of the name and of the reason of the first rule that a row breaks; both null if it breaks none."""
+    names = " ".join(f"WHEN {rule.broken} THEN '{rule.name}'" for rule in broken_rules)
+    reasons = " ".join(f"WHEN {rule.broken} THEN {rule.reason}" for rule in broken_rules)
+    return f"CASE {names} END", f"CASE {reasons} END"
+
+
+def _column_rules(column: Column) -> list[Rule]:
+    name, text = column.name, f"`{text_name(column)}`"
+    quote = f"substr({text}, 1, {_LONGEST_QUOTE})"
+    found: list[Rule] = []
+    if column.type != "string":
+        expected = _EXPECTED[_kind(column)]
+        unreadable = f"{name} IS NULL AND trim({text}) <> ''"
+        found.append(_rule(f"{name}_unreadable", unreadable, f"concat('{name} is not {expected}: ', {quote})"))
+    if column.required:
+        found.append(_rule(f"{name}_missing", f"{name} IS NULL", f"'{name} is missing'"))
+    if column.accepted:
+        accepted = ", ".join(f"'{value}'" for value in column.accepted)
+        found.append(_rule(f"{name}_unknown", f"{name} NOT IN ({accepted})", f"concat('{name} is unknown: ', {quote})"))
+    outside = [
+        *([f"{name} < {column.minimum}"] if column.minimum is not None else []),
+        *([f"{name} > {column.maximum}"] if column.maximum is not None else []),
+    ]
+    if outside:
+        reason = f"concat('{name} is out of range: ', {quote})"
+        found.append(_rule(f"{name}_out_of_range", " OR ".join(outside), reason))
+    return found
+
+
+def _rule(name: str, broken: str, reason: str) -> Rule:
+    return Rule(name=name, broken=broken, reason=reason)
+
+
+def _kind(column: Column) -> str:
+    return column.type.partition("(")[0]

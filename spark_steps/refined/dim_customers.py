@@ -1,0 +1,55 @@
+"""Where each person lived when (SCD2): a function of the trusted rows alone, so that no late delivery can bend it.
+
+Every order is an observation of the address at its purchase. Neighbouring observations of one address are a period,
+from its first observation up to the first of the next period.
+"""
+
+from spark_steps.expressions import surrogate_key
+
+QUERY = f"""
+WITH observations AS (
+  SELECT
+    c.customer_unique_id,
+    named_struct(
+      'zip_code_prefix', c.customer_zip_code_prefix, 'city', c.customer_city, 'state', c.customer_state
+    ) AS address,
+    o.order_purchase_timestamp AS observed_at,
+    lead(o.order_purchase_timestamp) OVER (
+      PARTITION BY c.customer_unique_id ORDER BY o.order_purchase_timestamp, c.customer_id
+    ) AS next_observed_at
+  FROM orders o
+  INNER JOIN customers c ON c.customer_id = o.customer_id
+),
+timelines AS (
+  SELECT
+    customer_unique_id,
+    address,
+    observed_at,
+    lag(address) OVER (PARTITION BY customer_unique_id ORDER BY observed_at) AS address_before
+  FROM observations
+  -- of several observations at one instant the greatest customer_id holds
+  WHERE next_observed_at IS NULL OR next_observed_at > observed_at
+),
+periods AS (
+  SELECT
+    customer_unique_id,
+    address.zip_code_prefix AS zip_code_prefix,
+    address.city AS city,
+    address.state AS state,
+    observed_at AS valid_from,
+    lead(observed_at) OVER (PARTITION BY customer_unique_id ORDER BY observed_at) AS valid_to
+  FROM timelines
+  WHERE NOT (address <=> address_before)
+)
+SELECT
+  {surrogate_key("customer_unique_id", "unix_micros(valid_from)")} AS customer_key,
+  customer_unique_id,
+  zip_code_prefix,
+  city,
+  state,
+  {surrogate_key("zip_code_prefix")} AS location_key,
+  valid_from,
+  valid_to,
+  valid_to IS NULL AS is_current
+FROM periods
+"""

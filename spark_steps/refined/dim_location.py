@@ -1,0 +1,46 @@
+"""Zip prefixes (SCD1): one row for every prefix that a point, a customer or a seller names.
+
+A prefix has several spellings of its city; the most frequent one stands for it, of equally frequent ones the smallest.
+"""
+
+from spark_steps.expressions import surrogate_key
+
+QUERY = f"""
+WITH mentions AS (
+  SELECT geolocation_zip_code_prefix AS zip_code_prefix, geolocation_city AS city, geolocation_state AS state
+  FROM geolocation
+  UNION ALL
+  SELECT customer_zip_code_prefix, customer_city, customer_state FROM customers
+  UNION ALL
+  SELECT seller_zip_code_prefix, seller_city, seller_state FROM sellers
+),
+spellings AS (
+  SELECT zip_code_prefix, city, state, row_number() OVER (
+    PARTITION BY zip_code_prefix
+    ORDER BY city IS NULL, count(*) DESC, city, state
+  ) AS rank
+  FROM mentions
+  WHERE zip_code_prefix IS NOT NULL
+  GROUP BY zip_code_prefix, city, state
+),
+points AS (
+  SELECT
+    geolocation_zip_code_prefix AS zip_code_prefix,
+    median(geolocation_lat) AS latitude,
+    median(geolocation_lng) AS longitude,
+    count(*) AS points
+  FROM geolocation
+  GROUP BY geolocation_zip_code_prefix
+)
+SELECT
+  {surrogate_key("s.zip_code_prefix")} AS location_key,
+  s.zip_code_prefix,
+  s.city,
+  s.state,
+  p.latitude,
+  p.longitude,
+  coalesce(p.points, 0) AS points
+FROM spellings s
+LEFT JOIN points p ON p.zip_code_prefix = s.zip_code_prefix
+WHERE s.rank = 1
+"""

@@ -1,0 +1,70 @@
+"""Orders, each with the person's address period at its purchase; items and payments summed before they are joined."""
+
+from spark_steps.expressions import seconds_between
+
+QUERY = f"""
+WITH item_sums AS (
+  SELECT order_id, count(*) AS items, sum(price) AS items_value, sum(freight_value) AS freight_value
+  FROM order_items
+  GROUP BY order_id
+),
+-- two steps instead of count(DISTINCT), which keeps a set an order and takes ten times as long
+product_counts AS (
+  SELECT order_id, count(*) AS products
+  FROM (SELECT DISTINCT order_id, product_id FROM order_items WHERE product_id IS NOT NULL) ids
+  GROUP BY order_id
+),
+seller_counts AS (
+  SELECT order_id, count(*) AS sellers
+  FROM (SELECT DISTINCT order_id, seller_id FROM order_items WHERE seller_id IS NOT NULL) ids
+  GROUP BY order_id
+),
+payment_sums AS (
+  SELECT order_id, count(*) AS payments, sum(payment_value) AS payment_value
+  FROM order_payments
+  GROUP BY order_id
+),
+reviews AS (
+  SELECT order_id, review_score, row_number() OVER (
+    PARTITION BY order_id ORDER BY review_answer_timestamp DESC NULLS LAST, review_id DESC
+  ) AS rank
+  FROM order_reviews
+)
+SELECT
+  o.order_id,
+  coalesce(d.customer_key, -1) AS customer_key,
+  coalesce(d.location_key, -1) AS location_key,
+  CAST(date_format(o.order_purchase_timestamp, 'yyyyMMdd') AS INT) AS purchase_date_key,
+  o.order_status,
+  o.order_purchase_timestamp,
+  o.order_approved_at,
+  o.order_delivered_carrier_date,
+  o.order_delivered_customer_date,
+  o.order_estimated_delivery_date,
+  {seconds_between("o.order_purchase_timestamp", "o.order_approved_at")} / 3600.0D AS approval_hours,
+  {seconds_between("o.order_purchase_timestamp", "o.order_delivered_customer_date")} / 86400.0D AS delivery_days,
+  {seconds_between("o.order_purchase_timestamp", "o.order_estimated_delivery_date")} / 86400.0D AS estimated_days,
+  {seconds_between("o.order_estimated_delivery_date", "o.order_delivered_customer_date")} / 86400.0D AS delay_days,
+  o.order_delivered_customer_date > o.order_estimated_delivery_date AS is_late,
+  coalesce(i.items, 0) AS items,
+  coalesce(n.products, 0) AS products,
+  coalesce(s.sellers, 0) AS sellers,
+  coalesce(i.items_value, 0) AS items_value,
+  coalesce(i.freight_value, 0) AS freight_value,
+  coalesce(i.items_value, 0) + coalesce(i.freight_value, 0) AS order_value,
+  coalesce(p.payments, 0) AS payments,
+  coalesce(p.payment_value, 0) AS payment_value,
+  r.review_score,
+  o.order_month
+FROM orders o
+LEFT JOIN customers c ON c.customer_id = o.customer_id
+LEFT JOIN dim_customers d
+  ON d.customer_unique_id = c.customer_unique_id
+  AND o.order_purchase_timestamp >= d.valid_from
+  AND (d.valid_to IS NULL OR o.order_purchase_timestamp < d.valid_to)
+LEFT JOIN item_sums i ON i.order_id = o.order_id
+LEFT JOIN product_counts n ON n.order_id = o.order_id
+LEFT JOIN seller_counts s ON s.order_id = o.order_id
+LEFT JOIN payment_sums p ON p.order_id = o.order_id
+LEFT JOIN reviews r ON r.order_id = o.order_id AND r.rank = 1
+"""

@@ -1,0 +1,112 @@
+"""What a declaration of a table is made of: columns, row rules, and the table itself."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Layer(StrEnum):
+    """A layer of the lakehouse; its name is the first part of a table's key and of its path."""
+
+    RAW = "raw"
+    TRUSTED = "trusted"
+    REFINED = "refined"
+    QUARANTINE = "quarantine"
+
+
+class Severity(StrEnum):
+    """What a broken row rule does: an error sends the row to quarantine, a warning counts it."""
+
+    ERROR = "error"
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A row rule: a row breaks it where the SQL condition `broken` holds; `reason` is SQL text that says why."""
+
+    name: str
+    broken: str
+    reason: str
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a Delta table.
+
+    Attributes:
+        name: its name in the table.
+        type: its type in Spark SQL: string, int, bigint, double, boolean, date, timestamp or decimal(p,s).
+        comment: its meaning, and its unit where it has one.
+        required: null is not accepted.
+        source: its name in the delivered files, where that differs.
+        clean: SQL that puts a readable text into its canonical form, over `{value}`.
+        derived: SQL over the typed columns, for a column that no file holds.
+        accepted: the values that are accepted, if they are a closed list.
+        minimum: the smallest value accepted.
+        maximum: the greatest value accepted.
+    """
+
+    name: str
+    type: str = "string"
+    comment: str = ""
+    required: bool = False
+    source: str | None = None
+    clean: str | None = None
+    derived: str | None = None
+    accepted: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+
+    @property
+    def source_name(self) -> str:
+        """The column's name in the delivered files and in raw."""
+        return self.source or self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A Delta table: what one row is (grain), what identifies it (key), what it holds and what it is made from.
+
+    Attributes:
+        layer: the layer it belongs to.
+        name: its name within the layer.
+        grain: what one row stands for.
+        key: the columns that identify a row.
+        columns: all columns, in order.
+        upstreams: keys of the tables it is computed from.
+        partition: the column it is partitioned by on storage.
+        daily: it is computed by landing date; otherwise whole, from all that there is.
+        dimension: it holds one row for the unknown member, under surrogate key -1.
+        rules: row rules beyond those that follow from its columns.
+        file_stem: the name of the delivered files without suffix and ending (raw only).
+        checks: names of the checks over the table's rows that its step reports.
+    """
+
+    layer: Layer
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    upstreams: tuple[str, ...] = ()
+    partition: str | None = None
+    daily: bool = True
+    dimension: bool = False
+    rules: tuple[Rule, ...] = ()
+    file_stem: str | None = None
+    checks: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Layer and name, as in `refined/fact_orders`: the table's place in the lake and its asset key."""
+        return f"{self.layer}/{self.name}"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of all columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def value_columns(self) -> tuple[Column, ...]:
+        """The columns that deliveries bring: all but lineage and derived ones."""
+        return tuple(c for c in self.columns if not c.name.startswith("_") and c.derived is None)

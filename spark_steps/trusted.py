@@ -1,0 +1,187 @@
+"""Trusted: typed rows, one a key, the newest state, whatever the order in which deliveries arrive."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+
+from pyspark.sql import DataFrame, SparkSession
+
+from spark_steps import delta, quality
+from spark_steps.contract import Check, DeltaTable, StepRequest, StepResult
+from spark_steps.expressions import hash60, newer
+from spark_steps.schema import Column, Severity, Table
+
+WINNER_ORDER = ("_extracted_at", "_landing_date", "_file_id", "_row")
+"""The winner of a key is the row that is greatest in these columns."""
+
+_LINEAGE = ("_landing_date", "_file_id", "_file_name", "_row", "_extracted_at", "_run_id", "_reject", "_extra", "_text")
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What becomes of the window's rows: how many go each way, how many break each warning, which partitions change."""
+
+    rows: dict[str, int]
+    warnings: dict[str, int]
+    partitions: list[str]
+
+    def of(self, name: str) -> int:
+        return self.rows.get(name, 0)
+
+
+def load(spark: SparkSession, request: StepRequest) -> StepResult:
+    """Bring the window's raw rows into the trusted table, and those that break a rule into quarantine.
+
+    Rows whose key the table holds in a newer state change nothing. A second run changes nothing.
+    """
+    [raw] = request.inputs
+    if request.quarantine is None:
+        raise ValueError(f"{request.table}: a trusted step needs a quarantine table")
+    raw, quarantine = replace(raw, window=request.window), replace(request.quarantine, window=request.window)
+    table = request.output.declaration
+    rows_read = delta.row_count(raw)
+    rows = _judged_against(spark, table, raw, request.output)
+    outcome = _outcome(spark, table) if rows_read else _Outcome({}, dict.fromkeys(_names(table), 0), [])
+
+    quarantined = _replace_quarantine(spark, table, quarantine, outcome)
+    written = _write(spark, rows, request.output, outcome)
+
+    result = StepResult(
+        table=request.table,
+        rows_read=rows_read,
+        rows_unchanged=outcome.of("unchanged"),
+        rows_superseded=outcome.of("superseded"),
+        rows_quarantined=quarantined,
+        **asdict(written),
+    )
+    return replace(result, checks=_checks(result, table, outcome))
+
+
+def _judged_against(spark: SparkSession, table: Table, raw: DeltaTable, held: DeltaTable) -> DataFrame:
+    """The window's rows, typed, with the first rule that each breaks and what becomes of it: the view `outcomes`."""
+    delta.read(spark, raw).createOrReplaceTempView("window_rows")
+    delta.read(spark, replace(held, window=None)).createOrReplaceTempView("held")
+    spark.sql(_judged(table)).createOrReplaceTempView("judged")
+    rows = spark.sql(_outcomes(table))
+    rows.createOrReplaceTempView("outcomes")
+    return rows
+
+
+def _judged(table: Table) -> str:
+    columns = table.value_columns
+    rule, reason = quality.first_broken(quality.error_rules(table))
+    return f"""
+        WITH texts AS (
+          SELECT {_list(f"`{c.source_name}` AS `{quality.text_name(c)}`" for c in columns)}, {_list(_LINEAGE)}
+          FROM window_rows
+        ),
+        typed AS (SELECT *, {_list(f"{quality.typed(c)} AS {c.name}" for c in columns)} FROM texts)
+        SELECT *,
+          {"".join(f"{c.derived} AS {c.name}, " for c in table.columns if c.derived)}
+          {rule} AS _rule,
+          {reason} AS _reason,
+          {hash60(_text_of(tuple(c for c in columns if c.name not in table.key)))} AS _hash
+        FROM typed
+    """
+
+
+def _outcomes(table: Table) -> str:
+    same_key = " AND ".join(f"r.{name} = h.{name}" for name in table.key)
+    same_row = " AND ".join(f"r.{name} = h.{name}" for name in WINNER_ORDER)
+    held = (*table.key, *WINNER_ORDER, "_hash", *([table.partition] if table.partition else []))
+    return f"""
+        WITH ranked AS (
+          SELECT *, row_number() OVER (
+            PARTITION BY {_list(table.key)}, _rule IS NULL ORDER BY {_list(f"{c} DESC" for c in WINNER_ORDER)}
+          ) AS _rank
+          FROM judged
+        )
+        SELECT r.*,
+          CASE
+            WHEN r._rule IS NOT NULL THEN 'quarantined'
+            WHEN r._rank > 1 THEN 'superseded'
+            WHEN h._row IS NULL THEN 'inserted'
+            WHEN {newer("r", "h", WINNER_ORDER)} THEN 'updated'
+            WHEN {same_row} THEN CASE WHEN r._hash = h._hash THEN 'unchanged' ELSE 'updated' END
+            ELSE 'superseded'
+          END AS _outcome,
+          {f"h.{table.partition}" if table.partition else "CAST(NULL AS STRING)"} AS _held_partition
+        FROM ranked r LEFT JOIN (SELECT {_list(held)} FROM held) h ON {same_key}
+    """
+
+
+def _outcome(spark: SparkSession, table: Table) -> _Outcome:
+    """One pass over the window's rows for all that must be known before anything is written."""
+    flags = "".join(f", count_if({rule.broken} AND _rule IS NULL) AS {rule.name}" for rule in quality.warnings(table))
+    partition = table.partition or "CAST(NULL AS STRING)"
+    found = spark.sql(f"""
+        SELECT _outcome, count(*) AS n, collect_set({partition}) AS new, collect_set(_held_partition) AS old{flags}
+        FROM outcomes GROUP BY _outcome
+    """).collect()
+    changed = [row for row in found if row["_outcome"] in ("inserted", "updated")]
+    return _Outcome(
+        rows={row["_outcome"]: row["n"] for row in found},
+        warnings={name: sum(row[name] for row in found) for name in _names(table)},
+        partitions=sorted({value for row in changed for value in (*row["new"], *row["old"])}),
+    )
+
+
+def _replace_quarantine(spark: SparkSession, table: Table, quarantine: DeltaTable, outcome: _Outcome) -> int:
+    """Put the window's rows that break a rule in place of those held from an earlier run; return their number."""
+    if not outcome.of("quarantined") and delta.row_count(quarantine) == 0:
+        return 0
+    texts = [f"`{quality.text_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
+    rows = spark.sql(f"""
+        SELECT to_json(struct({_list([*texts, "_extra", "_text"])})) AS record, _rule AS rule, _reason AS reason,
+          _landing_date, _file_id, _file_name, _row, _extracted_at, _run_id
+        FROM outcomes WHERE _outcome = 'quarantined'
+    """)
+    return delta.replace(rows, quarantine).rows_inserted
+
+
+def _write(spark: SparkSession, rows: DataFrame, output: DeltaTable, outcome: _Outcome) -> delta.Commit:
+    """Insert and update in one commit; nothing is rewritten where nothing is updated."""
+    names = output.declaration.column_names
+    if outcome.of("updated"):
+        changes = rows.where("_outcome IN ('inserted', 'updated')").select(*names)
+        return delta.merge(spark, changes, output, partitions=outcome.partitions)
+    if outcome.of("inserted"):
+        return delta.append(rows.where("_outcome = 'inserted'").select(*names), output)
+    return delta.nothing(output)
+
+
+def _checks(result: StepResult, table: Table, outcome: _Outcome) -> tuple[Check, ...]:
+    accounted = (
+        result.rows_inserted
+        + result.rows_updated
+        + result.rows_unchanged
+        + result.rows_superseded
+        + result.rows_quarantined
+    )
+    return (
+        Check(
+            "rows_accounted_for",
+            Severity.ERROR,
+            abs(result.rows_read - accounted),
+            "every raw row has won, was superseded or is quarantined",
+        ),
+        Check("nothing_quarantined", Severity.WARN, result.rows_quarantined, "no row breaks a rule"),
+        *(
+            Check(rule.name, Severity.WARN, outcome.warnings[rule.name], rule.reason.strip("'"))
+            for rule in quality.warnings(table)
+        ),
+    )
+
+
+def _names(table: Table) -> list[str]:
+    return [rule.name for rule in quality.warnings(table)]
+
+
+def _text_of(columns: tuple[Column, ...]) -> str:
+    """SQL of one text for the columns' values that differs where a value does, null from empty too."""
+    texts = [f"unix_micros({c.name})" if c.type == "timestamp" else c.name for c in columns]
+    marked = [f"coalesce('=' || CAST({text} AS STRING), '')" for text in texts]
+    return f"concat_ws('|', '', {_list(marked)})" if marked else "''"
+
+
+def _list(items: Iterable[str]) -> str:
+    return ", ".join(items)
