@@ -1,0 +1,1 @@
+"""The Dagster code location: assets, engines, sources and serving of the lakehouse."""

@@ -1,0 +1,90 @@
+"""Delivering a dump: its day, its names, and what happens when it is delivered again."""
+
+from datetime import date
+
+import pytest
+
+from olist_assets.errors import OlistError
+from olist_assets.sources.deliver import deliver
+
+ORDERS = (
+    "order_id,order_purchase_timestamp,order_approved_at,order_delivered_carrier_date,order_delivered_customer_date\n"
+)
+
+
+@pytest.fixture
+def dump(tmp_path):
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    (folder / "olist_orders_dataset.csv").write_text(f"{ORDERS}o1,2018-05-01 10:00:00,2018-05-02 10:00:00,,\n")
+    (folder / "notes.csv").write_text("not Olist's\n")
+    return folder
+
+
+def _delivered(source) -> list[str]:
+    return sorted(path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file())
+
+
+def test_a_dump_is_delivered_on_the_day_after_its_newest_event(dump, tmp_path):
+    (dump / "olist_order_reviews_dataset.csv").write_text(
+        'review_id,review_comment_message,review_answer_timestamp\nr1,"two\nlines",2018-05-09 23:59:59\nr2,,never\n'
+    )
+    day, names, missing = deliver(dump, str(tmp_path / "source"))
+    assert day == date(2018, 5, 10)
+    assert names == [
+        "olist_order_reviews_dataset_20180510T000000Z.csv",
+        "olist_orders_dataset_20180510T000000Z.csv",
+    ]
+    assert missing == [
+        "customers",
+        "geolocation",
+        "order_items",
+        "order_payments",
+        "product_category_translation",
+        "products",
+        "sellers",
+    ]
+    assert _delivered(tmp_path / "source") == [f"2018-05-10/{name}" for name in names]
+
+
+def test_a_dump_delivered_again_is_one_delivery(dump, tmp_path):
+    copied = []
+    first = deliver(dump, str(tmp_path / "source"), on_file=copied.append)
+    assert deliver(dump, str(tmp_path / "source"), on_file=copied.append) == first
+    assert copied == ["olist_orders_dataset_20180503T000000Z.csv"]
+
+
+def test_a_mended_dump_is_added_as_extracted_later_so_that_it_wins(dump, tmp_path):
+    deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
+    (dump / "olist_orders_dataset.csv").write_text(f"{ORDERS}o1,2018-05-01 11:00:00,,,\n")
+    deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
+    deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
+    assert _delivered(tmp_path / "source") == [
+        "2018-06-01/olist_orders_dataset_20180601T000000Z.csv",
+        "2018-06-01/olist_orders_dataset_20180601T000001Z.csv",
+    ]
+
+
+def test_a_file_keeps_the_time_of_extraction_that_its_name_has(dump, tmp_path):
+    (dump / "olist_orders_dataset.csv").rename(dump / "olist_orders_dataset_20180502T033000Z.csv")
+    assert deliver(dump, str(tmp_path / "source"))[1] == ["olist_orders_dataset_20180502T033000Z.csv"]
+
+
+@pytest.mark.parametrize("day", [date(2015, 12, 31), date(2199, 1, 1)])
+def test_a_day_that_is_no_landing_date_is_refused(dump, tmp_path, day):
+    with pytest.raises(OlistError, match=f"{day} cannot be a landing date: it must lie between 2016-01-01 and today"):
+        deliver(dump, str(tmp_path / "source"), day=day)
+    assert not (tmp_path / "source").exists()
+
+
+def test_a_missing_folder_an_empty_one_and_one_without_events_are_told_apart(tmp_path):
+    source = str(tmp_path / "source")
+    with pytest.raises(OlistError, match=r"no dump: .*/nowhere is not a folder"):
+        deliver(tmp_path / "nowhere", source)
+    (tmp_path / "dump").mkdir()
+    with pytest.raises(OlistError, match=r"no dump: .*/dump holds no file named like olist_orders_dataset.csv"):
+        deliver(tmp_path / "dump", source)
+    (tmp_path / "dump" / "olist_sellers_dataset.csv").write_text("seller_id\ns1\n")
+    with pytest.raises(OlistError, match=r"/dump has no orders or reviews to tell its day from; give one with --day"):
+        deliver(tmp_path / "dump", source)
+    assert not (tmp_path / "source").exists()

@@ -1,0 +1,93 @@
+"""Deliveries: which files count, of which table, on which day, and from when they are."""
+
+import os
+from datetime import UTC, date, datetime
+
+import pytest
+
+from olist_assets.errors import OlistError
+from olist_assets.sources.deliveries import Deliveries, extraction_time, table_of
+from spark_steps.contract import Window
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("olist_orders_dataset.csv", "orders"),
+        ("olist_orders_dataset_20180510T030000Z.csv", "orders"),
+        ("olist_orders_dataset_part2.csv", "orders"),
+        ("olist_order_items_dataset.csv", "order_items"),
+        ("olist_order_payments_dataset.csv", "order_payments"),
+        ("olist_order_reviews_dataset.csv", "order_reviews"),
+        ("olist_customers_dataset.csv", "customers"),
+        ("olist_products_dataset.csv", "products"),
+        ("olist_sellers_dataset.csv", "sellers"),
+        ("olist_geolocation_dataset.csv", "geolocation"),
+        ("product_category_name_translation.csv", "product_category_translation"),
+        ("olist_orders_dataset2.csv", None),
+        ("olist_orders_dataset.csv.gz", None),
+        ("readme.csv", None),
+    ],
+)
+def test_a_files_name_says_its_table(name, table):
+    assert table_of(name) == table
+
+
+@pytest.mark.parametrize(
+    ("name", "time"),
+    [
+        ("olist_orders_dataset_20180510T030405Z.csv", datetime(2018, 5, 10, 3, 4, 5, tzinfo=UTC)),
+        ("olist_orders_dataset.csv", None),
+        ("olist_orders_dataset_20181310T030405Z.csv", None),
+        ("olist_orders_dataset_20180510.csv", None),
+    ],
+)
+def test_a_files_name_may_say_when_it_was_extracted(name, time):
+    assert extraction_time(name) == time
+
+
+def test_days_are_folders_named_like_dates_with_an_olist_file_in_them(tmp_path):
+    for path in (
+        "2018-05-11/olist_orders_dataset.csv",
+        "2018-05-10/olist_sellers_dataset.csv",
+        "2018-05-12/notes.txt",
+        "2018-02-31/olist_orders_dataset.csv",
+        "latest/olist_orders_dataset.csv",
+        "2018-05-13/inner/olist_orders_dataset.csv",
+        "olist_orders_dataset.csv",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+    deliveries = Deliveries(str(tmp_path))
+    assert list(deliveries.days()) == [date(2018, 5, 10), date(2018, 5, 11)]
+    assert deliveries.strangers(Window(date(2018, 5, 10), date(2018, 5, 14))) == [
+        "2018-05-12/notes.txt",
+        "2018-05-13/inner/olist_orders_dataset.csv",
+    ]
+
+
+def test_several_files_of_a_table_in_one_delivery(tmp_path):
+    day = tmp_path / "2018-05-10"
+    day.mkdir()
+    (day / "olist_orders_dataset.csv").write_text("abc")
+    (day / "olist_orders_dataset_20180510T030000Z.csv").write_text("de")
+    (day / "olist_sellers_dataset.csv").write_text("f")
+    os.utime(day / "olist_orders_dataset.csv", (1_525_950_000, 1_525_950_000))
+    files = Deliveries(str(tmp_path)).files("orders", date(2018, 5, 10))
+    assert [(f.name, f.size, f.extracted_at, b"".join(f.chunks())) for f in files] == [
+        ("olist_orders_dataset.csv", 3, datetime(2018, 5, 10, 11, 0, tzinfo=UTC), b"abc"),
+        ("olist_orders_dataset_20180510T030000Z.csv", 2, datetime(2018, 5, 10, 3, 0, tzinfo=UTC), b"de"),
+    ]
+    assert Deliveries(str(tmp_path)).files("orders", date(2018, 5, 11)) == ()
+
+
+def test_a_missing_source_folder_says_what_to_do(tmp_path):
+    with pytest.raises(OlistError) as error:
+        Deliveries(str(tmp_path / "nowhere")).days()
+    assert str(error.value) == (
+        f"no deliveries: the folder {tmp_path / 'nowhere'} does not exist; "
+        "set OLIST_SOURCE, or make one with `olist deliver`"
+    )
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OlistError, match="/file is a file; a folder is needed"):
+        Deliveries(str(tmp_path / "file")).days()
