@@ -1,0 +1,62 @@
+"""What every step run leaves behind, whether it ends well or not: its control object."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+import spark_steps
+from olist_assets.engines.base import Engine
+from olist_assets.errors import OlistError
+from olist_assets.lake import Lake
+from spark_steps.contract import StepError, Window
+
+
+@contextmanager
+def controlled(
+    context: dg.AssetExecutionContext, lake: Lake, engine: Engine, window: Window | None
+) -> Iterator[dict[str, Any]]:
+    """Time a step, and leave its control object: the yielded record and what is known of every step.
+
+    Errors that a user can mend become Dagster failures that say so in one line.
+    """
+    record: dict[str, Any] = {
+        "table": "/".join(context.asset_key.path),
+        "window": {"from": window.start, "to": window.end} if window else None,
+        "engine": engine.name,
+        "code_version": code_version(),
+        "run_id": context.run.run_id,
+        "started_at": datetime.now(UTC),
+        "status": "failed",
+        "error": None,
+    }
+    started = time.perf_counter()
+    try:
+        yield record
+        record["status"] = "succeeded"
+    except (StepError, OlistError) as error:
+        record["error"] = str(error)
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+    except BaseException as error:
+        record["error"] = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        record["seconds"] = round(time.perf_counter() - started, 3)
+        lake.record(record)
+
+
+@cache
+def code_version() -> str:
+    """The release, and the first 12 hex digits of the step code's SHA-256."""
+    digest = sha256()
+    package = Path(spark_steps.__path__[0])
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    return f"{version('olist-lakehouse')}+{digest.hexdigest()[:12]}"

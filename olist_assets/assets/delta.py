@@ -1,0 +1,113 @@
+"""What the assets of all Delta tables have in common: their definition, and how their step is run."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+
+from olist_assets.assets.control import code_version, controlled
+from olist_assets.engines.base import Engine
+from olist_assets.lake import Lake
+from olist_assets.partitions import landing_dates, one_run_a_range, window_of
+from spark_steps import quality
+from spark_steps.contract import Check, DeltaTable, LandedFile, StepRequest, StepResult, Window
+from spark_steps.schema import Layer, Severity, Table
+
+_KINDS = {Layer.RAW: "bronze", Layer.TRUSTED: "silver", Layer.REFINED: "gold"}
+_OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-engineering", Layer.REFINED: "team:analytics"}
+
+
+def delta_asset(table: Table) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
+    """`@dg.asset` with all the arguments that follow from a table's declaration."""
+    key = " and ".join([", ".join(table.key[:-1]), table.key[-1]] if len(table.key) > 1 else table.key)
+    arguments: dict[str, Any] = {
+        "key": table.id.split("/"),
+        "ins": {name.replace("/", "_"): dg.AssetIn(key=name.split("/")) for name in table.upstreams},
+        "group_name": str(table.layer),
+        "kinds": {"deltalake", "pyspark", _KINDS[table.layer]},
+        "owners": [_OWNERS[table.layer]],
+        "description": f"One row: {table.grain}. Key: {key}.",
+        "metadata": {
+            "dagster/column_schema": _column_schema(table),
+            "dagster/table_name": table.id.replace("/", "."),
+            **({"partitioned_by": table.partition} if table.partition else {}),
+        },
+        "check_specs": [
+            dg.AssetCheckSpec(name, asset=table.id.split("/"), description=description)
+            for name, description in _expected_checks(table).items()
+        ],
+    }
+    if table.daily:
+        arguments |= {"partitions_def": landing_dates, "backfill_policy": one_run_a_range}
+    return dg.asset(**arguments)
+
+
+def run_step_of(
+    table: Table,
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    engine: Engine,
+    *,
+    inputs: tuple[DeltaTable, ...] = (),
+    files: tuple[LandedFile, ...] = (),
+    quarantine: DeltaTable | None = None,
+) -> dg.MaterializeResult:
+    """Run the step that writes a table, leave its control object, and say in Dagster's terms what it did."""
+    window = window_of(context.partition_time_window) if table.daily else None
+    request = StepRequest(
+        output=lake.table(table.id, window),
+        window=window,
+        inputs=inputs,
+        files=files,
+        quarantine=quarantine,
+        run_id=context.run.run_id,
+        code_version=code_version(),
+    )
+    with controlled(context, lake, engine, window) as record:
+        result = engine.run(context, request)
+        record.update(asdict(result))
+    return dg.MaterializeResult(
+        metadata=_metadata(request, result, window), check_results=[_check_result(check) for check in result.checks]
+    )
+
+
+def _expected_checks(table: Table) -> dict[str, str]:
+    expected = {rule.name: rule.reason.strip("'") for rule in quality.warnings(table)}
+    if table.layer is Layer.TRUSTED:
+        expected |= {
+            "rows_accounted_for": "Every raw row has won, was superseded or is quarantined.",
+            "nothing_quarantined": "No row breaks a rule.",
+        }
+    return expected
+
+
+def _column_schema(table: Table) -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            dg.TableColumn(c.name, c.type, c.comment or None, dg.TableColumnConstraints(nullable=not c.required))
+            for c in table.columns
+        ]
+    )
+
+
+def _metadata(request: StepRequest, result: StepResult, window: Window | None) -> dict[str, Any]:
+    counts = {
+        name: value
+        for name, value in asdict(result).items()
+        if name.startswith(("rows_", "files_", "bytes_")) and value
+    }
+    return {
+        "dagster/uri": request.output.uri,
+        "delta_version": result.version_after,
+        "seconds": result.seconds,
+        **({"window": str(window)} if window else {}),
+        **counts,
+    }
+
+
+def _check_result(check: Check) -> dg.AssetCheckResult:
+    severity = dg.AssetCheckSeverity.ERROR if check.severity is Severity.ERROR else dg.AssetCheckSeverity.WARN
+    return dg.AssetCheckResult(
+        check_name=check.name, passed=check.passed, severity=severity, metadata={"failed_rows": check.failed_rows}
+    )

@@ -1,0 +1,81 @@
+"""Landzone: the files of a delivery, copied from the source as they are."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from olist_assets.assets.control import controlled
+from olist_assets.engines.base import Engine
+from olist_assets.lake import Lake
+from olist_assets.partitions import landing_dates, one_run_a_range, window_of
+from olist_assets.sources.deliveries import FILE_STEMS, Deliveries
+from spark_steps.contract import LandedFile, Window
+
+
+def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["landzone", name],
+        group_name="landzone",
+        kinds={"csv"},
+        owners=["team:data-engineering"],
+        description=f"Files `{file_stem}*.csv` of a landing date's delivery, waiting for raw.",
+        partitions_def=landing_dates,
+        backfill_policy=one_run_a_range,
+    )
+    def land(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        deliveries: dg.ResourceParam[Deliveries],
+        engine: dg.ResourceParam[Engine],
+    ) -> dg.MaterializeResult:
+        window = window_of(context.partition_time_window)
+        with controlled(context, lake, engine, window) as record:
+            manifest = [row for day in _days(window, deliveries) for row in _land(lake, deliveries, name, day)]
+            record["files"] = manifest
+        if not manifest:
+            context.log.info("nothing was delivered for %s on %s", name, window)
+        return dg.MaterializeResult(
+            metadata={
+                "files": len(manifest),
+                "bytes": sum(row["bytes"] for row in manifest),
+                "manifest": dg.TableMetadataValue(
+                    [
+                        dg.TableRecord({k: v if isinstance(v, int) else str(v) for k, v in row.items()})
+                        for row in manifest
+                    ],
+                    dg.TableSchema(
+                        [
+                            dg.TableColumn(c)
+                            for c in ("file_name", "file_id", "landing_date", "bytes", "extracted_at", "landed_at")
+                        ]
+                    ),
+                ),
+            }
+        )
+
+    return land
+
+
+def _days(window: Window, deliveries: Deliveries) -> list[date]:
+    one_day = window.end - window.start == timedelta(days=1)
+    return [window.start] if one_day else [day for day in deliveries.days() if day in window]
+
+
+def _land(lake: Lake, deliveries: Deliveries, name: str, day: date) -> list[dict]:
+    rows = []
+    for file in deliveries.files(name, day):
+        landed: LandedFile = lake.land(name, day, file)
+        rows.append(
+            {
+                "file_name": file.name,
+                "file_id": landed.file_id,
+                "landing_date": day,
+                "bytes": file.size,
+                "extracted_at": landed.extracted_at,
+                "landed_at": datetime.now(UTC),
+            }
+        )
+    return rows
+
+
+landzone_assets = tuple(_landzone_asset(name, stem) for name, stem in FILE_STEMS.items())

@@ -1,0 +1,292 @@
+"""The command line: `olist`. Each command imports what it needs when it is called."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from olist_assets.errors import OlistError
+from olist_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from olist_assets.runs import Step
+
+app = typer.Typer(
+    name="olist",
+    help="Carry Olist deliveries from CSV files to a Delta lakehouse, and ask it questions.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+_INTERRUPTED = 130
+"""Typer's exit code for Ctrl-C, as shells have it."""
+
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+err = Console(stderr=True, soft_wrap=True)
+
+
+class Format(StrEnum):
+    """How `olist sql` prints a result."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date; write it as 2018-05-10") from None
+
+
+def _day_option(text: str, *names: str) -> Any:
+    return typer.Option(*names, parser=_day, metavar="YYYY-MM-DD", help=text)
+
+
+def main() -> None:
+    """Run the command that the arguments name.
+
+    A user's mistake is one line on standard error; the exit code is 2 if it is in the arguments, 1 otherwise.
+    """
+    debug = "--debug" in sys.argv
+    try:
+        code = app([argument for argument in sys.argv[1:] if argument != "--debug"], standalone_mode=False)
+        if code == _INTERRUPTED:
+            err.print("interrupted: what was committed stays; the same command goes on from there")
+        sys.exit(code)
+    except (OlistError, OSError, typer.TyperException) as error:
+        if debug:
+            raise
+        usage = isinstance(error, typer.TyperException)
+        message = getattr(error, "format_message", error.__str__)()
+        if message:  # none without any argument: the help was shown
+            err.print(f"[red]error:[/red] {escape(message)}" + ("; see --help" if usage else ""), highlight=False)
+        sys.exit(2 if usage else 1)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """`--debug` is taken out of the arguments by `main`, wherever it stands."""
+
+
+@app.command(epilog="Example: `olist generate --orders 1000 --days 60 --seed 1 dump`")
+def generate(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that the nine files are written to.")],
+    orders: Annotated[int, typer.Option(help="Number of orders.", min=1)] = 10_000,
+    days: Annotated[int, typer.Option(help="Days that the purchases are spread over.", min=1, max=3650)] = 730,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same data.")] = 1,
+) -> None:
+    """Write a dump of made-up data in Olist's shape, dirt included."""
+    from olist_assets.sources import generate as source  # noqa: PLC0415
+
+    with out.status("generating") as status:
+        source.generate(
+            directory,
+            orders=orders,
+            days=days,
+            seed=seed,
+            progress=lambda done: status.update(f"generating: {done:,} of {orders:,} orders"),
+        )
+    out.print(f"wrote {orders:,} orders to {directory}; next: olist deliver {directory}", highlight=False)
+
+
+@app.command(epilog="Example: `olist deliver dump --day 2018-10-18`")
+def deliver(
+    dump: Annotated[Path, typer.Argument(metavar="DUMP", help="Folder with Olist CSV files.")],
+    day: Annotated[date | None, _day_option("Landing date; the day after the newest event by default.")] = None,
+) -> None:
+    """Put a dump into the source folder, as one day's delivery."""
+    from olist_assets.sources import deliver as source  # noqa: PLC0415
+
+    settings = Settings.from_environment()
+    landing_date, names, missing = source.deliver(
+        dump, settings.source, day=day, on_file=lambda name: out.print(f"  {name}", highlight=False)
+    )
+    if missing:
+        err.print(f"[yellow]note:[/yellow] the dump has no {', '.join(missing)}")
+    out.print(f"delivered {len(names)} files as {landing_date}; next: olist run", highlight=False)
+
+
+@app.command(epilog="Examples: `olist run`, `olist run --day 2018-10-18`, `olist run --select trusted/orders --day …`")
+def run(
+    day: Annotated[date | None, _day_option("One landing date.")] = None,
+    from_: Annotated[date | None, _day_option("First landing date.", "--from")] = None,
+    to: Annotated[date | None, _day_option("Last landing date.", "--to")] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(help="An asset such as trusted/orders, or a layer; may be repeated.")
+    ] = None,
+) -> None:
+    """Materialise the lineage through Dagster: by default for all delivered days that have not been loaded."""
+    first, last = _range(day, from_, to)
+    settings = Settings.from_environment()
+
+    from olist_assets.instance import prepare_home  # noqa: PLC0415
+
+    prepare_home(settings.dagster_home)
+    with err.status("starting"):
+        from olist_assets import runs  # noqa: PLC0415
+        from spark_steps.contract import Window  # noqa: PLC0415
+
+    if first is None or last is None:
+        days = runs.days_to_load()
+        if not days:
+            out.print("nothing to load: every delivered day has been loaded")
+            return
+        first, last = days[0], days[-1]
+    window, started = Window(first, last + timedelta(days=1)), time.perf_counter()
+    selection = runs.selection(select or (), window)
+    out.print(f"[bold]loading {window}[/bold] into {settings.lake}", highlight=False)
+    for path in runs.deliveries.strangers(window):
+        out.print(f"[yellow]note:[/yellow] {escape(path)} belongs to no table and is left alone", highlight=False)
+    with err.status("running") as status:
+        steps = runs.materialise(window, selection, on_step=_step_printer(status.update))
+    failed = [step for step in steps if step.error]
+    done = f"{len(steps) - len(failed)} assets in {time.perf_counter() - started:.1f} s"
+    for step in failed:
+        err.print(f"[red]failed:[/red] {step.asset}: {escape(step.error or '')}", highlight=False)
+    if failed:
+        err.print(f"{done}; what depends on a failed one has not run: mend it and run again", highlight=False)
+        raise typer.Exit(1)
+    out.print(f"{done}; next: olist status", highlight=False)
+
+
+def _range(day: date | None, first: date | None, last: date | None) -> tuple[date | None, date | None]:
+    """The first and last landing date that the options name; None where they name none."""
+    if day is not None and (first or last):
+        raise typer.BadParameter("--day goes without --from and --to")
+    if day is not None:
+        return day, day
+    if (first is None) != (last is None):
+        raise typer.BadParameter("--from and --to go together")
+    if first and last and first > last:
+        raise typer.BadParameter(f"--from {first} lies after --to {last}")
+    return first, last
+
+
+def _step_printer(update: Callable[[str], None]) -> "Callable[[Step], None]":
+    def show(step: "Step") -> None:
+        if step.error:
+            out.print(f"  [red]✗[/red] {step.asset}", highlight=False)
+            return
+        counts = {name: step.metadata.get(name, 0) for name in ("rows_inserted", "rows_updated", "rows_quarantined")}
+        parts = [f"{value:,} {name.removeprefix('rows_')}" for name, value in counts.items() if value]
+        if "files" in step.metadata:
+            parts = [f"{step.metadata['files']} landed"]
+        seconds = f"{step.metadata['seconds']:.1f} s" if "seconds" in step.metadata else ""
+        line = f"{step.asset:<44} {', '.join(parts) or 'nothing new':<36} {seconds}"
+        out.print(f"  [green]✓[/green] {line.rstrip()}", highlight=False)
+        update(f"running: after {step.asset}")
+
+    return show
+
+
+@app.command(epilog="Example: `olist status`")
+def status() -> None:
+    """Show layers, tables, rows, versions, the last window, and what needs attention."""
+    from olist_assets import status as lake_status  # noqa: PLC0415
+    from olist_assets.lake import Lake  # noqa: PLC0415
+
+    settings = Settings.from_environment()
+    if not Path(settings.lake).is_dir():
+        raise OlistError(f"there is no lake at {settings.lake} yet; run `olist deliver` and `olist run`")
+    lake = Lake(settings.lake)
+    tables = lake_status.tables(lake)
+    grid = Table(title=f"lake {settings.lake}", title_justify="left", box=None, pad_edge=False)
+    grid.add_column("layer")
+    grid.add_column("table")
+    grid.add_column("rows", justify="right")
+    grid.add_column("version", justify="right")
+    grid.add_column("last landing dates")
+    for table in tables:
+        if table.version is None:
+            grid.add_row(table.layer, table.name, "-", "-", "")
+        elif table.layer != "quarantine" or table.rows:
+            grid.add_row(table.layer, table.name, f"{table.rows:,}", str(table.version), table.last_window)
+    out.print(grid)
+    problems = lake_status.problems(lake, tables)
+    for problem in problems:
+        out.print(f"[yellow]![/yellow] {problem}", highlight=False)
+    if not problems:
+        out.print("no open problems")
+
+
+@app.command(
+    epilog='Example: `olist sql "select order_month, revenue from refined.aggregate_sales_per_month order by 1"`'
+)
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(help="One reading statement over layer.table, or control.steps.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Take the statement from a file.", exists=True, dir_okay=False)
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How the result is printed.")] = Format.TABLE,
+) -> None:
+    """Ask the lake a question, in DuckDB's SQL. Nothing can be written."""
+    from olist_assets.serving import sql as serving  # noqa: PLC0415
+
+    if (query is None) == (file is None):
+        raise typer.BadParameter("give a statement, or a file with one")
+    statement = query if file is None else file.read_text()
+    result = serving.query(Settings.from_environment().lake, statement or "")
+    if format_ is Format.PARQUET:
+        if sys.stdout.isatty():
+            raise OlistError("parquet is not for a terminal: redirect it, as in `> result.parquet`")
+        serving.write_parquet(result, sys.stdout.buffer)
+    elif format_ is Format.TABLE:
+        _print_table(result.columns, [[*map(_text, row)] for row in serving.rows(result)])
+    else:
+        sys.stdout.write(serving.to_csv(result) if format_ is Format.CSV else serving.to_json(result))
+
+
+def _print_table(columns: list[str], rows: list[list[str]]) -> None:
+    grid = Table(box=None, pad_edge=False)
+    for position, name in enumerate(columns):
+        numeric = all(
+            row[position].replace(",", "").replace(".", "").lstrip("-").isdigit() or not row[position] for row in rows
+        )
+        grid.add_column(name, justify="right" if numeric and rows else "left", no_wrap=True)
+    for row in rows:
+        grid.add_row(*row)
+    out.print(grid)
+    out.print(f"({len(rows)} rows)" if len(rows) != 1 else "(1 row)", style="dim")
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+@app.command(epilog="Example: `olist ui --port 3000`")
+def ui(
+    host: Annotated[str, typer.Option(help="Address that Dagit listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port that Dagit listens on.")] = 3000,
+) -> None:
+    """Open Dagit on this lake: the lineage, its tables, runs and backfills. Ctrl-C ends it."""
+    from olist_assets.instance import prepare_home  # noqa: PLC0415
+
+    settings = Settings.from_environment()
+    prepare_home(settings.dagster_home)
+    out.print(f"Dagit: http://{host}:{port}", highlight=False)
+    sys.stdout.flush()
+    # `dg dev`, which Dagster would rather see, works in a checkout only.
+    quiet = "ignore:Function `dev_command`"
+    arguments = ["-W", quiet, "-m", "dagster", "dev", "-m", "olist_assets.definitions", "-h", host, "-p", str(port)]
+    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - this interpreter, fixed arguments
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""What there is: the assets, the job over them, and the resources that they use."""
+
+import dagster as dg
+
+from olist_assets.assets import all_assets
+from olist_assets.engines.sail import SailEngine
+from olist_assets.io_managers import HandleIOManager
+from olist_assets.jobs import lakehouse
+from olist_assets.lake import Lake
+from olist_assets.settings import Settings
+from olist_assets.sources.deliveries import Deliveries
+
+settings = Settings.from_environment()
+lake = Lake(settings.lake, settings.after_raw)
+deliveries = Deliveries(settings.source)
+
+defs = dg.Definitions(
+    assets=all_assets,
+    jobs=[lakehouse],
+    # Steps share one embedded engine, and a process a step would cost more than the step.
+    executor=dg.in_process_executor,
+    resources={
+        "lake": lake,
+        "deliveries": deliveries,
+        "engine": SailEngine(),
+        "io_manager": HandleIOManager(lake),
+    },
+)

@@ -1,0 +1,1 @@
+"""Engines: what runs a step, each behind the same contract."""

@@ -1,0 +1,122 @@
+"""The lake's paths and objects beside the Delta tables' own: landzone, archive, control."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any
+
+from obstore import open_writer
+from obstore.store import ObjectStore
+
+from olist_assets.sources.deliveries import DeliveredFile, extraction_time
+from olist_assets.storage import open_store
+from spark_steps.contract import DeltaTable, LandedFile, Window
+
+_LANDED = re.compile(r"landzone/(?P<table>\w+)/(?P<day>\d{4}-\d\d-\d\d)/(?P<stem>[^/]+)\.(?P<id>[0-9a-f]{16})\.csv")
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The lake under `root`, an absolute path or an s3:// URI; `after_raw` is archive or delete."""
+
+    root: str
+    after_raw: str = "archive"
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The lake's objects, by their path below the root."""
+        return open_store(self.root, create=True)
+
+    def table(self, table_id: str, window: Window | None = None) -> DeltaTable:
+        """The handle of a Delta table: the one place that decides where a table lies."""
+        return DeltaTable(table_id, f"{self.root}/{table_id}", window)
+
+    # --- Landzone ---------------------------------------------------------------------------------------------
+
+    def land(self, table: str, day: date, file: DeliveredFile) -> LandedFile:
+        """Copy a delivered file into the landzone, unless its content is there already."""
+        digest = hashlib.sha256()
+        for chunk in file.chunks():
+            digest.update(chunk)
+        file_id = digest.hexdigest()[:16]
+        window = Window.of_day(day)
+        for landed in self.landed(table, window):
+            if landed.file_id == file_id:
+                return landed
+        # The name carries the time of extraction, which a copy's own modification time cannot.
+        stem = file.name.removesuffix(".csv")
+        if extraction_time(file.name) is None:
+            stem = f"{stem}_{file.extracted_at:%Y%m%dT%H%M%SZ}"
+        path = f"landzone/{table}/{day}/{stem}.{file_id}.csv"
+        with open_writer(self.store, path) as writer:  # an error within leaves nothing behind
+            for chunk in file.chunks():
+                writer.write(chunk)
+        return LandedFile(f"{self.root}/{path}", f"{stem}.csv", file_id, day, file.extracted_at)
+
+    def landed(self, table: str, window: Window) -> tuple[LandedFile, ...]:
+        """The files of a table that wait in the landzone, of the window's days, in the order of their names."""
+        found: list[LandedFile] = []
+        for meta in self._list(f"landzone/{table}"):
+            match = _LANDED.fullmatch(meta["path"])
+            if match is None or date.fromisoformat(match["day"]) not in window:
+                continue
+            name = f"{match['stem']}.csv"
+            found.append(
+                LandedFile(
+                    uri=f"{self.root}/{meta['path']}",
+                    name=name,
+                    file_id=match["id"],
+                    landing_date=date.fromisoformat(match["day"]),
+                    extracted_at=extraction_time(name) or meta["last_modified"],
+                )
+            )
+        return tuple(sorted(found, key=lambda file: file.uri))
+
+    def waiting(self) -> int:
+        """How many objects wait in the landzone."""
+        return len(self._list("landzone"))
+
+    def clear(self, files: Iterable[LandedFile]) -> None:
+        """Take exactly these files out of the landzone: into the archive, or away, as the setting says."""
+        for file in files:
+            path = file.uri.removeprefix(f"{self.root}/")
+            if self.after_raw == "delete":
+                self.store.delete(path)
+            else:
+                self.store.rename(path, path.replace("landzone/", "archive/", 1))
+
+    # --- Control ----------------------------------------------------------------------------------------------
+
+    def record(self, record: dict[str, Any]) -> None:
+        """Leave a step run's control object: `record` names its table, run_id and started_at."""
+        started: datetime = record["started_at"]
+        step = record["table"].replace("/", ".")
+        path = f"control/steps/{started.astimezone(UTC):%Y-%m-%d}/{record['run_id']}/{step}.json"
+        self.store.put(path, json.dumps(record, default=_to_text, indent=1).encode())
+
+    def last_records(self, tables: set[str], days: int = 30) -> dict[str, dict[str, Any]]:
+        """The newest control object of each table, from the last days on which steps ran."""
+        newest: dict[str, dict[str, Any]] = {}
+        for path in self._newest_records(days):
+            table = path.rpartition("/")[2].removesuffix(".json").replace(".", "/")
+            if table in tables and table not in newest:
+                newest[table] = json.loads(bytes(self.store.get(path).bytes()))
+                if newest.keys() == tables:
+                    break
+        return newest
+
+    def _newest_records(self, days: int) -> Iterator[str]:
+        prefixes = self.store.list_with_delimiter("control/steps")["common_prefixes"]
+        for prefix in sorted(prefixes, reverse=True)[:days]:
+            yield from (m["path"] for m in sorted(self._list(prefix), key=lambda m: m["last_modified"], reverse=True))
+
+    def _list(self, prefix: str) -> list[Any]:
+        return [meta for page in self.store.list(prefix) for meta in page]
+
+
+def _to_text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)

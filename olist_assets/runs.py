@@ -1,0 +1,162 @@
+"""Materialising the lineage through Dagster: the job, the instance and the events, as Dagit would."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
+from typing import Any
+from uuid import uuid4
+
+import dagster as dg
+
+from olist_assets.assets import all_assets
+from olist_assets.definitions import defs, deliveries
+from olist_assets.errors import OlistError
+from olist_assets.partitions import landing_dates
+from spark_steps.contract import Window
+
+_LOADED = dg.AssetKey(["refined", "fact_reviews"]), dg.AssetKey(["refined", "fact_order_items"])
+"""A day is loaded when the ends of the daily lineage are materialised for it."""
+_LANDED = dg.AssetKey(["landzone", "orders"])
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What became of one asset in a run: its counts, or the error that stopped it."""
+
+    asset: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+
+
+def selection(names: Iterable[str], window: Window) -> list[dg.AssetKey]:
+    """The assets that are named, upstream first.
+
+    Args:
+        names: asset keys such as `trusted/orders`, or layers such as `refined`; everything if empty.
+        window: the landing dates that they shall be materialised for.
+
+    Raises:
+        OlistError: a name is not known, or a day is not a partition.
+    """
+    for day in (window.start, window.end - timedelta(days=1)):
+        if not landing_dates.has_partition_key(day.isoformat()):
+            first, last = landing_dates.get_first_partition_key(), landing_dates.get_last_partition_key()
+            raise OlistError(f"{day} is not a landing date: they go from {first} to {last}")
+    known = {"/".join(asset.key.path): asset.key for asset in all_assets}
+    layers = {key.path[0] for key in known.values()}
+    wanted: set[str] = set()
+    for name in names:
+        found = {k for k in known if k == name or (name in layers and k.startswith(f"{name}/"))}
+        if not found:
+            near = get_close_matches(name, [*known, *layers], n=3)
+            hint = f"did you mean {' or '.join(near)}" if near else "see olist status"
+            raise OlistError(f"no asset or layer {name!r}; {hint}")
+        wanted |= found
+    return [key for name, key in known.items() if name in wanted or not wanted]
+
+
+def materialise(
+    window: Window, assets: list[dg.AssetKey], on_step: Callable[[Step], None] = lambda _: None
+) -> list[Step]:
+    """Materialise assets for the landing dates of a window, in one run.
+
+    Args:
+        window: the landing dates.
+        assets: what to materialise, as `selection` gives it.
+        on_step: called as soon as an asset is done or has failed.
+
+    Returns:
+        The steps that ran. Assets below a failed one did not run; the others did.
+
+    Raises:
+        KeyboardInterrupt: the run was interrupted; Dagster has recorded it as failed.
+        OlistError: the run failed outside its steps.
+    """
+    steps: list[Step] = []
+
+    def listen(entry: dg.EventLogEntry) -> None:
+        step = _step(entry.dagster_event)
+        if step is not None and step.asset not in {s.asset for s in steps}:
+            steps.append(step)
+            on_step(step)
+
+    with dg.DagsterInstance.get() as instance:
+        run_id = str(uuid4())
+        instance.add_event_listener(run_id, listen)
+        result = defs.resolve_job_def("lakehouse").execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            asset_selection=assets,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            **_partitions(window, assets),
+        )
+    if any(_interrupted(event) for event in result.all_events):
+        raise KeyboardInterrupt
+    if not result.success and not any(step.error for step in steps):
+        raise OlistError(f"the run {run_id} failed; see it in `olist ui`")
+    return steps
+
+
+def days_to_load() -> list[date]:
+    """The delivered days that have not been loaded, or whose delivery has changed since they landed."""
+    delivered = deliveries.days()
+    with dg.DagsterInstance.get() as instance:
+        loaded = set.intersection(*(instance.get_materialized_partitions(key) for key in _LOADED))
+        landed = _landed_at(instance)
+    return [
+        day
+        for day, changed in delivered.items()
+        if day.isoformat() not in loaded or changed > landed.get(day.isoformat(), changed)
+    ]
+
+
+def _landed_at(instance: dg.DagsterInstance) -> dict[str, datetime]:
+    """When each day was last taken over from the source."""
+    landed: dict[str, datetime] = {}
+    cursor = None
+    while True:
+        page = instance.fetch_materializations(_LANDED, limit=1000, cursor=cursor)
+        for record in page.records:  # newest first
+            landed.setdefault(record.partition_key or "", datetime.fromtimestamp(record.timestamp, UTC))
+        if not page.has_more:
+            return landed
+        cursor = page.cursor
+
+
+def _partitions(window: Window, assets: list[dg.AssetKey]) -> dict[str, Any]:
+    """How a run is told its landing dates; not at all if every asset of it is computed whole."""
+    daily = {asset.key for asset in all_assets if asset.partitions_def is not None}
+    if not daily.intersection(assets):
+        return {}
+    first, last = window.start.isoformat(), (window.end - timedelta(days=1)).isoformat()
+    if first == last:
+        return {"partition_key": first}
+    return {"tags": {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}}
+
+
+def _step(event: dg.DagsterEvent | None) -> Step | None:
+    if event is None or event.step_key is None:
+        return None
+    if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+        materialization = event.step_materialization_data.materialization
+        metadata = {name: value.value for name, value in materialization.metadata.items()}
+        return Step("/".join(materialization.asset_key.path), metadata)
+    if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+        failure = event.step_failure_data
+        user = failure.user_failure_data
+        error = failure.error
+        cause = user.description if user else (error.cause or error).message if error else None
+        return Step(event.step_key.replace("__", "/", 1), error=" ".join((cause or "unknown").split()))
+    return None
+
+
+def _interrupted(event: dg.DagsterEvent) -> bool:
+    """Whether an event is the failure of a step or of the run by Ctrl-C or a signal."""
+    error = None
+    if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+        error = event.step_failure_data.error
+    elif event.event_type is dg.DagsterEventType.RUN_FAILURE:
+        error = event.job_failure_data.error
+    return error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__

@@ -1,0 +1,1 @@
+"""Serving: the lake's tables for the people who ask questions of them."""

@@ -1,0 +1,128 @@
+"""The whole lineage through Dagster on generated data: what a run writes, reports and leaves behind."""
+
+import json
+from collections import Counter
+from datetime import date, timedelta
+
+import deltalake
+import pytest
+
+from olist_assets.assets import all_assets
+from olist_assets.sources.deliver import deliver
+from olist_assets.sources.generate import generate
+from olist_assets_tests.assets.conftest import Lakehouse
+
+ORDERS = 300
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """A lakehouse with one delivery of 300 orders, loaded, and the run that did it."""
+    root = tmp_path_factory.mktemp("lakehouse")
+    generate(root / "dump", orders=ORDERS, days=90, seed=3)
+    day, _, _ = deliver(root / "dump", str(root / "source"))
+    lakehouse = Lakehouse(root)
+    return lakehouse, f"{day}", lakehouse.materialise(f"{day}")
+
+
+def _snapshot(lakehouse) -> dict[str, tuple[int, Counter]]:
+    """Each table's version and rows."""
+    tables = [p.parent for p in (lakehouse.root / "lake").rglob("_delta_log")]
+    read = {t.relative_to(lakehouse.root / "lake").as_posix(): deltalake.DeltaTable(str(t)) for t in tables}
+    return {
+        name: (t.version(), Counter(tuple(r.items()) for r in t.to_pyarrow_table().to_pylist()))
+        for name, t in read.items()
+    }
+
+
+def test_every_asset_is_materialised_and_every_check_of_severity_error_passes(loaded):
+    _, _, run = loaded
+    assert run.success
+    done = {event.asset_key for event in run.all_events if event.is_step_materialization}
+    assert done == {asset.key for asset in all_assets}
+    evaluations = run.get_asset_check_evaluations()
+    assert {e.check_name for e in evaluations if not e.passed} <= {"category_unknown", "seller_missing"}
+    assert len([e for e in evaluations if e.check_name == "rows_accounted_for"]) == 9
+
+
+def test_metadata_is_that_of_the_delta_commit(loaded):
+    lakehouse, day, run = loaded
+    [orders] = run.asset_materializations_for_node("trusted__orders")
+    metadata = {name: value.value for name, value in orders.metadata.items()}
+    commit = deltalake.DeltaTable(str(lakehouse.root / "lake/trusted/orders")).history(1)[0]["operationMetrics"]
+    assert metadata["dagster/uri"] == str(lakehouse.root / "lake/trusted/orders")
+    assert metadata["window"] == day
+    assert metadata["delta_version"] == 1
+    assert metadata["rows_read"] == metadata["rows_inserted"] == commit["numOutputRows"] == ORDERS
+    assert metadata["bytes_added"] == commit["numAddedBytes"]
+    assert metadata["files_added"] == commit["numAddedFiles"]
+
+
+def test_each_step_leaves_one_control_object(loaded):
+    lakehouse, day, run = loaded
+    records = [json.loads((lakehouse.root / "lake" / p).read_text()) for p in lakehouse.objects("control/steps")]
+    first = [r for r in records if r["run_id"] == run.run_id]
+    assert sorted(r["table"] for r in first) == sorted("/".join(a.key.path) for a in all_assets)
+    assert {r["status"] for r in first} == {"succeeded"}
+    [orders] = [r for r in first if r["table"] == "trusted/orders"]
+    assert orders["window"]["from"] == day
+    assert (orders["engine"], orders["version_before"], orders["version_after"]) == ("sail", 0, 1)
+    assert orders["rows_inserted"] == ORDERS
+    assert orders["code_version"].startswith("0.1.0+")
+    assert [c["name"] for c in orders["checks"]] == [
+        "rows_accounted_for",
+        "nothing_quarantined",
+        "delivered_before_purchase",
+    ]
+
+
+def test_a_second_run_and_one_with_an_empty_landzone_change_no_content(loaded):
+    lakehouse, day, _ = loaded
+    before = _snapshot(lakehouse)
+    assert lakehouse.materialise(day).success
+    after_rerun = _snapshot(lakehouse)
+    for file in (lakehouse.root / "source").rglob("*.csv"):
+        file.rename(file.with_suffix(".taken"))
+    assert lakehouse.materialise(day).success
+    after_empty = _snapshot(lakehouse)
+    for file in (lakehouse.root / "source").rglob("*.taken"):
+        file.rename(file.with_suffix(".csv"))
+    assert {name: rows for name, (_, rows) in before.items()} == {name: rows for name, (_, rows) in after_rerun.items()}
+    assert {name: rows for name, (_, rows) in before.items()} == {name: rows for name, (_, rows) in after_empty.items()}
+    kept = {name: version for name, (version, _) in before.items() if not name.startswith("refined")}
+    assert kept == {name: version for name, (version, _) in after_empty.items() if name in kept}
+
+
+def test_a_failed_table_stops_what_depends_on_it_and_nothing_else(loaded, tmp_path):
+    other = Lakehouse(tmp_path)
+    for file in (loaded[0].root / "source").rglob("*.csv"):
+        content = file.read_bytes()
+        if "order_payments" in file.name:
+            content = content.replace(b"payment_value", b"payment_amount", 1)
+        other.deliver(loaded[1], file.name, content)
+    run = other.materialise(loaded[1])
+    assert not run.success
+    done = {"/".join(e.asset_key.path) for e in run.all_events if e.is_step_materialization}
+    assert {"/".join(a.key.path) for a in all_assets} - done == {
+        "raw/order_payments",
+        "trusted/order_payments",
+        "refined/fact_orders",
+        "refined/fact_order_items",
+        "refined/fact_payments",
+        "refined/fact_reviews",
+        "refined/aggregate_sales_performance_by_city",
+        "refined/aggregate_sales_per_month",
+        "refined/aggregate_payments_per_month",
+        "refined/aggregate_orders_per_day",
+    }
+
+
+def test_a_range_over_days_without_deliveries_is_one_run_that_loads_the_delivery(loaded, tmp_path):
+    other = Lakehouse(tmp_path)
+    (tmp_path / "source").symlink_to(loaded[0].root / "source")
+    day = date.fromisoformat(loaded[1])
+    run = other.materialise(f"{day - timedelta(days=3)}", f"{day + timedelta(days=2)}")
+    assert run.success
+    mine, theirs = _snapshot(other), _snapshot(loaded[0])
+    business = {name for name in mine if name.startswith("refined")}
+    assert {n: mine[n][1] for n in business} == {n: theirs[n][1] for n in business}

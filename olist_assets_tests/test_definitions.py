@@ -1,0 +1,130 @@
+"""The asset graph as Dagit shows it: every asset's dependencies, partitions, group, kinds, owners and checks."""
+
+import dagster as dg
+import pytest
+
+from olist_assets.assets import all_assets
+from olist_assets.definitions import defs
+
+# key: (dependencies, computed by landing date or whole, checks)
+GRAPH = {
+    "landzone/orders": ("", "daily", ""),
+    "landzone/customers": ("", "daily", ""),
+    "landzone/order_items": ("", "daily", ""),
+    "landzone/order_payments": ("", "daily", ""),
+    "landzone/order_reviews": ("", "daily", ""),
+    "landzone/products": ("", "daily", ""),
+    "landzone/sellers": ("", "daily", ""),
+    "landzone/geolocation": ("", "daily", ""),
+    "landzone/product_category_translation": ("", "daily", ""),
+    "raw/orders": ("landzone/orders", "daily", ""),
+    "raw/customers": ("landzone/customers", "daily", ""),
+    "raw/order_items": ("landzone/order_items", "daily", ""),
+    "raw/order_payments": ("landzone/order_payments", "daily", ""),
+    "raw/order_reviews": ("landzone/order_reviews", "daily", ""),
+    "raw/products": ("landzone/products", "daily", ""),
+    "raw/sellers": ("landzone/sellers", "daily", ""),
+    "raw/geolocation": ("landzone/geolocation", "daily", ""),
+    "raw/product_category_translation": ("landzone/product_category_translation", "daily", ""),
+    "trusted/orders": ("raw/orders", "daily", "delivered_before_purchase nothing_quarantined rows_accounted_for"),
+    "trusted/customers": ("raw/customers", "daily", "nothing_quarantined rows_accounted_for"),
+    "trusted/order_items": ("raw/order_items", "daily", "nothing_quarantined rows_accounted_for seller_missing"),
+    "trusted/order_payments": ("raw/order_payments", "daily", "nothing_quarantined rows_accounted_for"),
+    "trusted/order_reviews": ("raw/order_reviews", "daily", "nothing_quarantined rows_accounted_for"),
+    "trusted/products": ("raw/products", "daily", "nothing_quarantined rows_accounted_for"),
+    "trusted/sellers": ("raw/sellers", "daily", "nothing_quarantined rows_accounted_for"),
+    "trusted/geolocation": ("raw/geolocation", "daily", "nothing_quarantined rows_accounted_for"),
+    "trusted/product_category_translation": (
+        "raw/product_category_translation",
+        "daily",
+        "nothing_quarantined rows_accounted_for",
+    ),
+    "refined/dim_date": ("trusted/orders", "whole", ""),
+    "refined/dim_products": ("trusted/product_category_translation trusted/products", "daily", "category_unknown"),
+    "refined/dim_sellers": ("trusted/sellers", "daily", ""),
+    "refined/dim_location": ("trusted/customers trusted/geolocation trusted/sellers", "daily", ""),
+    "refined/dim_customers": ("trusted/customers trusted/orders", "daily", ""),
+    "refined/fact_orders": (
+        "refined/dim_customers trusted/customers trusted/order_items trusted/order_payments trusted/order_reviews trusted/orders",  # noqa: E501
+        "daily",
+        "",
+    ),
+    "refined/fact_order_items": (
+        "refined/dim_products refined/dim_sellers refined/fact_orders trusted/order_items",
+        "daily",
+        "",
+    ),
+    "refined/fact_payments": ("refined/fact_orders trusted/order_payments", "daily", ""),
+    "refined/fact_reviews": ("refined/fact_orders trusted/order_reviews", "daily", ""),
+    "refined/aggregate_sales_performance_by_city": ("refined/dim_customers refined/fact_orders", "whole", ""),
+    "refined/aggregate_sales_per_month": ("refined/dim_customers refined/fact_orders", "whole", ""),
+    "refined/aggregate_payments_per_month": ("refined/fact_payments", "whole", ""),
+    "refined/aggregate_orders_per_day": ("refined/dim_customers refined/fact_orders", "whole", ""),
+}
+
+LAYERS = {
+    "landzone": ({"csv"}, ["team:data-engineering"]),
+    "raw": ({"deltalake", "pyspark", "bronze"}, ["team:data-engineering"]),
+    "trusted": ({"deltalake", "pyspark", "silver"}, ["team:data-engineering"]),
+    "refined": ({"deltalake", "pyspark", "gold"}, ["team:analytics"]),
+}
+
+
+def _key(asset: dg.AssetsDefinition) -> str:
+    return "/".join(asset.key.path)
+
+
+def test_the_graph_is_landzone_raw_trusted_refined():
+    assert {
+        _key(asset): (
+            " ".join(sorted("/".join(key.path) for key in asset.asset_deps[asset.key])),
+            "whole" if asset.partitions_def is None else "daily",
+            " ".join(sorted(check.name for check in asset.check_specs)),
+        )
+        for asset in all_assets
+    } == GRAPH
+
+
+@pytest.mark.parametrize("asset", all_assets, ids=_key)
+def test_an_asset_says_what_it_is(asset):
+    layer, name = asset.key.path
+    [spec] = asset.specs
+    kinds, owners = LAYERS[layer]
+    assert spec.group_name == layer
+    assert spec.kinds == kinds
+    assert list(spec.owners) == owners
+    assert spec.description
+    if layer == "landzone":
+        return
+    assert spec.metadata["dagster/table_name"] == f"{layer}.{name}"
+    columns = spec.metadata["dagster/column_schema"].columns
+    assert all(column.description for column in columns)
+    assert spec.description.startswith("One row: ")
+
+
+def test_a_column_schema_tells_type_meaning_and_whether_it_may_be_null():
+    [spec] = next(asset for asset in all_assets if _key(asset) == "refined/aggregate_payments_per_month").specs
+    columns = spec.metadata["dagster/column_schema"].columns
+    assert [(c.name, c.type, c.description, c.constraints.nullable) for c in columns] == [
+        ("order_month", "string", "month of the purchase, yyyy-MM", False),
+        ("payment_type", "string", "means of payment", False),
+        ("payments", "bigint", "number of payments", False),
+        ("orders", "bigint", "number of different orders", False),
+        ("payment_value", "decimal(18,2)", "sum of the payments in BRL", False),
+        ("average_installments", "double", "mean number of instalments", True),
+    ]
+
+
+def test_a_range_of_days_is_one_run_and_today_is_a_landing_date():
+    daily = [asset for asset in all_assets if asset.partitions_def is not None]
+    assert {type(a.backfill_policy) for a in daily} == {dg.BackfillPolicy}
+    assert {a.backfill_policy.max_partitions_per_run for a in daily} == {None}
+    assert {a.partitions_def.get_first_partition_key() for a in daily} == {"2016-01-01"}
+    assert {a.partitions_def.timezone for a in daily} == {"UTC"}
+    assert {a.partitions_def.end_offset for a in daily} == {1}
+
+
+def test_one_job_holds_the_whole_lineage_and_runs_in_one_process():
+    job = defs.resolve_job_def("lakehouse")
+    assert {"/".join(key.path) for key in job.asset_layer.executable_asset_keys} == set(GRAPH)
+    assert job.executor_def is dg.in_process_executor
