@@ -8,7 +8,6 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.csv
@@ -16,9 +15,9 @@ import pyarrow.fs
 
 from spark_steps.contract import LandedFile, StepError
 
-_HEADER_BYTES = 1 << 20
 _BLOCK_BYTES = 16 << 20
-"""A row must fit in a block; longer ones only arise from a quote that is never closed."""
+"""A row of more than two blocks cannot be read; it only arises from a quote that is never closed."""
+_CURE = "deliver it mended and take this one out of the landzone"
 
 
 def reader(table_id: str, columns: tuple[str, ...], run_id: str) -> Callable[[Any], Iterator[pa.RecordBatch]]:
@@ -74,22 +73,31 @@ def row_schema(columns: tuple[str, ...]) -> pa.Schema:
 def _read_file(table_id: str, columns: tuple[str, ...], run_id: str, file: LandedFile) -> Iterator[pa.RecordBatch]:
     """One file's rows in file order; at the end the rows of it that could not be parsed."""
     where = f"{table_id}: {file.name} of {file.landing_date}"
-    header = _header(where, file.uri, columns)
+    try:
+        header = _header(where, file.uri, columns)
+    except OSError as error:
+        raise StepError(f"{where} cannot be read: {error}") from error
     rejects: dict[int, pyarrow.csv.InvalidRow] = {}
 
     def keep(row: pyarrow.csv.InvalidRow) -> Literal["skip"]:
         rejects[row.number - 2] = row  # the reader numbers records from 1, the header being the first
         return "skip"
 
-    end = 0
+    end, last_value = 0, None
     try:
         with _open(file.uri) as stream, _arrow_reader(stream, header, keep) as batches:
             for batch in batches:
                 positions = _positions(end, batch.num_rows, rejects)
                 end = positions[-1] + 1 if positions else end
                 yield _raw_batch(batch, positions, columns, file, run_id)
+                last_value = batch.column(batch.num_columns - 1)[-1].as_py() if batch.num_rows else None
     except pa.ArrowInvalid as error:
-        raise StepError(f"{where} {_cause(str(error))}; mend the file and deliver it again") from error
+        if "Empty CSV file" in str(error):  # a header without a line end: no rows
+            return
+        raise StepError(f"{where} {_cause(str(error))}; {_CURE}") from error
+    # Arrow closes an open quote at the end of the file, and takes all rows behind it for one value.
+    if last_value and "\n" in last_value and not _ends_with_quote(file.uri):
+        raise StepError(f"{where} ends within a quote that is never closed; {_CURE}")
     if rejects:
         yield _reject_batch(rejects, columns, file, run_id)
 
@@ -103,24 +111,35 @@ def _header(where: str, uri: str, columns: tuple[str, ...]) -> list[str]:
     with _open(uri) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:  # type: ignore[arg-type]
         try:
             header = next((record for record in csv.reader(text) if record), [])
+        except csv.Error as error:
+            raise StepError(f"{where} has a quote in its header that is never closed; {_CURE}") from error
         except UnicodeDecodeError as error:
-            raise StepError(f"{where} is not UTF-8; mend the file and deliver it again") from error
+            raise StepError(f"{where} is not UTF-8; {_CURE}") from error
     if not header:
-        raise StepError(f"{where} is empty: it has no header; deliver the file again")
+        raise StepError(f"{where} is empty: it has no header; {_CURE}")
     missing = [name for name in columns if name not in header]
     if missing:
-        raise StepError(f"{where} lacks the column {', '.join(missing)}; mend the file and deliver it again")
+        raise StepError(f"{where} lacks the column {', '.join(missing)}; {_CURE}")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise StepError(f"{where} has the column {', '.join(twice)} twice; mend the file and deliver it again")
+        raise StepError(f"{where} has the column {', '.join(twice)} twice; {_CURE}")
     return header
 
 
 def _open(uri: str) -> pa.NativeFile:
-    if urlsplit(uri).scheme == "s3":
-        filesystem, path = pyarrow.fs.FileSystem.from_uri(uri)
-        return filesystem.open_input_stream(path)
-    return pyarrow.fs.LocalFileSystem().open_input_stream(uri)
+    filesystem, path = _located(uri)
+    return filesystem.open_input_stream(path)
+
+
+def _ends_with_quote(uri: str) -> bool:
+    filesystem, path = _located(uri)
+    with filesystem.open_input_file(path) as file:
+        file.seek(max(0, file.size() - 3))  # a quote and a line end
+        return file.read().rstrip(b"\r\n").endswith(b'"')
+
+
+def _located(uri: str) -> tuple[pyarrow.fs.FileSystem, str]:
+    return pyarrow.fs.FileSystem.from_uri(uri) if "://" in uri else (pyarrow.fs.LocalFileSystem(), uri)
 
 
 def _arrow_reader(

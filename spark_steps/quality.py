@@ -18,6 +18,7 @@ _EXPECTED = {
 }
 
 _LONGEST_QUOTE = 100
+_WHITE_SPACE = " \\t\\r\\n"
 
 
 def text_name(column: Column) -> str:
@@ -29,10 +30,12 @@ def typed(column: Column) -> str:
     """SQL of the column's value, from its raw text: null where the text is blank or cannot be read."""
     text = f"`{text_name(column)}`"
     if column.type == "string":
-        value = f"CASE WHEN {text} RLIKE '[^ \\\\t\\\\r\\\\n]' THEN {text} END"
+        value = f"CASE WHEN {_is_there(text)} THEN {text} END"
         return column.clean.format(value=f"({value})") if column.clean else value
-    digits = f"regexp_replace(trim({text}), '[.]0+$', '')" if column.type == "int" else f"trim({text})"
-    return f"CASE WHEN trim({text}) RLIKE '{_READABLE[_kind(column)]}' THEN try_cast({digits} AS {column.type}) END"
+    stripped = f"btrim({text}, '{_WHITE_SPACE}')"
+    digits = f"regexp_replace({stripped}, '[.]0+$', '')" if column.type == "int" else stripped
+    zero = " + 0.0D" if column.type == "double" else ""  # of minus zero: engines differ in whether the two are equal
+    return f"CASE WHEN {stripped} RLIKE '{_READABLE[_kind(column)]}' THEN try_cast({digits} AS {column.type}){zero} END"
 
 
 def rules(table: Table) -> tuple[Rule, ...]:
@@ -65,7 +68,7 @@ def _column_rules(column: Column) -> list[Rule]:
     found: list[Rule] = []
     if column.type != "string":
         expected = _EXPECTED[_kind(column)]
-        unreadable = f"{name} IS NULL AND trim({text}) <> ''"
+        unreadable = f"{name} IS NULL AND {_is_there(text)}"
         found.append(_rule(f"{name}_unreadable", unreadable, f"concat('{name} is not {expected}: ', {quote})"))
     if column.required:
         found.append(_rule(f"{name}_missing", f"{name} IS NULL", f"'{name} is missing'"))
@@ -80,6 +83,11 @@ def _column_rules(column: Column) -> list[Rule]:
         reason = f"concat('{name} is out of range: ', {quote})"
         found.append(_rule(f"{name}_out_of_range", " OR ".join(outside), reason))
     return found
+
+
+def _is_there(text: str) -> str:
+    """SQL that is true of a text that is not blank."""
+    return f"btrim({text}, '{_WHITE_SPACE}') <> ''"
 
 
 def _rule(name: str, broken: str, reason: str) -> Rule:

@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import asdict, replace
+from datetime import timedelta
 
 from pyspark.sql import SparkSession
 
 from spark_steps import csv_files, delta
-from spark_steps.contract import DeltaTable, LandedFile, StepError, StepRequest, StepResult
+from spark_steps.contract import DeltaTable, LandedFile, StepError, StepRequest, StepResult, Window
 
 _MOST_READERS = 16
 
@@ -40,7 +41,8 @@ def _files_not_held(spark: SparkSession, request: StepRequest) -> tuple[LandedFi
     wanted = {(f.landing_date, f.file_id): f for f in newest_first}  # of equal contents the first extracted
     if not wanted:
         return ()
-    held = _held(spark, replace(request.output, window=request.window))
+    days = [file.landing_date for file in wanted.values()]
+    held = _held(spark, replace(request.output, window=Window(min(days), max(days) + timedelta(days=1))))
     return tuple(wanted[key] for key in sorted(wanted.keys() - held))
 
 

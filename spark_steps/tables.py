@@ -27,7 +27,7 @@ STATES = (
 )
 # fmt: on
 
-_FIVE_DIGITS = "CASE WHEN {value} RLIKE '^[0-9]{{1,5}}$' THEN lpad({value}, 5, '0') ELSE {value} END"
+_FIVE_DIGITS = "CASE WHEN trim({value}) RLIKE '^[0-9]{{1,5}}$' THEN lpad(trim({value}), 5, '0') ELSE {value} END"
 
 # --- Columns that come with every delivery -------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ class _Outcome:
 def load(spark: SparkSession, request: StepRequest) -> StepResult:
     """Bring the window's raw rows into the trusted table, and those that break a rule into quarantine.
 
-    Rows whose key the table holds in a newer state change nothing. A second run changes nothing.
+    Rows whose key the table holds in a newer state change nothing. A second run changes no table's content.
     """
     [raw] = request.inputs
     if request.quarantine is None:
@@ -178,8 +178,9 @@ def _names(table: Table) -> list[str]:
 
 def _text_of(columns: tuple[Column, ...]) -> str:
     """SQL of one text for the columns' values that differs where a value does, null from empty too."""
-    texts = [f"unix_micros({c.name})" if c.type == "timestamp" else c.name for c in columns]
-    marked = [f"coalesce('=' || CAST({text} AS STRING), '')" for text in texts]
+    values = [f"unix_micros({c.name})" if c.type == "timestamp" else c.name for c in columns]
+    texts = [f"CAST({value} AS STRING)" for value in values]
+    marked = [f"coalesce(length({text}) || '=' || {text}, '')" for text in texts]
     return f"concat_ws('|', '', {_list(marked)})" if marked else "''"
 
 

@@ -1,0 +1,224 @@
+"""Windows are half-open; requests and results survive their way through JSON."""
+
+import json
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+
+from spark_steps.contract import Check, DeltaTable, LandedFile, StepRequest, StepResult, Window
+from spark_steps.schema import Severity
+
+WINDOW = Window(date(2018, 5, 10), date(2018, 5, 13))
+
+REQUEST = StepRequest(
+    output=DeltaTable("trusted/orders", "s3://lake/trusted/orders"),
+    window=WINDOW,
+    inputs=(DeltaTable("raw/orders", "s3://lake/raw/orders", WINDOW), DeltaTable("raw/sellers", "/lake/raw/sellers")),
+    quarantine=DeltaTable("quarantine/orders", "s3://lake/quarantine/orders", Window.of_day(date(2018, 5, 12))),
+    files=(
+        LandedFile(
+            uri="s3://lake/landzone/orders/2018-05-10/olist_orders_dataset.0123456789abcdef.csv",
+            name="olist_orders_dataset_20180510T030000Z.csv",
+            file_id="0123456789abcdef",
+            landing_date=date(2018, 5, 10),
+            extracted_at=datetime(2018, 5, 10, 3, 0, 0, 123456, tzinfo=UTC),
+        ),
+    ),
+    run_id="run 1",
+    code_version="1.2.3+abc",
+)
+
+RESULT = StepResult(
+    table="trusted/orders",
+    version_before=3,
+    version_after=4,
+    rows_read=15,
+    rows_inserted=1,
+    rows_updated=2,
+    rows_deleted=6,
+    rows_unchanged=3,
+    rows_superseded=4,
+    rows_quarantined=5,
+    files_added=7,
+    files_removed=8,
+    bytes_added=9,
+    bytes_removed=10,
+    seconds=0.123,
+    checks=(
+        Check("rows_accounted_for", Severity.ERROR, 0, "every row is accounted for"),
+        Check("seller_missing", Severity.WARN, 2, "the item names no seller"),
+    ),
+)
+
+
+# --- Windows -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("day", "inside"),
+    [
+        (date(2018, 5, 9), False),
+        (date(2018, 5, 10), True),
+        (date(2018, 5, 11), True),
+        (date(2018, 5, 12), True),
+        (date(2018, 5, 13), False),
+        (date(2019, 5, 11), False),
+    ],
+)
+def test_a_window_holds_its_start_and_not_its_end(day, inside):
+    assert (day in WINDOW) is inside
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        (
+            date(2018, 5, 10),
+            date(2018, 5, 10),
+            "a window's end must lie after its start, not 2018-05-10 to 2018-05-10",
+        ),
+        (
+            date(2018, 5, 11),
+            date(2018, 5, 10),
+            "a window's end must lie after its start, not 2018-05-11 to 2018-05-10",
+        ),
+    ],
+)
+def test_a_window_without_a_day_is_refused(start, end, message):
+    with pytest.raises(ValueError, match="a window's end") as refusal:
+        Window(start, end)
+    assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(
+    ("day", "window"),
+    [
+        (date(2018, 5, 10), Window(date(2018, 5, 10), date(2018, 5, 11))),
+        (date(2017, 12, 31), Window(date(2017, 12, 31), date(2018, 1, 1))),
+        (date(2016, 2, 28), Window(date(2016, 2, 28), date(2016, 2, 29))),
+    ],
+)
+def test_the_window_of_a_day_ends_where_the_next_day_starts(day, window):
+    assert Window.of_day(day) == window
+
+
+@pytest.mark.parametrize(
+    ("window", "text"),
+    [
+        (Window.of_day(date(2018, 5, 10)), "2018-05-10"),
+        (WINDOW, "2018-05-10 to 2018-05-12"),
+        (Window(date(2017, 12, 31), date(2018, 1, 2)), "2017-12-31 to 2018-01-01"),
+    ],
+)
+def test_a_window_is_told_by_its_first_and_last_day(window, text):
+    assert str(window) == text
+
+
+def test_a_windows_predicate_is_half_open_with_literal_dates():
+    assert WINDOW.predicate() == "_landing_date >= DATE'2018-05-10' AND _landing_date < DATE'2018-05-13'"
+    assert WINDOW.predicate("d.day") == "d.day >= DATE'2018-05-10' AND d.day < DATE'2018-05-13'"
+
+
+def test_a_windows_predicate_selects_its_days_and_no_others(spark):
+    days = [WINDOW.start + timedelta(days=n) for n in range(-1, 4)]
+    values = ", ".join(f"(DATE'{day}')" for day in days)
+    rows = spark.sql(f"SELECT day FROM VALUES {values} AS t(day) WHERE {WINDOW.predicate('day')} ORDER BY day")
+    assert [row["day"] for row in rows.collect()] == [date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)]
+
+
+# --- Requests and results as JSON ----------------------------------------------------------------------------------
+
+
+def test_a_request_survives_its_way_through_json():
+    assert StepRequest.from_json(REQUEST.to_json()) == REQUEST
+
+
+def test_a_request_of_nothing_but_an_output_survives_its_way_through_json():
+    request = StepRequest(output=DeltaTable("refined/dim_date", "/lake/dim_date"), run_id="r", code_version="1")
+    assert StepRequest.from_json(request.to_json()) == request
+
+
+def test_a_request_as_json_has_its_dates_in_iso_format():
+    assert json.loads(REQUEST.to_json()) == {
+        "output": {"id": "trusted/orders", "uri": "s3://lake/trusted/orders", "window": None},
+        "run_id": "run 1",
+        "code_version": "1.2.3+abc",
+        "window": {"start": "2018-05-10", "end": "2018-05-13"},
+        "inputs": [
+            {
+                "id": "raw/orders",
+                "uri": "s3://lake/raw/orders",
+                "window": {"start": "2018-05-10", "end": "2018-05-13"},
+            },
+            {"id": "raw/sellers", "uri": "/lake/raw/sellers", "window": None},
+        ],
+        "quarantine": {
+            "id": "quarantine/orders",
+            "uri": "s3://lake/quarantine/orders",
+            "window": {"start": "2018-05-12", "end": "2018-05-13"},
+        },
+        "files": [
+            {
+                "uri": "s3://lake/landzone/orders/2018-05-10/olist_orders_dataset.0123456789abcdef.csv",
+                "name": "olist_orders_dataset_20180510T030000Z.csv",
+                "file_id": "0123456789abcdef",
+                "landing_date": "2018-05-10",
+                "extracted_at": "2018-05-10T03:00:00.123456+00:00",
+            }
+        ],
+    }
+
+
+def test_an_extraction_time_of_another_zone_arrives_as_the_same_instant_in_utc():
+    brasilia = datetime(2018, 5, 10, 0, 0, tzinfo=timezone(timedelta(hours=-3)))
+    file = LandedFile("/f.csv", "f.csv", "0123456789abcdef", date(2018, 5, 10), brasilia)
+    request = StepRequest(output=DeltaTable("raw/orders", "/lake"), run_id="r", code_version="1", files=(file,))
+    [arrived] = StepRequest.from_json(request.to_json()).files
+    assert arrived.extracted_at.isoformat() == "2018-05-10T03:00:00+00:00"
+
+
+def test_a_request_names_the_table_that_it_writes():
+    assert REQUEST.table == "trusted/orders"
+    assert REQUEST.output.declaration.id == "trusted/orders"
+
+
+def test_a_result_survives_its_way_through_json():
+    assert StepResult.from_json(RESULT.to_json()) == RESULT
+
+
+def test_a_result_as_json_holds_every_number_and_check():
+    assert json.loads(RESULT.to_json()) == {
+        "table": "trusted/orders",
+        "version_before": 3,
+        "version_after": 4,
+        "rows_read": 15,
+        "rows_inserted": 1,
+        "rows_updated": 2,
+        "rows_deleted": 6,
+        "rows_unchanged": 3,
+        "rows_superseded": 4,
+        "rows_quarantined": 5,
+        "files_added": 7,
+        "files_removed": 8,
+        "bytes_added": 9,
+        "bytes_removed": 10,
+        "seconds": 0.123,
+        "checks": [
+            {
+                "name": "rows_accounted_for",
+                "severity": "error",
+                "failed_rows": 0,
+                "description": "every row is accounted for",
+            },
+            {
+                "name": "seller_missing",
+                "severity": "warn",
+                "failed_rows": 2,
+                "description": "the item names no seller",
+            },
+        ],
+    }
+
+
+def test_a_check_passes_when_no_row_fails_it():
+    assert [check.passed for check in RESULT.checks] == [True, False]

@@ -1,0 +1,452 @@
+"""CSV files become raw rows: every value as it stands there, every row that cannot be parsed kept with its text."""
+
+from datetime import UTC, datetime
+from itertools import islice
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spark_steps import csv_files
+from spark_steps.contract import LandedFile, StepError
+
+HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
+FILE = "raw/sellers: olist_sellers_dataset.csv of 2018-05-10"
+MEND = "deliver it mended and take this one out of the landzone"
+
+
+def append(lake, content):
+    """Take a file of sellers to raw; the file and the step's result."""
+    file = lake.file("olist_sellers_dataset.csv", content)
+    return file, lake.run("raw/sellers", files=[file])
+
+
+def parsed(lake, content):
+    """The values of the file's rows, by their position in the file."""
+    append(lake, content)
+    columns = ("seller_id", "seller_zip_code_prefix", "seller_city", "seller_state")
+    rows = sorted(lake.read("raw/sellers"), key=lambda row: row["_row"])
+    assert [row["_row"] for row in rows] == list(range(len(rows)))
+    assert {row["_reject"] for row in rows} <= {None}
+    return [tuple(row[c] for c in columns) for row in rows]
+
+
+def judged(lake, content):
+    """Position, id, reason for rejection and text of the file's rows, by their position in the file."""
+    append(lake, content)
+    return sorted(tuple(row.values()) for row in lake.read("raw/sellers", "_row", "seller_id", "_reject", "_text"))
+
+
+def refusal(lake, content):
+    """The message with which the file is refused; nothing was appended and the file lies where it was."""
+    file = lake.file("olist_sellers_dataset.csv", content)
+    with pytest.raises(StepError) as refused:
+        lake.run("raw/sellers", files=[file])
+    assert lake.read("raw/sellers") == []
+    lying = [path for path in lake.root.glob("landzone/**/*") if path.is_file()]
+    assert [(str(path), path.read_bytes()) for path in lying] == [(file.uri, _bytes(content))]
+    return str(refused.value)
+
+
+def _bytes(content):
+    return content.encode() if isinstance(content, str) else content
+
+
+# --- Values --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("sao paulo", "sao paulo"),
+        ('"sao paulo, centro"', "sao paulo, centro"),
+        ('"line\nline"', "line\nline"),
+        ('"line\r\nline"', "line\r\nline"),
+        ('"the ""big"" one"', 'the "big" one'),
+        ('""""', '"'),
+        ('5" screen', '5" screen'),
+        (" sao paulo ", " sao paulo "),
+        ("são paulo \U0001f600", "são paulo \U0001f600"),
+        ("back\\slash", "back\\slash"),
+        ("NA", "NA"),
+        ("N/A", "N/A"),
+        ("null", "null"),
+        ("NULL", "NULL"),
+        ("NaN", "NaN"),
+        ("007", "007"),
+        ("1.50", "1.50"),
+        ("true", "true"),
+        ("2018-05-10", "2018-05-10"),
+        ("", None),
+        ('""', None),
+    ],
+)
+def test_a_value_is_kept_as_the_text_that_it_is_and_empty_is_null(lake, text, value):
+    content = f"{HEADER}s1,{text},{text},{text}\n{text},1001,sao paulo,SP\n"
+    assert parsed(lake, content) == [("s1", value, value, value), (value, "1001", "sao paulo", "SP")]
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        pytest.param(
+            "\ufeff" + HEADER + "s1,1001,sao paulo,SP\n", [("s1", "1001", "sao paulo", "SP")], id="byte order mark"
+        ),
+        pytest.param(
+            HEADER.replace("\n", "\r\n") + "s1,1001,a,SP\r\ns2,1002,b,SP\r\n",
+            [("s1", "1001", "a", "SP"), ("s2", "1002", "b", "SP")],
+            id="CRLF",
+        ),
+        pytest.param(
+            "\ufeff" + HEADER.replace("\n", "\r\n") + "s1,1001,a,SP\r\n",
+            [("s1", "1001", "a", "SP")],
+            id="byte order mark and CRLF, as in the translation",
+        ),
+        pytest.param(
+            "\ufeff" + '"seller_id","seller_zip_code_prefix","seller_city","seller_state"\ns1,1001,a,SP\n',
+            [("s1", "1001", "a", "SP")],
+            id="quoted header",
+        ),
+        pytest.param(HEADER + "s1,1001,a,SP", [("s1", "1001", "a", "SP")], id="no line end after the last row"),
+        pytest.param(
+            HEADER + 's1,1001,a,"S\nP"\n', [("s1", "1001", "a", "S\nP")], id="a quoted text of two lines at the end"
+        ),
+        pytest.param(
+            HEADER + 's1,1001,a,"S\nP"',
+            [("s1", "1001", "a", "S\nP")],
+            id="a quoted text of two lines and no line end at the end",
+        ),
+        pytest.param(
+            HEADER + "s1,1001,a,SP\n\n\ns2,1002,b,SP\n\n",
+            [("s1", "1001", "a", "SP"), ("s2", "1002", "b", "SP")],
+            id="empty lines are no rows",
+        ),
+        pytest.param("\n" + HEADER + "s1,1001,a,SP\n", [("s1", "1001", "a", "SP")], id="empty line before the header"),
+        pytest.param(HEADER + ",,,\n", [(None, None, None, None)], id="a row of empty values is a row"),
+        pytest.param(
+            "seller_state,seller_city,seller_zip_code_prefix,seller_id\nSP,a,1001,s1\n",
+            [("s1", "1001", "a", "SP")],
+            id="columns in another order",
+        ),
+        pytest.param(HEADER, [], id="header only"),
+        pytest.param(HEADER.rstrip("\n"), [], id="header only, without a line end"),
+    ],
+)
+def test_a_file_is_read_whatever_its_line_ends_marks_and_order_of_columns(lake, content, rows):
+    assert parsed(lake, content) == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        pytest.param(
+            "seller_id,rating,seller_zip_code_prefix,seller_city,seller_state,note\n"
+            's1,5,1001,a,SP,"olá ""x"""\n'
+            "s2,,1002,b,SP,\n"
+            "s3,,1003,c,SP,null\n",
+            [
+                ("s1", "SP", '{"rating": "5", "note": "olá \\"x\\""}'),
+                ("s2", "SP", None),
+                ("s3", "SP", '{"note": "null"}'),
+            ],
+            id="between and after the known ones",
+        ),
+        pytest.param(
+            HEADER.rstrip("\n") + ",\ns1,1001,a,SP,7\ns2,1002,b,SP,\n",
+            [("s1", "SP", '{"": "7"}'), ("s2", "SP", None)],
+            id="without a name",
+        ),
+        pytest.param(
+            "_row,_landing_date,_extra," + HEADER + "9,2001-01-01,x,s1,1001,a,SP\n",
+            [("s1", "SP", '{"_row": "9", "_landing_date": "2001-01-01", "_extra": "x"}')],
+            id="under the names of lineage",
+        ),
+    ],
+)
+def test_columns_that_the_contract_does_not_know_are_kept_as_json(lake, content, rows):
+    append(lake, content)
+    found = sorted(lake.read("raw/sellers"), key=lambda row: row["_row"])
+    assert [(r["seller_id"], r["seller_state"], r["_extra"]) for r in found] == rows
+    assert [(r["_row"], str(r["_landing_date"])) for r in found] == [(n, "2018-05-10") for n in range(len(rows))]
+
+
+# --- Rows that cannot be parsed ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        pytest.param(
+            "s0,1001,a,SP\ns1,1001\ns2,1001,a,SP\n",
+            [(0, "s0", None, None), (1, None, "expected 4 columns, got 2", "s1,1001"), (2, "s2", None, None)],
+            id="too few values, in the middle",
+        ),
+        pytest.param(
+            "s0,1001,sao paulo, centro,SP\ns1,1001,a,SP\n",
+            [(0, None, "expected 4 columns, got 5", "s0,1001,sao paulo, centro,SP"), (1, "s1", None, None)],
+            id="too many values, first",
+        ),
+        pytest.param(
+            "s0,1001,a,SP\ns1\n",
+            [(0, "s0", None, None), (1, None, "expected 4 columns, got 1", "s1")],
+            id="last",
+        ),
+        pytest.param(
+            "s0,1001,a,SP\ns1",
+            [(0, "s0", None, None), (1, None, "expected 4 columns, got 1", "s1")],
+            id="last, cut off",
+        ),
+        pytest.param(
+            "s0\ns1\ns2,1001,a,SP\ns3,1001,a,SP\ns4\ns5,1001,a,SP\ns6\n",
+            [
+                (0, None, "expected 4 columns, got 1", "s0"),
+                (1, None, "expected 4 columns, got 1", "s1"),
+                (2, "s2", None, None),
+                (3, "s3", None, None),
+                (4, None, "expected 4 columns, got 1", "s4"),
+                (5, "s5", None, None),
+                (6, None, "expected 4 columns, got 1", "s6"),
+            ],
+            id="several, at both ends too",
+        ),
+        pytest.param(
+            "s0\ns1,2\ns2,1,2,3,4\n",
+            [
+                (0, None, "expected 4 columns, got 1", "s0"),
+                (1, None, "expected 4 columns, got 2", "s1,2"),
+                (2, None, "expected 4 columns, got 5", "s2,1,2,3,4"),
+            ],
+            id="all of them",
+        ),
+        pytest.param(
+            's0,1001,"two\nlines",SP\ns1,"two\nlines"\n\n"s2",1001,a,SP\n',
+            [(0, "s0", None, None), (1, None, "expected 4 columns, got 2", 's1,"two\nlines"'), (2, "s2", None, None)],
+            id="among values of several lines, and empty lines",
+        ),
+        pytest.param(
+            "s0,1001,a,SP\r\ns1\r\ns2,1001,a,SP\r\n",
+            [(0, "s0", None, None), (1, None, "expected 4 columns, got 1", "s1"), (2, "s2", None, None)],
+            id="CRLF",
+        ),
+        pytest.param(
+            "s0,1001,a,SP\n  \ns2,1001,a,SP\n",
+            [(0, "s0", None, None), (1, None, "expected 4 columns, got 1", "  "), (2, "s2", None, None)],
+            id="a line of blanks",
+        ),
+        pytest.param(
+            's0,1001,a,SP\ns1,"1001,a,SP\ns2,1001,a,SP\n',
+            [(0, "s0", None, None), (1, None, "expected 4 columns, got 2", 's1,"1001,a,SP\ns2,1001,a,SP')],
+            id="a quote that is never closed keeps the rest of the file as the text of a reject",
+        ),
+    ],
+)
+def test_a_row_of_the_wrong_width_is_kept_with_its_reason_text_and_position(lake, body, rows):
+    assert judged(lake, HEADER + body) == rows
+
+
+def test_a_rejected_row_has_its_lineage_and_no_values(lake):
+    append(lake, HEADER + "s0,1001\n")
+    assert lake.read("raw/sellers") == [
+        {
+            "seller_id": None,
+            "seller_zip_code_prefix": None,
+            "seller_city": None,
+            "seller_state": None,
+            "_landing_date": "2018-05-10",
+            "_file_id": "6b466aee6b500816",
+            "_file_name": "olist_sellers_dataset.csv",
+            "_row": 0,
+            "_extracted_at": "2018-05-10 03:00:00",
+            "_run_id": "test",
+            "_extra": None,
+            "_reject": "expected 4 columns, got 2",
+            "_text": "s0,1001",
+        }
+    ]
+
+
+BLOCK_BYTES = 100
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({3}, id="in the first block"),
+        pytest.param({59}, id="in the last block"),
+        pytest.param(set(range(30)), id="all of the first blocks"),
+        pytest.param(set(range(20, 40)), id="all of some blocks in the middle"),
+        pytest.param(set(range(30, 60)), id="all of the last blocks"),
+        pytest.param(set(range(60)), id="all"),
+        pytest.param(set(range(0, 60, 2)), id="every other"),
+    ],
+)
+def test_rows_keep_their_positions_across_blocks_of_the_file(lake, monkeypatch, wrong):
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", BLOCK_BYTES)
+    body = "".join(f"s{n:02}\n" if n in wrong else f's{n:02},1001,"sao\npaulo",SP\n' for n in range(60))
+    assert judged(lake, HEADER + body) == [
+        (n, None, "expected 4 columns, got 1", f"s{n:02}") if n in wrong else (n, f"s{n:02}", None, None)
+        for n in range(60)
+    ]
+
+
+def test_a_row_that_is_wider_than_a_block_is_refused(lake, monkeypatch):
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", BLOCK_BYTES)  # reaches the reader: else the tests above say nothing
+    content = f"{HEADER}s0,1001,a,SP\ns1,1001,{'x' * 2 * BLOCK_BYTES},SP\n"
+    assert refusal(lake, content) == f"{FILE} holds a row of over 0 MiB: a quote that is never closed; {MEND}"
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(widths=st.lists(st.integers(1, 5), max_size=40), block_bytes=st.integers(20, 200))
+def test_every_row_of_a_file_is_kept_once_at_its_position(tmp_path_factory, widths, block_bytes):
+    texts = [",".join(f"{n}.{i}" for i in range(width)) for n, width in enumerate(widths)]
+    path = tmp_path_factory.mktemp("ragged") / "ragged.csv"
+    path.write_text("a,b,c\n" + "".join(f"{text}\n" for text in texts))
+    found = {row["_row"]: row for row in _rows(path, ("a", "b", "c"), block_bytes)}
+    assert [
+        row["_text"] or ",".join(row[column] for column in ("a", "b", "c")) for _, row in sorted(found.items())
+    ] == texts
+    assert sorted(found) == list(range(len(texts)))
+    assert [n for n, row in sorted(found.items()) if row["_reject"]] == [n for n, w in enumerate(widths) if w != 3]
+
+
+def _rows(path, columns, block_bytes):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_files, "_BLOCK_BYTES", block_bytes)
+        read = csv_files.reader("raw/t", columns, "run")
+        return [row for batch in read(iter(_landed(path).to_batches())) for row in batch.to_pylist()]
+
+
+def _landed(path):
+    extracted_at = datetime(2018, 5, 10, 3, tzinfo=UTC)
+    return csv_files.file_rows(
+        (LandedFile(str(path), path.name, "0123456789abcdef", extracted_at.date(), extracted_at),)
+    )
+
+
+# --- Files that cannot be read -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(
+            "seller_id,seller_city,seller_state\ns1,a,SP\n",
+            f"{FILE} lacks the column seller_zip_code_prefix; {MEND}",
+            id="a column is missing",
+        ),
+        pytest.param(
+            "seller_state\nSP\n",
+            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city; {MEND}",
+            id="several columns are missing",
+        ),
+        pytest.param(
+            "s1,1001,a,SP\ns2,1002,b,SP\n",
+            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city, seller_state; {MEND}",
+            id="no header",
+        ),
+        pytest.param(
+            HEADER.replace(",", ";") + "s1;1001;a;SP\n",
+            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city, seller_state; {MEND}",
+            id="semicolons",
+        ),
+        pytest.param(
+            HEADER.replace("seller_city", "Seller_City") + "s1,1001,a,SP\n",
+            f"{FILE} lacks the column seller_city; {MEND}",
+            id="a column in other letters",
+        ),
+        pytest.param(
+            "",
+            f"{FILE} is empty: it has no header; deliver it mended and take this one out of the landzone",
+            id="an empty file",
+        ),
+        pytest.param(
+            "\ufeff",
+            f"{FILE} is empty: it has no header; deliver it mended and take this one out of the landzone",
+            id="only a mark",
+        ),
+        pytest.param(
+            "\n\r\n\n",
+            f"{FILE} is empty: it has no header; deliver it mended and take this one out of the landzone",
+            id="only empty lines",
+        ),
+        pytest.param(
+            "seller_id," + HEADER + "s1,s1,1001,a,SP\n",
+            f"{FILE} has the column seller_id twice; {MEND}",
+            id="a column stands there twice",
+        ),
+        pytest.param(
+            "note," + HEADER.rstrip("\n") + ",note\n1,s1,1001,a,SP,2\n",
+            f"{FILE} has the column note twice; {MEND}",
+            id="an unknown column stands there twice",
+        ),
+        pytest.param(
+            (HEADER.replace("city", "cité") + "s1,1001,a,SP\n").encode("latin-1"),
+            f"{FILE} is not UTF-8; {MEND}",
+            id="not UTF-8, in the header",
+        ),
+        pytest.param(
+            (HEADER + "s1,1001,são paulo,SP\n").encode("latin-1"),
+            f"{FILE} is not UTF-8; {MEND}",
+            id="not UTF-8, beside the header",
+        ),
+        pytest.param(
+            (HEADER + "s1,1001,sao paulo,SP\n" * 1000 + "s2,1001,são paulo,SP\n").encode("latin-1"),
+            f"{FILE} is not UTF-8; {MEND}",
+            id="not UTF-8, far from the header",
+        ),
+        pytest.param(
+            (HEADER + "s1,1001,sao paulo,SP\n").encode("utf-16"),
+            f"{FILE} is not UTF-8; {MEND}",
+            id="UTF-16",
+        ),
+        pytest.param(
+            HEADER + 's1,1001,a,SP\ns2,1001,a,"' + "s3,1001,a,SP\n" * 3_000_000,  # rows within two blocks are read
+            f"{FILE} holds a row of over 16 MiB: a quote that is never closed; {MEND}",
+            id="a quote is never closed in a large file",
+        ),
+        pytest.param(
+            HEADER + 's1,1001,a,SP\ns2,1001,a,"SP\ns3,1001,a,SP\n',
+            f"{FILE} ends within a quote that is never closed; {MEND}",
+            id="a quote is never closed in the last column of a small file",
+        ),
+        pytest.param(
+            HEADER.replace("seller_city", '"seller_city') + "s1,1001,a,SP\n" * 20_000,
+            f"{FILE} has a quote in its header that is never closed; {MEND}",
+            id="a quote is never closed in the header",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_and_stays(lake, content, message):
+    assert refusal(lake, content) == message
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # Arrow prints the row's text as it fails
+def test_a_file_whose_row_of_the_wrong_width_is_not_utf8_is_refused_and_stays(lake):
+    content = (HEADER + "s1,1001,sao paulo,SP\n" * 1000 + "s2,são paulo\n").encode("latin-1")
+    assert refusal(lake, content) == f"{FILE} is not UTF-8; {MEND}"
+
+
+def test_a_message_is_one_line_that_names_table_file_and_day(lake):
+    file = lake.file("olist_orders_dataset_20180511T030000Z.csv", "order_id\no1\n")
+    with pytest.raises(StepError) as refused:
+        lake.run("raw/orders", files=[file])
+    assert str(refused.value) == (
+        "raw/orders: olist_orders_dataset_20180511T030000Z.csv of 2018-05-10 lacks the column customer_id, "
+        "order_status, order_purchase_timestamp, order_approved_at, order_delivered_carrier_date, "
+        "order_delivered_customer_date, order_estimated_delivery_date; "
+        "deliver it mended and take this one out of the landzone"
+    )
+
+
+def test_a_file_is_read_lazily_in_blocks(tmp_path):
+    path = tmp_path / "broken at the end.csv"
+    path.write_text("a,b\n" + "1,2\n" * 100 + '3,"' + "x\n" * 200)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_files, "_BLOCK_BYTES", BLOCK_BYTES)
+        batches = csv_files.reader("raw/t", ("a", "b"), "run")(iter(_landed(path).to_batches()))
+        [first] = islice(batches, 1)
+        assert first.column("a").to_pylist() == ["1"] * 24
+        with pytest.raises(StepError):
+            list(batches)

@@ -1,0 +1,394 @@
+"""Tables are made as declared; each write is one commit that says what it did."""
+
+from datetime import date
+from pathlib import Path
+
+import deltalake
+import pyarrow as pa
+import pytest
+
+from spark_steps import delta
+from spark_steps.contract import StepError, Window
+from spark_steps.delta import Commit
+from spark_steps.tables import TABLES
+
+MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)
+
+_LINEAGE = {
+    "_landing_date": "2018-05-10",
+    "_extracted_at": "2018-05-10 03:00:00",
+    "_file_id": "0000000000000001",
+    "_file_name": "f.csv",
+    "_run_id": "test",
+    "_row": "0",
+    "_hash": "0",
+}
+
+
+def rows_of(lake, table_id, *rows):
+    """A frame with the table's columns, as text; those left out are null or lineage defaults."""
+    full = [_LINEAGE | row for row in rows]
+    columns = TABLES[table_id].column_names
+    return lake.spark.createDataFrame(pa.table({c: pa.array([r.get(c) for r in full], pa.string()) for c in columns}))
+
+
+def seller(seller_id, day=MAY_10, **more):
+    return {"seller_id": seller_id, "_landing_date": str(day)} | more
+
+
+def order(order_id, month="2018-05", **more):
+    purchased = f"{month}-01 10:00:00"
+    return {
+        "order_id": order_id,
+        "customer_id": "c",
+        "order_purchase_timestamp": purchased,
+        "order_month": month,
+    } | more
+
+
+def orders(lake):
+    return [tuple(r.values()) for r in lake.read("trusted/orders", "order_id", "order_status", "order_month")]
+
+
+def sellers(lake):
+    return [tuple(r.values()) for r in lake.read("raw/sellers", "_landing_date", "seller_id")]
+
+
+def log_of(handle):
+    return deltalake.DeltaTable(handle.uri)
+
+
+def size_of(handle, version):
+    """Bytes and files of a version, as they lie on disk."""
+    files = deltalake.DeltaTable(handle.uri, version=version).file_uris()
+    return sum(Path(file).stat().st_size for file in files), len(files)
+
+
+# --- Creating ------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_made_from_its_declaration(lake):
+    handle = lake.table("trusted/order_items")
+    assert delta.ensure(handle) == 0
+    fields = log_of(handle).schema().fields
+    assert [(f.name, f.type.type, f.nullable, f.metadata) for f in fields] == [
+        ("order_id", "string", False, {"comment": "the order"}),
+        ("order_item_id", "integer", False, {"comment": "position in the order, from 1"}),
+        ("product_id", "string", False, {"comment": "the product"}),
+        ("seller_id", "string", True, {"comment": "the seller"}),
+        ("shipping_limit_date", "timestamp", True, {"comment": "when the seller must have handed it over (UTC)"}),
+        ("price", "decimal(12,2)", False, {"comment": "price of the item in BRL"}),
+        ("freight_value", "decimal(12,2)", False, {"comment": "freight of the item in BRL"}),
+        ("_landing_date", "date", False, {"comment": "day of the delivery (UTC)"}),
+        ("_extracted_at", "timestamp", False, {"comment": "when the source wrote the file (UTC)"}),
+        ("_file_id", "string", False, {"comment": "first 16 hex digits of the file's SHA-256"}),
+        ("_row", "long", False, {"comment": "position in the file, from 0"}),
+        ("_hash", "long", False, {"comment": "hash of the values beside the key"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table_id", "partition", "grain"),
+    [
+        ("raw/sellers", ["_landing_date"], "a row of a delivered file: a seller, as it landed"),
+        ("trusted/orders", ["order_month"], "an order, in its newest state"),
+        ("trusted/sellers", [], "a seller, in its newest state"),
+        ("quarantine/sellers", ["_landing_date"], "a raw row that is not accepted as a seller"),
+    ],
+)
+def test_a_table_has_its_name_grain_partition_and_a_protocol_that_every_reader_knows(lake, table_id, partition, grain):
+    handle = lake.table(table_id)
+    delta.ensure(handle)
+    found = log_of(handle)
+    assert (found.metadata().name, found.metadata().description) == (table_id, grain)
+    assert found.metadata().partition_columns == partition
+    assert (found.protocol().min_reader_version, found.protocol().min_writer_version) == (1, 2)
+    assert not found.protocol().reader_features
+    assert not found.protocol().writer_features
+
+
+@pytest.mark.parametrize("table_id", list(TABLES))
+def test_every_declared_table_can_be_made_with_its_columns_in_order(lake, table_id):
+    handle = lake.table(table_id)
+    assert delta.ensure(handle) == 0
+    assert [f.name for f in log_of(handle).schema().fields] == list(TABLES[table_id].column_names)
+    assert [f.nullable for f in log_of(handle).schema().fields] == [not c.required for c in TABLES[table_id].columns]
+
+
+def test_a_table_that_is_there_is_left_as_it_is(lake):
+    lake.write("raw/sellers", {"seller_id": "s1"})
+    assert delta.ensure(lake.table("raw/sellers")) == 1
+    assert sellers(lake) == [("2018-05-10", "s1")]
+
+
+def test_writing_keeps_types_nullability_comments_and_protocol(lake):
+    handle = lake.table("trusted/orders")
+    delta.ensure(handle)
+    before = log_of(handle)
+    delta.append(rows_of(lake, "trusted/orders", order("o1")), handle)
+    delta.merge(lake.spark, rows_of(lake, "trusted/orders", order("o1"), order("o2")), handle, partitions=["2018-05"])
+    delta.replace(rows_of(lake, "trusted/orders", order("o3")), handle)
+    after = log_of(handle)
+    assert after.version() == 3
+    assert after.schema() == before.schema()
+    assert after.metadata().partition_columns == ["order_month"]
+    assert (after.protocol().min_reader_version, after.protocol().min_writer_version) == (1, 2)
+
+
+# --- Appending -----------------------------------------------------------------------------------------------------
+
+
+def test_appending_says_how_many_rows_files_and_bytes_came(lake):
+    handle = lake.table("raw/sellers")
+    commit = delta.append(rows_of(lake, "raw/sellers", seller("s1"), seller("s2"), seller("s3", MAY_11)), handle)
+    size, files = size_of(handle, 1)
+    assert commit == Commit(version_before=0, version_after=1, rows_inserted=3, files_added=files, bytes_added=size)
+    assert sellers(lake) == [("2018-05-10", "s1"), ("2018-05-10", "s2"), ("2018-05-11", "s3")]
+
+
+def test_appending_no_rows_commits_nothing(lake):
+    handle = lake.table("raw/sellers")
+    lake.write("raw/sellers", seller("s1"))
+    none = rows_of(lake, "raw/sellers", seller("s2")).where("seller_id IS NULL")
+    assert delta.append(none, handle) == Commit(version_before=1, version_after=1)
+
+
+def test_nothing_to_write_is_a_commit_of_zeros_and_a_table(lake):
+    handle = lake.table("raw/sellers")
+    assert delta.nothing(handle) == Commit(version_before=0, version_after=0)
+    assert deltalake.DeltaTable.is_deltatable(handle.uri)
+
+
+# --- Replacing -----------------------------------------------------------------------------------------------------
+
+
+def test_replacing_a_window_leaves_the_other_days_alone(lake):
+    lake.write(
+        "raw/sellers", seller("s9", date(2018, 5, 9)), seller("s10"), seller("s11", MAY_11), seller("s12", MAY_12)
+    )
+    handle = lake.table("raw/sellers", Window(MAY_10, MAY_12))
+    commit = delta.replace(rows_of(lake, "raw/sellers", seller("new 10"), seller("new 10 too")), handle)
+    assert sellers(lake) == [
+        ("2018-05-09", "s9"),
+        ("2018-05-10", "new 10"),
+        ("2018-05-10", "new 10 too"),
+        ("2018-05-12", "s12"),
+    ]
+    assert (commit.version_before, commit.version_after, commit.rows_inserted, commit.files_removed) == (1, 2, 2, 2)
+
+
+def test_replacing_a_window_with_no_rows_empties_it(lake):
+    lake.write("raw/sellers", seller("s10"), seller("s11", MAY_11))
+    handle = lake.table("raw/sellers", Window.of_day(MAY_10))
+    none = rows_of(lake, "raw/sellers", seller("x")).where("seller_id IS NULL")
+    commit = delta.replace(none, handle)
+    assert sellers(lake) == [("2018-05-11", "s11")]
+    assert (commit.version_before, commit.version_after, commit.rows_inserted, commit.files_removed) == (1, 2, 0, 1)
+    assert delta.replace(none, handle) == Commit(version_before=2, version_after=2)
+
+
+def test_replacing_without_a_window_replaces_the_whole_table(lake):
+    lake.write("raw/sellers", seller("s10"), seller("s11", MAY_11))
+    handle = lake.table("raw/sellers")
+    removed, _ = size_of(handle, 1)
+    commit = delta.replace(rows_of(lake, "raw/sellers", seller("s12", MAY_12)), handle)
+    added, _ = size_of(handle, 2)
+    assert sellers(lake) == [("2018-05-12", "s12")]
+    assert commit == Commit(
+        version_before=1,
+        version_after=2,
+        rows_inserted=1,
+        files_added=1,
+        files_removed=2,
+        bytes_added=added,
+        bytes_removed=removed,
+    )
+
+
+# --- Merging -------------------------------------------------------------------------------------------------------
+
+
+def test_merging_updates_rows_with_a_known_key_and_inserts_the_others(lake):
+    handle = lake.table("trusted/orders")
+    lake.write("trusted/orders", order("o1", order_status="created"), order("o2", order_status="created"))
+    changes = rows_of(lake, "trusted/orders", order("o2", order_status="shipped"), order("o3", order_status="created"))
+    commit = delta.merge(lake.spark, changes, handle, partitions=["2018-05"])
+    assert orders(lake) == [
+        ("o1", "created", "2018-05"),
+        ("o2", "shipped", "2018-05"),
+        ("o3", "created", "2018-05"),
+    ]
+    assert (commit.version_before, commit.version_after) == (1, 2)
+    assert (commit.rows_inserted, commit.rows_updated, commit.rows_deleted) == (1, 1, 0)
+    assert commit.files_added > 0
+    assert commit.files_removed == 1
+    assert commit.bytes_removed == size_of(handle, 1)[0]
+
+
+def test_merging_null_over_a_value_leaves_null(lake):
+    lake.write("trusted/orders", order("o1", order_status="created"))
+    changes = rows_of(lake, "trusted/orders", order("o1"))
+    delta.merge(lake.spark, changes, lake.table("trusted/orders"), partitions=["2018-05"])
+    assert orders(lake) == [("o1", None, "2018-05")]
+
+
+def test_merging_moves_a_row_to_its_new_partition(lake):
+    handle = lake.table("trusted/orders")
+    lake.write("trusted/orders", order("o1"), order("o2"))
+    changes = rows_of(lake, "trusted/orders", order("o1", "2018-06"))
+    commit = delta.merge(lake.spark, changes, handle, partitions=["2018-05", "2018-06"])
+    assert orders(lake) == [("o1", None, "2018-06"), ("o2", None, "2018-05")]
+    assert (commit.rows_inserted, commit.rows_updated) == (0, 1)
+
+
+def test_merging_by_two_key_columns_matches_on_both(lake):
+    def item(position, price):
+        return {
+            "order_id": "o1",
+            "order_item_id": position,
+            "product_id": "p",
+            "price": price,
+            "freight_value": "0.00",
+        }
+
+    lake.write("trusted/order_items", item("1", "10.00"), item("2", "20.00"))
+    changes = rows_of(lake, "trusted/order_items", item("2", "21.00"), item("3", "30.00"))
+    commit = delta.merge(lake.spark, changes, lake.table("trusted/order_items"))
+    assert lake.read("trusted/order_items", "order_id", "order_item_id", "price") == [
+        {"order_id": "o1", "order_item_id": 1, "price": "10.00"},
+        {"order_id": "o1", "order_item_id": 2, "price": "21.00"},
+        {"order_id": "o1", "order_item_id": 3, "price": "30.00"},
+    ]
+    assert (commit.rows_inserted, commit.rows_updated) == (1, 1)
+
+
+def test_merging_no_rows_commits_nothing(lake):
+    lake.write("trusted/orders", order("o1"))
+    none = rows_of(lake, "trusted/orders", order("o1", order_status="shipped")).where("order_id IS NULL")
+    commit = delta.merge(lake.spark, none, lake.table("trusted/orders"), partitions=["2018-05"])
+    assert commit == Commit(version_before=1, version_after=1)
+    assert orders(lake) == [("o1", None, "2018-05")]
+
+
+def test_merging_a_partition_whose_name_needs_quoting(lake):
+    lake.write("trusted/orders", order("o1", order_month="o'month\\"))
+    changes = rows_of(lake, "trusted/orders", order("o1", order_month="o'month\\", order_status="shipped"))
+    delta.merge(lake.spark, changes, lake.table("trusted/orders"), partitions=["o'month\\"])
+    assert orders(lake) == [("o1", "shipped", "o'month\\")]
+
+
+# --- What is refused -----------------------------------------------------------------------------------------------
+
+
+def test_rows_that_lack_a_column_or_have_one_more_are_refused(lake):
+    rows = rows_of(lake, "raw/sellers", seller("s1")).withColumnRenamed("seller_city", "city").drop("_text")
+    with pytest.raises(StepError) as refused:
+        delta.append(rows, lake.table("raw/sellers"))
+    assert str(refused.value) == ("raw/sellers: the step's rows lack ['_text', 'seller_city'] and have ['city'] more")
+    assert lake.read("raw/sellers") == []
+
+
+def test_rows_that_only_lack_a_column_are_refused(lake):
+    rows = rows_of(lake, "raw/sellers", seller("s1")).drop("_text")
+    with pytest.raises(StepError) as refused:
+        delta.conformed(rows, TABLES["raw/sellers"])
+    assert str(refused.value) == "raw/sellers: the step's rows lack ['_text'] and have nothing more"
+
+
+def test_rows_that_only_have_a_column_more_are_refused(lake):
+    rows = rows_of(lake, "raw/sellers", seller("s1")).selectExpr("*", "seller_city AS city")
+    with pytest.raises(StepError) as refused:
+        delta.conformed(rows, TABLES["raw/sellers"])
+    assert str(refused.value) == "raw/sellers: the step's rows lack nothing and have ['city'] more"
+
+
+def test_rows_are_brought_into_the_declared_order_and_types(lake):
+    rows = rows_of(lake, "trusted/order_payments", {"payment_value": "58.9"})
+    mixed = delta.conformed(rows.select(*reversed(rows.columns)), TABLES["trusted/order_payments"])
+    assert mixed.dtypes == [
+        ("order_id", "string"),
+        ("payment_sequential", "int"),
+        ("payment_type", "string"),
+        ("payment_installments", "int"),
+        ("payment_value", "decimal(12,2)"),
+        ("_landing_date", "date"),
+        ("_extracted_at", "timestamp"),
+        ("_file_id", "string"),
+        ("_row", "bigint"),
+        ("_hash", "bigint"),
+    ]
+
+
+@pytest.mark.parametrize("column", ["order_id", "customer_id", "order_purchase_timestamp", "_hash"])
+def test_null_in_a_required_column_is_refused_by_every_kind_of_write(lake, column):
+    handle = lake.table("trusted/orders")
+    lake.write("trusted/orders", order("o1"))
+    rows = rows_of(lake, "trusted/orders", order("o1") | {column: None}, order("o2"))
+    writes = (delta.append, delta.replace, lambda r, h: delta.merge(lake.spark, r, h, partitions=["2018-05"]))
+    for write in writes:
+        with pytest.raises(Exception, match=rf"NOT NULL.*{column}"):
+            write(rows, handle)
+    assert delta.ensure(handle) == 1
+    assert orders(lake) == [("o1", None, "2018-05")]
+
+
+def test_null_in_a_required_column_of_a_row_that_is_filtered_away_is_no_matter(lake):
+    handle = lake.table("trusted/orders")
+    lake.write("trusted/orders", order("o1"))
+    rows = rows_of(lake, "trusted/orders", order(None, order_status="lost"), order("o1", order_status="shipped"))
+    kept = rows.where("order_status = 'shipped'")
+    delta.merge(lake.spark, kept, handle, partitions=["2018-05"])
+    assert orders(lake) == [("o1", "shipped", "2018-05")]
+    delta.replace(kept, handle)
+    assert orders(lake) == [("o1", "shipped", "2018-05")]
+    delta.append(kept, handle)
+    assert orders(lake) == [("o1", "shipped", "2018-05"), ("o1", "shipped", "2018-05")]
+
+
+# --- Reading and counting ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("window", "ids"),
+    [
+        (None, ["s10", "s11", "s11 too", "s12"]),
+        (Window.of_day(MAY_11), ["s11", "s11 too"]),
+        (Window(MAY_10, MAY_12), ["s10", "s11", "s11 too"]),
+        (Window(MAY_12, date(2018, 6, 1)), ["s12"]),
+        (Window.of_day(date(2018, 5, 13)), []),
+        (Window.of_day(date(2018, 5, 9)), []),
+    ],
+)
+def test_the_rows_of_a_window_are_read_and_counted(lake, window, ids):
+    lake.write("raw/sellers", seller("s10"), seller("s11", MAY_11), seller("s12", MAY_12))
+    lake.write("raw/sellers", seller("s11 too", MAY_11))
+    handle = lake.table("raw/sellers", window)
+    assert sorted(row["seller_id"] for row in delta.read(lake.spark, handle).collect()) == ids
+    assert delta.row_count(handle) == len(ids)
+
+
+def test_a_table_that_was_never_written_has_no_rows(lake):
+    assert delta.row_count(lake.table("raw/sellers")) == 0
+    assert delta.row_count(lake.table("raw/orders", Window.of_day(MAY_10))) == 0
+    assert delta.read(lake.spark, lake.table("raw/customers")).collect() == []
+
+
+def test_rows_that_were_replaced_or_merged_away_are_not_counted(lake):
+    handle = lake.table("trusted/orders")
+    lake.write("trusted/orders", order("o1"), order("o2"), order("o3", "2018-06"))
+    delta.merge(lake.spark, rows_of(lake, "trusted/orders", order("o1")), handle, partitions=["2018-05"])
+    assert delta.row_count(handle) == 3
+    delta.replace(rows_of(lake, "trusted/orders", order("o1")), handle)
+    assert delta.row_count(handle) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", "o'brien", "back\\slash", "\\'", "'; DROP TABLE x; --", "são \U0001f600", ""]
+)
+def test_a_text_survives_as_a_sql_literal(spark, text):
+    [row] = spark.sql(f"SELECT {delta.quoted(text)} AS text").collect()
+    assert row["text"] == text
+
+
+def test_a_sql_literal_written_out():
+    assert delta.quoted("a'b\\c") == "'a\\'b\\\\c'"

@@ -1,0 +1,89 @@
+"""A step from the command line, in a process of its own: a request in, a result out, or one line that says why not."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spark_steps.contract import StepRequest, StepResult, Window
+
+HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The address of a Sail server, as SPARK_REMOTE takes it."""
+    os.environ.setdefault("RUST_LOG", "error")  # read when the library is loaded
+    from pysail.spark import SparkConnectServer  # noqa: PLC0415 - after RUST_LOG
+
+    server = SparkConnectServer("127.0.0.1", 0)
+    server.start(background=True)
+    _, port = server.listening_address
+    yield f"sc://127.0.0.1:{port}"
+    server.stop()
+
+
+def run(server, request, folder):
+    """Run the request's step, the request as a path and the result as a URI; the finished process and the result."""
+    request_file, result_file = folder / "request.json", folder / "result.json"
+    request_file.write_text(request.to_json())
+    process = subprocess.run(  # noqa: S603 - this Python, and paths of the test's own
+        [sys.executable, "-m", "spark_steps", "--request", str(request_file), "--result", result_file.as_uri()],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"SPARK_REMOTE": server},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return process, result_file
+
+
+def request_for(lake, file):
+    return StepRequest(
+        output=lake.table("raw/sellers"),
+        window=Window.of_day(file.landing_date),
+        files=(file,),
+        run_id="from the command line",
+        code_version="1",
+    )
+
+
+def test_a_step_from_the_command_line_leaves_its_rows_and_its_result(lake, server, tmp_path):
+    file = lake.file("olist_sellers_dataset.csv", HEADER + "s1,1001,são paulo,SP\ns2\n")
+    process, result_file = run(server, request_for(lake, file), tmp_path)
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
+    assert lake.read("raw/sellers", "seller_city", "_row", "_run_id", "_text") == [
+        {"seller_city": "são paulo", "_row": 0, "_run_id": "from the command line", "_text": None},
+        {"seller_city": None, "_row": 1, "_run_id": "from the command line", "_text": "s2"},
+    ]
+    result = StepResult.from_json(result_file.read_text())
+    files = list(lake.root.glob("raw/sellers/*/*.parquet"))
+    assert result.seconds > 0
+    assert replace(result, seconds=0.0) == StepResult(
+        table="raw/sellers",
+        version_before=0,
+        version_after=1,
+        rows_read=2,
+        rows_inserted=2,
+        files_added=len(files),
+        bytes_added=sum(path.stat().st_size for path in files),
+    )
+    assert list(json.loads(result_file.read_text())) == list(json.loads(result.to_json()))
+
+
+def test_a_step_that_cannot_be_done_is_one_line_and_no_result(lake, server, tmp_path):
+    file = lake.file("olist_sellers_dataset.csv", "seller_id\ns1\n")
+    process, result_file = run(server, request_for(lake, file), tmp_path)
+    assert process.returncode == 1
+    assert process.stdout == ""
+    assert process.stderr == (
+        "error: raw/sellers: olist_sellers_dataset.csv of 2018-05-10 lacks the column seller_zip_code_prefix, "
+        "seller_city, seller_state; deliver it mended and take this one out of the landzone\n"
+    )
+    assert not result_file.exists()
+    assert lake.read("raw/sellers") == []
