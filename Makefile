@@ -31,9 +31,9 @@ endif
 	$(BIN)/olist status
 	$(BIN)/olist sql --file docs/questions/headline.sql
 	@echo
-	@echo 'Next: make ui                        the lineage in a browser, at http://127.0.0.1:3000'
+	@echo 'Next: make ui                           the lineage in a browser, at http://127.0.0.1:3000'
 	@echo '      $(BIN)/olist sql "select ..."   your own questions, as in docs/questions'
-	@echo '      $(BIN)/olist --help            all commands'
+	@echo '      $(BIN)/olist --help             all commands'
 
 ui: setup ## Open Dagit on the lake
 	@$(BIN)/olist ui
