@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import deltalake
+import deltalake.exceptions
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.schema import Field, PrimitiveType
@@ -51,17 +52,7 @@ class Commit:
 
 def ensure(handle: DeltaTable) -> int:
     """Create the table from its declaration if it is not there; return its version."""
-    if deltalake.DeltaTable.is_deltatable(handle.uri):
-        return deltalake.DeltaTable(handle.uri).version()
-    table = handle.declaration
-    return deltalake.DeltaTable.create(
-        handle.uri,
-        schema=DeltaSchema([_field(column) for column in table.columns]),
-        partition_by=[table.partition] if table.partition else None,
-        name=table.id,
-        description=table.grain,
-        mode="ignore",
-    ).version()
+    return _opened(handle).version()
 
 
 def nothing(handle: DeltaTable) -> Commit:
@@ -79,8 +70,7 @@ def read(spark: "SparkSession", handle: DeltaTable) -> "DataFrame":
 
 def row_count(handle: DeltaTable) -> int:
     """How many rows the table holds in the handle's window, from the Delta log; no data is read."""
-    ensure(handle)
-    files: Any = pa.table(deltalake.DeltaTable(handle.uri).get_add_actions(flatten=True))
+    files: Any = pa.table(_opened(handle).get_add_actions(flatten=True))
     if files.num_rows and handle.window:
         day = pc.field("partition._landing_date")
         files = files.filter((day >= pa.scalar(handle.window.start)) & (day < pa.scalar(handle.window.end)))
@@ -141,6 +131,22 @@ def conformed(rows: "DataFrame", table: Table) -> "DataFrame":
 def quoted(text: str) -> str:
     """The text as a SQL literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _opened(handle: DeltaTable) -> deltalake.DeltaTable:
+    """The table's log at its newest version; the table is created if it is not there."""
+    try:
+        return deltalake.DeltaTable(handle.uri)
+    except deltalake.exceptions.TableNotFoundError:
+        table = handle.declaration
+        return deltalake.DeltaTable.create(
+            handle.uri,
+            schema=DeltaSchema([_field(column) for column in table.columns]),
+            partition_by=[table.partition] if table.partition else None,
+            name=table.id,
+            description=table.grain,
+            mode="ignore",
+        )
 
 
 def _write(rows: "DataFrame", handle: DeltaTable, *, mode: str, options: dict[str, str] | None = None) -> Commit:

@@ -17,8 +17,8 @@ SELECT
   date_format(date, 'MMMM') AS month_name,
   date_format(date, 'yyyy-MM') AS year_month,
   day(date) AS day,
-  weekday(date) + 1 AS day_of_week,
+  (dayofweek(date) + 5) % 7 + 1 AS day_of_week, -- not weekday(), which in Sail is -1 on Sundays
   date_format(date, 'EEEE') AS day_name,
-  weekday(date) >= 5 AS is_weekend
+  dayofweek(date) IN (1, 7) AS is_weekend
 FROM days
 """

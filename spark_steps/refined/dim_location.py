@@ -17,7 +17,7 @@ WITH mentions AS (
 spellings AS (
   SELECT zip_code_prefix, city, state, row_number() OVER (
     PARTITION BY zip_code_prefix
-    ORDER BY city IS NULL, count(*) DESC, city, state
+    ORDER BY city IS NULL, count(*) DESC, city, state IS NULL, state
   ) AS rank
   FROM mentions
   WHERE zip_code_prefix IS NOT NULL
