@@ -31,7 +31,20 @@ app = typer.Typer(
 _INTERRUPTED = 130
 """Typer's exit code for Ctrl-C, as shells have it."""
 
-out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+
+class _Output(Console):
+    """A console whose reader may go away: what it says then is lost, what the command does is not."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        _discard_stdout()
+
+
+def _discard_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+out = _Output(soft_wrap=True, width=None if sys.stdout.isatty() else 10_000)
 err = Console(stderr=True, soft_wrap=True)
 
 
@@ -74,6 +87,12 @@ def main() -> None:
         if message:  # none without any argument: the help was shown
             err.print(f"[red]error:[/red] {escape(message)}" + ("; see --help" if usage else ""), highlight=False)
         sys.exit(2 if usage else 1)
+    except Exception as error:
+        if debug:
+            raise
+        line = next(iter(str(error).splitlines()), "")
+        err.print(f"[red]error:[/red] {type(error).__name__}: {escape(line)}; see more with --debug", highlight=False)
+        sys.exit(1)
 
 
 @app.callback()
@@ -113,12 +132,17 @@ def deliver(
     from olist_assets.sources import deliver as source  # noqa: PLC0415
 
     settings = Settings.from_environment()
-    landing_date, names, missing = source.deliver(
-        dump, settings.source, day=day, on_file=lambda name: out.print(f"  {name}", highlight=False)
-    )
+    copied: list[str] = []
+
+    def show(name: str) -> None:
+        copied.append(name)
+        out.print(f"  {escape(name)}", highlight=False)
+
+    landing_date, names, missing = source.deliver(dump, settings.source, day=day, on_file=show)
     if missing:
         err.print(f"[yellow]note:[/yellow] the dump has no {', '.join(missing)}")
-    out.print(f"delivered {len(names)} files as {landing_date}; next: olist run", highlight=False)
+    held = f" ({len(names) - len(copied)} were there already)" if len(names) > len(copied) else ""
+    out.print(f"delivered {len(copied)} files as {landing_date}{held}; next: olist run", highlight=False)
 
 
 @app.command(epilog="Examples: `olist run`, `olist run --day 2018-10-18`, `olist run --select trusted/orders --day …`")
@@ -157,7 +181,8 @@ def run(
     failed = [step for step in steps if step.error]
     done = f"{len(steps) - len(failed)} assets in {time.perf_counter() - started:.1f} s"
     for step in failed:
-        err.print(f"[red]failed:[/red] {step.asset}: {escape(step.error or '')}", highlight=False)
+        message = (step.error or "").removeprefix(f"{step.asset}: ")
+        err.print(f"[red]failed:[/red] {step.asset}: {escape(message)}", highlight=False)
     if failed:
         err.print(f"{done}; what depends on a failed one has not run: mend it and run again", highlight=False)
         raise typer.Exit(1)
@@ -219,7 +244,7 @@ def status() -> None:
     out.print(grid)
     problems = lake_status.problems(lake, tables)
     for problem in problems:
-        out.print(f"[yellow]![/yellow] {problem}", highlight=False)
+        out.print(f"[yellow]![/yellow] {escape(problem)}", highlight=False)
     if not problems:
         out.print("no open problems")
 
@@ -243,14 +268,19 @@ def sql(
         raise typer.BadParameter("give a statement, or a file with one")
     statement = query if file is None else file.read_text()
     result = serving.query(Settings.from_environment().lake, statement or "")
-    if format_ is Format.PARQUET:
-        if sys.stdout.isatty():
-            raise OlistError("parquet is not for a terminal: redirect it, as in `> result.parquet`")
-        serving.write_parquet(result, sys.stdout.buffer)
-    elif format_ is Format.TABLE:
+    if format_ is Format.TABLE:
         _print_table(result.columns, [[*map(_text, row)] for row in serving.rows(result)])
-    else:
-        sys.stdout.write(serving.to_csv(result) if format_ is Format.CSV else serving.to_json(result))
+        return
+    if format_ is Format.PARQUET and sys.stdout.isatty():
+        raise OlistError("parquet is not for a terminal: redirect it, as in `> result.parquet`")
+    try:
+        if format_ is Format.PARQUET:
+            serving.write_parquet(result, sys.stdout.buffer)
+        else:
+            sys.stdout.write(serving.to_csv(result) if format_ is Format.CSV else serving.to_json(result))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        _discard_stdout()
 
 
 def _print_table(columns: list[str], rows: list[list[str]]) -> None:
@@ -259,9 +289,9 @@ def _print_table(columns: list[str], rows: list[list[str]]) -> None:
         numeric = all(
             row[position].replace(",", "").replace(".", "").lstrip("-").isdigit() or not row[position] for row in rows
         )
-        grid.add_column(name, justify="right" if numeric and rows else "left", no_wrap=True)
+        grid.add_column(escape(name), justify="right" if numeric and rows else "left", no_wrap=True)
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*map(escape, row))
     out.print(grid)
     out.print(f"({len(rows)} rows)" if len(rows) != 1 else "(1 row)", style="dim")
 

@@ -76,9 +76,10 @@ class Lake:
             )
         return tuple(sorted(found, key=lambda file: file.uri))
 
-    def waiting(self) -> int:
-        """How many objects wait in the landzone."""
-        return len(self._list("landzone"))
+    def waiting(self) -> list[date]:
+        """The landing date of each object that waits in the landzone."""
+        matches = [_LANDED.fullmatch(meta["path"]) for meta in self._list("landzone")]
+        return [date.fromisoformat(match["day"]) for match in matches if match]
 
     def clear(self, files: Iterable[LandedFile]) -> None:
         """Take exactly these files out of the landzone: into the archive, or away, as the setting says."""
@@ -97,6 +98,19 @@ class Lake:
         step = record["table"].replace("/", ".")
         path = f"control/steps/{started.astimezone(UTC):%Y-%m-%d}/{record['run_id']}/{step}.json"
         self.store.put(path, json.dumps(record, default=_to_text, indent=1).encode())
+
+    def record_loaded(self, day: date, files: list[str]) -> None:
+        """Note that the whole lineage has been materialised for a day whose delivery held these files."""
+        self.store.put(f"control/days/{day}.json", json.dumps(files, indent=1).encode())
+
+    def loaded(self) -> dict[date, list[str]]:
+        """Of each day that has been loaded, the files that its delivery held."""
+        return {
+            date.fromisoformat(meta["path"].rpartition("/")[2].removesuffix(".json")): json.loads(
+                bytes(self.store.get(meta["path"]).bytes())
+            )
+            for meta in self._list("control/days")
+        }
 
     def last_records(self, tables: set[str], days: int = 30) -> dict[str, dict[str, Any]]:
         """The newest control object of each table, from the last days on which steps ran."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any
 from uuid import uuid4
@@ -10,14 +10,10 @@ from uuid import uuid4
 import dagster as dg
 
 from olist_assets.assets import all_assets
-from olist_assets.definitions import defs, deliveries
+from olist_assets.definitions import defs, deliveries, lake
 from olist_assets.errors import OlistError
 from olist_assets.partitions import landing_dates
 from spark_steps.contract import Window
-
-_LOADED = dg.AssetKey(["refined", "fact_reviews"]), dg.AssetKey(["refined", "fact_order_items"])
-"""A day is loaded when the ends of the daily lineage are materialised for it."""
-_LANDED = dg.AssetKey(["landzone", "orders"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +70,7 @@ def materialise(
         OlistError: the run failed outside its steps.
     """
     steps: list[Step] = []
+    delivered = deliveries.days()  # what arrives from here on is for the next run
 
     def listen(entry: dg.EventLogEntry) -> None:
         step = _step(entry.dagster_event)
@@ -94,35 +91,20 @@ def materialise(
         )
     if any(_interrupted(event) for event in result.all_events):
         raise KeyboardInterrupt
+    if result.success and len(assets) == len(all_assets):
+        for day, files in delivered.items():
+            if day in window:
+                lake.record_loaded(day, files)
     if not result.success and not any(step.error for step in steps):
         raise OlistError(f"the run {run_id} failed; see it in `olist ui`")
     return steps
 
 
 def days_to_load() -> list[date]:
-    """The delivered days that have not been loaded, or whose delivery has changed since they landed."""
-    delivered = deliveries.days()
-    with dg.DagsterInstance.get() as instance:
-        loaded = set.intersection(*(instance.get_materialized_partitions(key) for key in _LOADED))
-        landed = _landed_at(instance)
-    return [
-        day
-        for day, changed in delivered.items()
-        if day.isoformat() not in loaded or changed > landed.get(day.isoformat(), changed)
-    ]
-
-
-def _landed_at(instance: dg.DagsterInstance) -> dict[str, datetime]:
-    """When each day was last taken over from the source."""
-    landed: dict[str, datetime] = {}
-    cursor = None
-    while True:
-        page = instance.fetch_materializations(_LANDED, limit=1000, cursor=cursor)
-        for record in page.records:  # newest first
-            landed.setdefault(record.partition_key or "", datetime.fromtimestamp(record.timestamp, UTC))
-        if not page.has_more:
-            return landed
-        cursor = page.cursor
+    """The days whose delivery is not what a wholly successful run has loaded, or that wait in the landzone."""
+    loaded = lake.loaded()
+    changed = {day for day, files in deliveries.days().items() if loaded.get(day) != files}
+    return sorted(changed.union(lake.waiting()))
 
 
 def _partitions(window: Window, assets: list[dg.AssetKey]) -> dict[str, Any]:

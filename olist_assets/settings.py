@@ -1,6 +1,7 @@
 """All settings, read from the environment and checked in one place."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Self
 from olist_assets.errors import OlistError
 
 ENGINES = ("sail",)
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~+@=,-]+")
 AFTER_RAW = ("archive", "delete")
 
 
@@ -42,7 +44,7 @@ class Settings:
             source=_root(environment, "OLIST_SOURCE", ".olist/source"),
             engine=_one_of(environment, "OLIST_ENGINE", ENGINES),
             after_raw=_one_of(environment, "OLIST_LANDZONE_AFTER_RAW", AFTER_RAW),
-            dagster_home=Path(environment.get("DAGSTER_HOME") or ".olist/dagster").resolve(),
+            dagster_home=Path(_folder("DAGSTER_HOME", environment.get("DAGSTER_HOME") or ".olist/dagster")),
         )
 
 
@@ -50,7 +52,15 @@ def _root(environment: Mapping[str, str], name: str, default: str) -> str:
     value = environment.get(name) or default
     if "://" in value:
         raise OlistError(f"{name}={value}: takes the path of a folder")
-    return str(Path(value).expanduser().resolve())
+    return _folder(name, value)
+
+
+def _folder(name: str, value: str) -> str:
+    """The absolute path of a folder, of characters that engines do not encode each in its own way."""
+    path = str(Path(value).expanduser().resolve())
+    if not _PLAIN_PATH.fullmatch(path):
+        raise OlistError(f"{name}={value}: {path} has a character beyond letters, digits and /._~+@=,- in it")
+    return path
 
 
 def _one_of(environment: Mapping[str, str], name: str, accepted: tuple[str, ...]) -> str:

@@ -95,6 +95,27 @@ def test_sql_answers_in_all_formats(loaded):
     assert loaded("sql", "--file", f"{file}", "--format", "csv") == "orders,strangers\n400,0\n"
 
 
+def test_brackets_in_data_are_data(loaded):
+    lines = loaded("sql", "select '[red]x[/y]' as \"[bold]c\"").splitlines()
+    assert [line.strip() for line in lines] == ["[bold]c", "[red]x[/y]", "(1 row)"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sql", "select * from raw.orders"),
+        ("sql", "select * from raw.orders", "--format", "csv"),
+        ("run", "--day", "2016-11-20", "--select", "landzone/sellers", "--select", "raw/sellers"),
+    ],
+)
+def test_a_reader_that_goes_away_is_no_error(loaded, command):
+    process = loaded.start(*command)
+    process.stdout.close()
+    process.wait(timeout=60)
+    assert (process.returncode, process.stderr.read()) == (0, "")
+    process.stderr.close()
+
+
 def test_the_demos_headline_figures_agree_with_trusted(loaded):
     headline = Path(__file__).parent.parent / "docs/questions/headline.sql"
     figures = {
@@ -119,7 +140,10 @@ def test_a_loaded_day_is_not_loaded_again_unless_its_delivery_changes_or_it_is_a
     assert loaded.sql(raw) == before
     late = loaded.root / "source/2016-11-20/olist_sellers_dataset_20161121T000000Z.csv"
     late.write_text("seller_id,seller_zip_code_prefix,seller_city,seller_state\nlate,1001,sao paulo,SP\n")
+    os.utime(late, (1_480_000_000, 1_480_000_000))  # moved in, older than the load
+    loaded("run", "--day", "2016-11-20", "--select", "landzone")  # and landed, but not loaded
     assert "1 inserted" in loaded("run")
+    assert loaded("run") == "nothing to load: every delivered day has been loaded\n"
     assert int(loaded.sql(raw)[0]["n"]) == int(before[0]["n"]) + 1
 
 
@@ -186,6 +210,8 @@ def test_bad_rows_are_quarantined_and_broken_files_fail_while_the_rest_is_loaded
     assert olist.sql("select rule, reason from quarantine.order_items") == [
         {"rule": "price_unreadable", "reason": "price is not an amount: ten"}
     ]
+    assert olist("run", fails=1).count("failed: ") == 3  # a day is not loaded while something of it has failed
+
     problems = olist("status")
     assert "2 rows of orders are quarantined" in problems
     assert "raw/sellers failed in its last run" in problems

@@ -33,6 +33,16 @@ def test_paths_become_absolute_and_a_home_is_expanded(tmp_path, monkeypatch):
         ("OLIST_ENGINE", "flink", "OLIST_ENGINE=flink: takes sail"),
         ("OLIST_LANDZONE_AFTER_RAW", "keep", "OLIST_LANDZONE_AFTER_RAW=keep: takes archive or delete"),
         ("OLIST_LAKE", "ftp://host/lake", "OLIST_LAKE=ftp://host/lake: takes the path of a folder"),
+        (
+            "OLIST_LAKE",
+            "/data/my lake",
+            "OLIST_LAKE=/data/my lake: /data/my lake has a character beyond letters, digits and /._~+@=,- in it",
+        ),
+        (
+            "DAGSTER_HOME",
+            "/data/a%20b",
+            "DAGSTER_HOME=/data/a%20b: /data/a%20b has a character beyond letters, digits and /._~+@=,- in it",
+        ),
         ("OLIST_SOURCE", "http://host", "OLIST_SOURCE=http://host: takes the path of a folder"),
     ],
 )

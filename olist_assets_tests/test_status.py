@@ -44,7 +44,9 @@ def test_the_last_window_is_that_of_the_newest_run(objects):
 def test_problems_are_failed_steps_quarantined_rows_and_waiting_files(lake, objects):
     assert status.problems(objects, status.tables(objects)) == []
     lake.write("quarantine/orders", {"record": "{}", "rule": "order_status_unknown", "reason": "x"})
-    lake.file("olist_orders_dataset.csv", "x")
+    landed = lake.root / "landzone/orders/2018-05-10/olist_orders_dataset.0123456789abcdef.csv"
+    landed.parent.mkdir(parents=True)
+    landed.write_text("x")
     objects.record(_record("landzone/orders", 1, outcome="failed", error="disk full"))
     objects.record(_record("raw/sellers", 1, outcome="failed", error="no header"))
     objects.record(_record("raw/customers", 1, outcome="failed", error="no header"))

@@ -17,7 +17,7 @@ from spark_steps.contract import LandedFile, StepError
 
 _BLOCK_BYTES = 16 << 20
 """A row of more than two blocks cannot be read; it only arises from a quote that is never closed."""
-_CURE = "deliver it mended and take this one out of the landzone"
+_CURE = "take it out of the delivery and the landzone and deliver it mended"
 
 
 def reader(table_id: str, columns: tuple[str, ...], run_id: str) -> Callable[[Any], Iterator[pa.RecordBatch]]:

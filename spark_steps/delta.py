@@ -156,7 +156,10 @@ def _write(rows: "DataFrame", handle: DeltaTable, *, mode: str, options: dict[st
     if table.partition:
         writer = writer.partitionBy(table.partition)
     writer.save(handle.uri)
-    return _commit_since(handle, version_before)
+    commit = _commit_since(handle, version_before)
+    if commit.version_after == version_before and not rows.isEmpty():
+        raise StepError(f"{table.id}: the engine wrote no commit to {handle.uri}")
+    return commit
 
 
 def _commit_since(handle: DeltaTable, version_before: int) -> Commit:

@@ -1,6 +1,6 @@
 """Landzone: the files of a delivery, copied from the source as they are."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
@@ -9,7 +9,6 @@ from olist_assets.engines.base import Engine
 from olist_assets.lake import Lake
 from olist_assets.partitions import landing_dates, one_run_a_range, window_of
 from olist_assets.sources.deliveries import FILE_STEMS, Deliveries
-from spark_steps.contract import LandedFile, Window
 
 
 def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
@@ -30,7 +29,7 @@ def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         window = window_of(context.partition_time_window)
         with controlled(context, lake, engine, window) as record:
-            manifest = [row for day in _days(window, deliveries) for row in _land(lake, deliveries, name, day)]
+            manifest = [row for day in deliveries.days() if day in window for row in _land(lake, deliveries, name, day)]
             record["files"] = manifest
         if not manifest:
             context.log.info("nothing was delivered for %s on %s", name, window)
@@ -56,15 +55,10 @@ def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
     return land
 
 
-def _days(window: Window, deliveries: Deliveries) -> list[date]:
-    one_day = window.end - window.start == timedelta(days=1)
-    return [window.start] if one_day else [day for day in deliveries.days() if day in window]
-
-
 def _land(lake: Lake, deliveries: Deliveries, name: str, day: date) -> list[dict]:
     rows = []
     for file in deliveries.files(name, day):
-        landed: LandedFile = lake.land(name, day, file)
+        landed = lake.land(name, day, file)
         rows.append(
             {
                 "file_name": file.name,

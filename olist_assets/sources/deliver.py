@@ -1,5 +1,6 @@
 """Delivering a dump whole: its files as one day's delivery."""
 
+import filecmp
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,6 @@ _EVENTS = {
 }
 """The columns that say when something happened; the others are promises."""
 
-_CHUNK_BYTES = 4 << 20
-
 
 def deliver(
     dump: Path, source: str, *, day: date | None = None, on_file: Callable[[str], None] = lambda _: None
@@ -32,7 +31,8 @@ def deliver(
     """Copy a dump's files into the delivery of a day.
 
     A file gets the day's midnight as its time of extraction, unless its name has one. A file that the delivery holds
-    already is left as it is; a changed one is added as extracted a second later, so that its rows win.
+    already is left as it is; a changed one is added as extracted a second later, so that its rows win. Content that
+    the delivery holds in an older version is not made the newest again.
 
     Args:
         dump: a folder with Olist CSV files.
@@ -71,24 +71,13 @@ def deliver(
 
 def _name_in_delivery(path: Path, day: date, delivery: Path, held: set[str]) -> str:
     """The name under which the delivery holds this content, or the next free one."""
-    if extraction_time(path.name) is not None:
-        return path.name
-    extracted_at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    extracted_at = extraction_time(path.name) or datetime(day.year, day.month, day.day, tzinfo=UTC)
+    stem = path.stem.removesuffix(f"_{extracted_at:%Y%m%dT%H%M%SZ}")
     while True:
-        name = f"{path.stem}_{extracted_at:%Y%m%dT%H%M%SZ}.csv"
-        if name not in held or _same_content(path, delivery / name):
+        name = f"{stem}_{extracted_at:%Y%m%dT%H%M%SZ}.csv"
+        if name not in held or filecmp.cmp(path, delivery / name, shallow=False):
             return name
         extracted_at += timedelta(seconds=1)
-
-
-def _same_content(left: Path, right: Path) -> bool:
-    if left.stat().st_size != right.stat().st_size:
-        return False
-    with left.open("rb") as a, right.open("rb") as b:
-        while chunk := a.read(_CHUNK_BYTES):
-            if chunk != b.read(_CHUNK_BYTES):
-                return False
-    return True
 
 
 def _day_after_newest_event(dump: Path, files: list[Path]) -> date:

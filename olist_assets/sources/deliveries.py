@@ -63,16 +63,16 @@ class Deliveries:
         except OlistError as error:
             raise OlistError(f"no deliveries: {error}; set OLIST_SOURCE, or make one with `olist deliver`") from error
 
-    def days(self) -> dict[date, datetime]:
-        """The days on which something was delivered, each with the time of its newest change."""
-        newest: dict[date, datetime] = {}
+    def days(self) -> dict[date, list[str]]:
+        """The days on which something was delivered: of each file its name, size and time of change."""
+        found: dict[date, list[str]] = {}
         for page in self.store.list():
             for meta in page:
                 folder, _, name = meta["path"].rpartition("/")
                 day = _day(folder)
                 if day is not None and table_of(name):
-                    newest[day] = max(newest.get(day, meta["last_modified"]), meta["last_modified"])
-        return dict(sorted(newest.items()))
+                    found.setdefault(day, []).append(f"{name} {meta['size']} {meta['last_modified'].isoformat()}")
+        return {day: sorted(files) for day, files in sorted(found.items())}
 
     def strangers(self, window: Window) -> list[str]:
         """The paths of what lies in the window's deliveries and belongs to no table."""

@@ -70,6 +70,18 @@ def test_a_file_keeps_the_time_of_extraction_that_its_name_has(dump, tmp_path):
     assert deliver(dump, str(tmp_path / "source"))[1] == ["olist_orders_dataset_20180502T033000Z.csv"]
 
 
+def test_a_mended_file_whose_name_has_a_time_is_added_as_extracted_a_second_later(dump, tmp_path):
+    orders = dump / "olist_orders_dataset_20180502T033000Z.csv"
+    (dump / "olist_orders_dataset.csv").rename(orders)
+    deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
+    orders.write_text(f"{ORDERS}o1,2018-05-01 11:00:00,,,\n")
+    deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
+    assert _delivered(tmp_path / "source") == [
+        "2018-06-01/olist_orders_dataset_20180502T033000Z.csv",
+        "2018-06-01/olist_orders_dataset_20180502T033001Z.csv",
+    ]
+
+
 @pytest.mark.parametrize("day", [date(2015, 12, 31), date(2199, 1, 1)])
 def test_a_day_that_is_no_landing_date_is_refused(dump, tmp_path, day):
     with pytest.raises(OlistError, match=f"{day} cannot be a landing date: it must lie between 2016-01-01 and today"):

@@ -12,7 +12,7 @@ from spark_steps.contract import LandedFile, StepError
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 FILE = "raw/sellers: olist_sellers_dataset.csv of 2018-05-10"
-MEND = "deliver it mended and take this one out of the landzone"
+MEND = "take it out of the delivery and the landzone and deliver it mended"
 
 
 def append(lake, content):
@@ -356,17 +356,17 @@ def _landed(path):
         ),
         pytest.param(
             "",
-            f"{FILE} is empty: it has no header; deliver it mended and take this one out of the landzone",
+            f"{FILE} is empty: it has no header; take it out of the delivery and the landzone and deliver it mended",
             id="an empty file",
         ),
         pytest.param(
             "\ufeff",
-            f"{FILE} is empty: it has no header; deliver it mended and take this one out of the landzone",
+            f"{FILE} is empty: it has no header; take it out of the delivery and the landzone and deliver it mended",
             id="only a mark",
         ),
         pytest.param(
             "\n\r\n\n",
-            f"{FILE} is empty: it has no header; deliver it mended and take this one out of the landzone",
+            f"{FILE} is empty: it has no header; take it out of the delivery and the landzone and deliver it mended",
             id="only empty lines",
         ),
         pytest.param(
@@ -436,7 +436,7 @@ def test_a_message_is_one_line_that_names_table_file_and_day(lake):
         "raw/orders: olist_orders_dataset_20180511T030000Z.csv of 2018-05-10 lacks the column customer_id, "
         "order_status, order_purchase_timestamp, order_approved_at, order_delivered_carrier_date, "
         "order_delivered_customer_date, order_estimated_delivery_date; "
-        "deliver it mended and take this one out of the landzone"
+        "take it out of the delivery and the landzone and deliver it mended"
     )
 
 

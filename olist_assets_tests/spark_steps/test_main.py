@@ -83,7 +83,7 @@ def test_a_step_that_cannot_be_done_is_one_line_and_no_result(lake, server, tmp_
     assert process.stdout == ""
     assert process.stderr == (
         "error: raw/sellers: olist_sellers_dataset.csv of 2018-05-10 lacks the column seller_zip_code_prefix, "
-        "seller_city, seller_state; deliver it mended and take this one out of the landzone\n"
+        "seller_city, seller_state; take it out of the delivery and the landzone and deliver it mended\n"
     )
     assert not result_file.exists()
     assert lake.read("raw/sellers") == []

@@ -237,7 +237,7 @@ def test_one_unreadable_file_keeps_the_whole_run_from_being_appended(lake):
         lake.run("raw/sellers", files=[good, bad])
     assert str(refused.value) == (
         "raw/sellers: bad.csv of 2018-05-10 lacks the column seller_zip_code_prefix, seller_city, seller_state; "
-        "deliver it mended and take this one out of the landzone"
+        "take it out of the delivery and the landzone and deliver it mended"
     )
     assert version(lake) == 0
     assert lake.read("raw/sellers") == []

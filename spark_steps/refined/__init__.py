@@ -68,6 +68,6 @@ def _checks(spark: SparkSession, request: StepRequest) -> tuple[Check, ...]:
     warnings = quality.warnings(request.output.declaration)
     if not warnings:
         return ()
-    counts = ", ".join(f"count_if({rule.broken}) AS {rule.name}" for rule in warnings)
-    [found] = delta.read(spark, replace(request.output, window=None)).selectExpr(*counts.split(", ")).collect()
+    counts = [f"count_if({rule.broken}) AS {rule.name}" for rule in warnings]
+    [found] = delta.read(spark, replace(request.output, window=None)).selectExpr(*counts).collect()
     return tuple(Check(r.name, Severity.WARN, found[r.name], r.reason.strip("'")) for r in warnings)
