@@ -173,6 +173,7 @@ def run(
         first, last = days[0], days[-1]
     window, started = Window(first, last + timedelta(days=1)), time.perf_counter()
     selection = runs.selection(select or (), window)
+    _ = runs.lake.store, runs.deliveries.store  # a place that cannot be opened is named before anything runs
     out.print(f"[bold]loading {window}[/bold] into {settings.lake}", highlight=False)
     for path in runs.deliveries.strangers(window):
         out.print(f"[yellow]note:[/yellow] {escape(path)} belongs to no table and is left alone", highlight=False)

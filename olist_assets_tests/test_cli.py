@@ -247,6 +247,13 @@ def test_a_bad_setting_is_named_by_every_command_that_uses_it(olist):
     assert olist("run", fails=1, OLIST_ENGINE="flink") == "error: OLIST_ENGINE=flink: takes sail\n"
 
 
+def test_a_lake_that_is_a_file_is_named_before_anything_runs(olist):
+    (olist.root / "source").mkdir()
+    (olist.root / "lake").write_text("")
+    error = olist("run", "--day", "2018-05-10", fails=1)
+    assert error == f"error: {olist.root}/lake is a file; a folder is needed\n"
+
+
 @pytest.mark.parametrize("command", ["generate", "deliver", "run", "status", "sql", "ui"])
 def test_every_command_has_help_with_an_example(olist, command):
     text = olist(command, "--help")
