@@ -48,8 +48,7 @@ def file_rows(files: tuple[LandedFile, ...]) -> pa.Table:
             "extracted_at": pa.timestamp("us", "UTC"),
         }
     )
-    fields = ("uri", "name", "file_id", "landing_date", "extracted_at")
-    return pa.Table.from_pylist([{name: getattr(f, name) for name in fields} for f in files], schema=schema)
+    return pa.Table.from_pylist([{name: getattr(f, name) for name in schema.names} for f in files], schema=schema)
 
 
 def row_schema(columns: tuple[str, ...]) -> pa.Schema:
@@ -158,8 +157,9 @@ def _arrow_reader(
 
 def _positions(start: int, rows: int, rejects: dict[int, Any]) -> list[int]:
     """The positions of the next rows from `start` on, those of rejects left out."""
-    positions = [p for p in range(start, start + rows + len(rejects)) if p not in rejects] if rejects else []
-    return positions[:rows] if rejects else list(range(start, start + rows))
+    if not rejects:
+        return list(range(start, start + rows))
+    return [p for p in range(start, start + rows + len(rejects)) if p not in rejects][:rows]
 
 
 def _raw_batch(
