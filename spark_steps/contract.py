@@ -146,7 +146,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """What a step did, in rows, files and bytes as the Delta log counts them.
+    """What a step did, in rows, files and bytes as the Delta log counts them; quarantine's files and bytes among them.
 
     `rows_read` are the rows that the step was given; of a trusted step they all are accounted for:
     read = inserted + updated + unchanged + superseded + quarantined.

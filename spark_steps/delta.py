@@ -62,18 +62,20 @@ def nothing(handle: DeltaTable) -> Commit:
 
 
 def read(spark: "SparkSession", handle: DeltaTable) -> "DataFrame":
-    """The table's rows: those of the handle's window if it has one."""
-    ensure(handle)
+    """The table's rows: those of the handle's window if it has one.
+
+    Where the log tells that there are none, the engine is given no table to open, and plans as for a constant.
+    """
+    if not _files(handle).num_rows:
+        columns = (f"CAST(NULL AS {column.type}) AS {column.name}" for column in handle.declaration.columns)
+        return spark.sql(f"SELECT {', '.join(columns)} WHERE false")
     rows = spark.read.format("delta").load(handle.uri)
     return rows.where(handle.window.predicate()) if handle.window else rows
 
 
 def row_count(handle: DeltaTable) -> int:
     """How many rows the table holds in the handle's window, from the Delta log; no data is read."""
-    files: Any = pa.table(_opened(handle).get_add_actions(flatten=True))
-    if files.num_rows and handle.window:
-        day = pc.field("partition._landing_date")
-        files = files.filter((day >= pa.scalar(handle.window.start)) & (day < pa.scalar(handle.window.end)))
+    files = _files(handle)
     return sum(files.column("num_records").to_pylist()) if files.num_rows else 0
 
 
@@ -147,6 +149,15 @@ def _opened(handle: DeltaTable) -> deltalake.DeltaTable:
             description=table.grain,
             mode="ignore",
         )
+
+
+def _files(handle: DeltaTable) -> Any:
+    """The files of the table, a row each, that hold rows of the handle's window; the table exists afterwards."""
+    files: Any = pa.table(_opened(handle).get_add_actions(flatten=True))
+    if files.num_rows and handle.window:
+        day = pc.field("partition._landing_date")
+        files = files.filter((day >= pa.scalar(handle.window.start)) & (day < pa.scalar(handle.window.end)))
+    return files
 
 
 def _write(rows: "DataFrame", handle: DeltaTable, *, mode: str, options: dict[str, str] | None = None) -> Commit:

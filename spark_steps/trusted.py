@@ -13,6 +13,7 @@ from spark_steps.schema import Column, Severity, Table
 WINNER_ORDER = ("_extracted_at", "_landing_date", "_file_id", "_row")
 """The winner of a key is the row that is greatest in these columns."""
 
+_FILES_AND_BYTES = ("files_added", "files_removed", "bytes_added", "bytes_removed")
 _LINEAGE = ("_landing_date", "_file_id", "_file_name", "_row", "_extracted_at", "_run_id", "_reject", "_extra", "_text")
 
 
@@ -45,13 +46,14 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     quarantined = _replace_quarantine(spark, table, quarantine, outcome)
     written = _write(spark, rows, request.output, outcome)
 
+    counts = asdict(written)
     result = StepResult(
         table=request.table,
         rows_read=rows_read,
         rows_unchanged=outcome.of("unchanged"),
         rows_superseded=outcome.of("superseded"),
-        rows_quarantined=quarantined,
-        **asdict(written),
+        rows_quarantined=quarantined.rows_inserted,
+        **counts | {name: counts[name] + getattr(quarantined, name) for name in _FILES_AND_BYTES},
     )
     return replace(result, checks=_checks(result, table, outcome))
 
@@ -125,17 +127,17 @@ def _outcome(spark: SparkSession, table: Table) -> _Outcome:
     )
 
 
-def _replace_quarantine(spark: SparkSession, table: Table, quarantine: DeltaTable, outcome: _Outcome) -> int:
-    """Put the window's rows that break a rule in place of those held from an earlier run; return their number."""
+def _replace_quarantine(spark: SparkSession, table: Table, quarantine: DeltaTable, outcome: _Outcome) -> delta.Commit:
+    """Put the window's rows that break a rule in place of those held from an earlier run."""
     if not outcome.of("quarantined") and delta.row_count(quarantine) == 0:
-        return 0
+        return delta.nothing(quarantine)
     texts = [f"`{quality.text_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
     rows = spark.sql(f"""
         SELECT to_json(struct({_list([*texts, "_extra", "_text"])})) AS record, _rule AS rule, _reason AS reason,
           _landing_date, _file_id, _file_name, _row, _extracted_at, _run_id
         FROM outcomes WHERE _outcome = 'quarantined'
     """)
-    return delta.replace(rows, quarantine).rows_inserted
+    return delta.replace(rows, quarantine)
 
 
 def _write(spark: SparkSession, rows: DataFrame, output: DeltaTable, outcome: _Outcome) -> delta.Commit:
