@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from olist_assets.errors import OlistError
-from olist_assets.settings import Settings
+from olist_assets.settings import EngineName, Settings
 
 if TYPE_CHECKING:
     from olist_assets.runs import Step
@@ -153,9 +153,12 @@ def run(
     select: Annotated[
         list[str] | None, typer.Option(help="An asset such as trusted/orders, or a layer; may be repeated.")
     ] = None,
+    engine: Annotated[EngineName | None, typer.Option(help="What runs the steps; OLIST_ENGINE by default.")] = None,
 ) -> None:
     """Materialise the lineage through Dagster: by default for all delivered days that have not been loaded."""
     first, last = _range(day, from_, to)
+    if engine is not None:
+        os.environ["OLIST_ENGINE"] = engine  # where the code location looks for it
     settings = Settings.from_environment()
 
     from olist_assets.instance import prepare_home  # noqa: PLC0415
@@ -173,7 +176,7 @@ def run(
         first, last = days[0], days[-1]
     window, started = Window(first, last + timedelta(days=1)), time.perf_counter()
     selection = runs.selection(select or (), window)
-    _ = runs.lake.store, runs.deliveries.store  # a place that cannot be opened is named before anything runs
+    runs.prepare(lambda line: out.print(line, style="dim", highlight=False))
     out.print(f"[bold]loading {window}[/bold] into {settings.lake}", highlight=False)
     for path in runs.deliveries.strangers(window):
         out.print(f"[yellow]note:[/yellow] {escape(path)} belongs to no table and is left alone", highlight=False)

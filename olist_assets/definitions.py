@@ -3,7 +3,7 @@
 import dagster as dg
 
 from olist_assets.assets import all_assets
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines import engine_named
 from olist_assets.io_managers import HandleIOManager
 from olist_assets.jobs import lakehouse
 from olist_assets.lake import Lake
@@ -13,16 +13,17 @@ from olist_assets.sources.deliveries import Deliveries
 settings = Settings.from_environment()
 lake = Lake(settings.lake, settings.after_raw)
 deliveries = Deliveries(settings.source)
+engine = engine_named(settings.engine)
 
 defs = dg.Definitions(
     assets=all_assets,
     jobs=[lakehouse],
-    # Steps share one embedded engine, and a process a step would cost more than the step.
+    # Steps share one engine in this process, and a process a step would cost more than the step.
     executor=dg.in_process_executor,
     resources={
         "lake": lake,
         "deliveries": deliveries,
-        "engine": SailEngine(),
+        "engine": engine,
         "io_manager": HandleIOManager(lake),
     },
 )

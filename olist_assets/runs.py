@@ -10,7 +10,7 @@ from uuid import uuid4
 import dagster as dg
 
 from olist_assets.assets import all_assets
-from olist_assets.definitions import defs, deliveries, lake
+from olist_assets.definitions import defs, deliveries, engine, lake
 from olist_assets.errors import OlistError
 from olist_assets.partitions import landing_dates
 from spark_steps.contract import Window
@@ -50,6 +50,19 @@ def selection(names: Iterable[str], window: Window) -> list[dg.AssetKey]:
             raise OlistError(f"no asset or layer {name!r}; {hint}")
         wanted |= found
     return [key for name, key in known.items() if name in wanted or not wanted]
+
+
+def prepare(on_progress: Callable[[str], None] = lambda _: None) -> None:
+    """See that all is there that a run needs, so that what is missing is named before anything runs.
+
+    Args:
+        on_progress: called with a line for each thing that takes long.
+
+    Raises:
+        OlistError: the lake or the source cannot be opened, or the engine lacks something that cannot be fetched.
+    """
+    _ = lake.store, deliveries.store
+    engine.prepare(on_progress)
 
 
 def materialise(

@@ -5,11 +5,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self, get_args
 
 from olist_assets.errors import OlistError
 
-ENGINES = ("sail",)
+EngineName = Literal["sail", "spark"]
+ENGINES: tuple[str, ...] = get_args(EngineName)
+"""What runs the steps; the first is the default."""
+
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~+@=,-]+")
 AFTER_RAW = ("archive", "delete")
 

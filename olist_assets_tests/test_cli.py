@@ -13,6 +13,8 @@ import pytest
 
 from olist_assets.sources.deliveries import FILE_STEMS
 
+pytestmark = pytest.mark.xdist_group("cli")  # what the module loads is loaded once
+
 
 class Shell:
     """Runs `olist` with its lake, source and instance below a folder."""
@@ -35,7 +37,7 @@ class Shell:
             "DAGSTER_HOME": f"{self.root}/dagster",
             "COLUMNS": "200",
         }
-        return subprocess.Popen(  # noqa: S603 - this interpreter, arguments of the tests
+        return subprocess.Popen(
             [sys.executable, "-m", "olist_assets", *arguments],
             env=os.environ | own | environment,
             stdout=subprocess.PIPE,
@@ -244,7 +246,7 @@ def test_a_mistake_is_one_line_and_an_exit_code(olist, arguments, code, message)
 
 
 def test_a_bad_setting_is_named_by_every_command_that_uses_it(olist):
-    assert olist("run", fails=1, OLIST_ENGINE="flink") == "error: OLIST_ENGINE=flink: takes sail\n"
+    assert olist("run", fails=1, OLIST_ENGINE="flink") == "error: OLIST_ENGINE=flink: takes sail or spark\n"
 
 
 def test_a_lake_that_is_a_file_is_named_before_anything_runs(olist):

@@ -22,6 +22,7 @@ import pytest
 from deltalake import DeltaTable as Delta
 from pyspark.sql import SparkSession
 
+from olist_assets.engines.sail import SailEngine
 from olist_assets.sources.generate import generate
 from spark_steps.contract import DeltaTable, LandedFile, StepRequest, StepResult, Window
 from spark_steps.schema import Layer, Severity
@@ -31,6 +32,8 @@ from spark_steps.tables import TABLES
 LANDING_DATE = date(2018, 10, 20)
 EXTRACTED_AT = datetime(2018, 10, 20, 3, tzinfo=UTC)
 REPOSITORY = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.xdist_group("dumps")  # what a dump takes to load and to compare is done once
 
 
 def real_dump() -> Path | None:
@@ -375,14 +378,14 @@ class Dump:
 
 
 @pytest.fixture(scope="module", params=["generated", *(["real"] if real_dump() else [])])
-def dump(request, tmp_path_factory, spark):
+def dump(request, tmp_path_factory):
     root = tmp_path_factory.mktemp(request.param)
     folder = real_dump() if request.param == "real" else root / "dump"
     if request.param == "generated":
         generate(folder, orders=3_000, days=700, seed=20)
     duck = duckdb.connect()
     build_reference(duck, folder)
-    dump = Dump(request.param, folder, root / "lake", spark, duck)
+    dump = Dump(request.param, folder, root / "lake", SailEngine().session(), duck)
     dump.run_all()
     dump.take("product", COMPUTED)
     yield dump

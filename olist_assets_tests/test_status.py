@@ -9,8 +9,8 @@ from olist_assets.lake import Lake
 
 
 @pytest.fixture
-def objects(lake):
-    return Lake(str(lake.root))
+def objects(sail_lake):
+    return Lake(str(sail_lake.root))
 
 
 def _record(table, minute, *, outcome="succeeded", error=None, day=10):
@@ -24,9 +24,9 @@ def _record(table, minute, *, outcome="succeeded", error=None, day=10):
     }
 
 
-def test_tables_are_listed_with_rows_and_versions(lake, objects):
-    lake.write("trusted/sellers", {"seller_id": "s1"}, {"seller_id": "s2"})
-    lake.write("trusted/sellers", {"seller_id": "s3"})
+def test_tables_are_listed_with_rows_and_versions(sail_lake, objects):
+    sail_lake.rows("trusted/sellers", {"seller_id": "s1"}, {"seller_id": "s2"})
+    sail_lake.rows("trusted/sellers", {"seller_id": "s3"})
     objects.record(_record("trusted/sellers", 1))
     listed = {f"{s.layer}.{s.name}": s for s in status.tables(objects)}
     sellers, orders = listed["trusted.sellers"], listed["raw.orders"]
@@ -41,10 +41,10 @@ def test_the_last_window_is_that_of_the_newest_run(objects):
     assert listed["raw.orders"].last_window == "2018-05-09 to 2018-05-12"
 
 
-def test_problems_are_failed_steps_quarantined_rows_and_waiting_files(lake, objects):
+def test_problems_are_failed_steps_quarantined_rows_and_waiting_files(sail_lake, objects):
     assert status.problems(objects, status.tables(objects)) == []
-    lake.write("quarantine/orders", {"record": "{}", "rule": "order_status_unknown", "reason": "x"})
-    landed = lake.root / "landzone/orders/2018-05-10/olist_orders_dataset.0123456789abcdef.csv"
+    sail_lake.rows("quarantine/orders", {"record": "{}", "rule": "order_status_unknown", "reason": "x"})
+    landed = sail_lake.root / "landzone/orders/2018-05-10/olist_orders_dataset.0123456789abcdef.csv"
     landed.parent.mkdir(parents=True)
     landed.write_text("x")
     objects.record(_record("landzone/orders", 1, outcome="failed", error="disk full"))

@@ -1,18 +1,17 @@
 """Sail: Spark Connect in Rust, in this very process. No JVM, started once, when the first step asks for it."""
 
+import atexit
 import os
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import dagster as dg
 from pyspark.sql import SparkSession
 
-from olist_assets.engines.base import Engine
-from spark_steps.contract import StepRequest, StepResult
-from spark_steps.step import run_step
+from olist_assets.engines.base import LocalEngine
 
 
-class SailEngine(Engine):
+class SailEngine(LocalEngine):
     """Runs steps on an embedded Sail server."""
 
     @property
@@ -20,19 +19,21 @@ class SailEngine(Engine):
         """As in OLIST_ENGINE."""
         return "sail"
 
-    def run(self, context: dg.AssetExecutionContext, request: StepRequest) -> StepResult:  # noqa: ARG002 - the contract
-        """Run the step in process."""
-        return run_step(session(), request)
+    def session(self, on_progress: Callable[[str], None] = lambda _: None) -> SparkSession:  # noqa: ARG002 - it is quick
+        """This process's session on its own Sail server, in UTC."""
+        os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # pyspark's functions look here for what they shall make
+        return _session()
 
 
 @cache
-def session() -> SparkSession:
-    """This process's session on its own Sail server, in UTC."""
+def _session() -> SparkSession:
     from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - costs a second
 
     _, port = _server().listening_address
     spark = ConnectSession.builder.remote(f"sc://127.0.0.1:{port}").create()
     spark.conf.set("spark.sql.session.timeZone", "UTC")
+    # At exit pyspark has the server clear its machine learning cache, which Sail answers with an error in the log.
+    atexit.unregister(spark.client._cleanup_ml_cache)  # noqa: SLF001 - there is no other way to say so
     return spark  # type: ignore[return-value] - the same API; pyspark relates the two in documentation only
 
 

@@ -12,17 +12,17 @@ from olist_assets.serving import sql
 
 
 @pytest.fixture
-def payments(lake):
+def payments(sail_lake):
     """A lake with three payments in two months; returns its root."""
     row = {"payments": 1, "orders": 1, "average_installments": 1.5}
-    lake.write(
+    sail_lake.rows(
         "refined/aggregate_payments_per_month",
         row | {"order_month": "2018-01", "payment_type": "boleto", "payment_value": "10.50"},
         row | {"order_month": "2018-01", "payment_type": "voucher", "payment_value": "0.00"},
         row
         | {"order_month": "2018-02", "payment_type": "boleto", "payment_value": "3.25", "average_installments": None},
     )
-    return str(lake.root)
+    return str(sail_lake.root)
 
 
 QUERY = """

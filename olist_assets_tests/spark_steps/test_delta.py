@@ -116,7 +116,7 @@ def test_every_declared_table_can_be_made_with_its_columns_in_order(lake, table_
 
 
 def test_a_table_that_is_there_is_left_as_it_is(lake):
-    lake.write("raw/sellers", {"seller_id": "s1"})
+    lake.rows("raw/sellers", {"seller_id": "s1"})
     assert delta.ensure(lake.table("raw/sellers")) == 1
     assert sellers(lake) == [("2018-05-10", "s1")]
 
@@ -148,7 +148,7 @@ def test_appending_says_how_many_rows_files_and_bytes_came(lake):
 
 def test_appending_no_rows_commits_nothing(lake):
     handle = lake.table("raw/sellers")
-    lake.write("raw/sellers", seller("s1"))
+    lake.rows("raw/sellers", seller("s1"))
     none = rows_of(lake, "raw/sellers", seller("s2")).where("seller_id IS NULL")
     assert delta.append(none, handle) == Commit(version_before=1, version_after=1)
 
@@ -163,7 +163,7 @@ def test_nothing_to_write_is_a_commit_of_zeros_and_a_table(lake):
 
 
 def test_replacing_a_window_leaves_the_other_days_alone(lake):
-    lake.write(
+    lake.rows(
         "raw/sellers", seller("s9", date(2018, 5, 9)), seller("s10"), seller("s11", MAY_11), seller("s12", MAY_12)
     )
     handle = lake.table("raw/sellers", Window(MAY_10, MAY_12))
@@ -178,7 +178,7 @@ def test_replacing_a_window_leaves_the_other_days_alone(lake):
 
 
 def test_replacing_a_window_with_no_rows_empties_it(lake):
-    lake.write("raw/sellers", seller("s10"), seller("s11", MAY_11))
+    lake.rows("raw/sellers", seller("s10"), seller("s11", MAY_11))
     handle = lake.table("raw/sellers", Window.of_day(MAY_10))
     none = rows_of(lake, "raw/sellers", seller("x")).where("seller_id IS NULL")
     commit = delta.replace(none, handle)
@@ -188,7 +188,7 @@ def test_replacing_a_window_with_no_rows_empties_it(lake):
 
 
 def test_replacing_without_a_window_replaces_the_whole_table(lake):
-    lake.write("raw/sellers", seller("s10"), seller("s11", MAY_11))
+    lake.rows("raw/sellers", seller("s10"), seller("s11", MAY_11))
     handle = lake.table("raw/sellers")
     removed, _ = size_of(handle, 1)
     commit = delta.replace(rows_of(lake, "raw/sellers", seller("s12", MAY_12)), handle)
@@ -210,7 +210,7 @@ def test_replacing_without_a_window_replaces_the_whole_table(lake):
 
 def test_merging_updates_rows_with_a_known_key_and_inserts_the_others(lake):
     handle = lake.table("trusted/orders")
-    lake.write("trusted/orders", order("o1", order_status="created"), order("o2", order_status="created"))
+    lake.rows("trusted/orders", order("o1", order_status="created"), order("o2", order_status="created"))
     changes = rows_of(lake, "trusted/orders", order("o2", order_status="shipped"), order("o3", order_status="created"))
     commit = delta.merge(lake.spark, changes, handle, partitions=["2018-05"])
     assert orders(lake) == [
@@ -226,7 +226,7 @@ def test_merging_updates_rows_with_a_known_key_and_inserts_the_others(lake):
 
 
 def test_merging_null_over_a_value_leaves_null(lake):
-    lake.write("trusted/orders", order("o1", order_status="created"))
+    lake.rows("trusted/orders", order("o1", order_status="created"))
     changes = rows_of(lake, "trusted/orders", order("o1"))
     delta.merge(lake.spark, changes, lake.table("trusted/orders"), partitions=["2018-05"])
     assert orders(lake) == [("o1", None, "2018-05")]
@@ -234,7 +234,7 @@ def test_merging_null_over_a_value_leaves_null(lake):
 
 def test_merging_moves_a_row_to_its_new_partition(lake):
     handle = lake.table("trusted/orders")
-    lake.write("trusted/orders", order("o1"), order("o2"))
+    lake.rows("trusted/orders", order("o1"), order("o2"))
     changes = rows_of(lake, "trusted/orders", order("o1", "2018-06"))
     commit = delta.merge(lake.spark, changes, handle, partitions=["2018-05", "2018-06"])
     assert orders(lake) == [("o1", None, "2018-06"), ("o2", None, "2018-05")]
@@ -251,7 +251,7 @@ def test_merging_by_two_key_columns_matches_on_both(lake):
             "freight_value": "0.00",
         }
 
-    lake.write("trusted/order_items", item("1", "10.00"), item("2", "20.00"))
+    lake.rows("trusted/order_items", item("1", "10.00"), item("2", "20.00"))
     changes = rows_of(lake, "trusted/order_items", item("2", "21.00"), item("3", "30.00"))
     commit = delta.merge(lake.spark, changes, lake.table("trusted/order_items"))
     assert lake.read("trusted/order_items", "order_id", "order_item_id", "price") == [
@@ -263,7 +263,7 @@ def test_merging_by_two_key_columns_matches_on_both(lake):
 
 
 def test_merging_no_rows_commits_nothing(lake):
-    lake.write("trusted/orders", order("o1"))
+    lake.rows("trusted/orders", order("o1"))
     none = rows_of(lake, "trusted/orders", order("o1", order_status="shipped")).where("order_id IS NULL")
     commit = delta.merge(lake.spark, none, lake.table("trusted/orders"), partitions=["2018-05"])
     assert commit == Commit(version_before=1, version_after=1)
@@ -271,7 +271,7 @@ def test_merging_no_rows_commits_nothing(lake):
 
 
 def test_merging_a_partition_whose_name_needs_quoting(lake):
-    lake.write("trusted/orders", order("o1", order_month="o'month\\"))
+    lake.rows("trusted/orders", order("o1", order_month="o'month\\"))
     changes = rows_of(lake, "trusted/orders", order("o1", order_month="o'month\\", order_status="shipped"))
     delta.merge(lake.spark, changes, lake.table("trusted/orders"), partitions=["o'month\\"])
     assert orders(lake) == [("o1", "shipped", "o'month\\")]
@@ -322,9 +322,13 @@ def test_rows_are_brought_into_the_declared_order_and_types(lake):
 @pytest.mark.parametrize("column", ["order_id", "customer_id", "order_purchase_timestamp", "_hash"])
 def test_null_in_a_required_column_is_refused_by_every_kind_of_write(lake, column):
     handle = lake.table("trusted/orders")
-    lake.write("trusted/orders", order("o1"))
+    lake.rows("trusted/orders", order("o1"))
     rows = rows_of(lake, "trusted/orders", order("o1") | {column: None}, order("o2"))
-    writes = (delta.append, delta.replace, lambda r, h: delta.merge(lake.spark, r, h, partitions=["2018-05"]))
+    writes = (
+        delta.append,
+        delta.replace,
+        lambda r, h: delta.merge(lake.spark, r, h, partitions=["2018-05"]),
+    )
     for write in writes:
         with pytest.raises(Exception, match=rf"NOT NULL.*{column}"):
             write(rows, handle)
@@ -334,7 +338,7 @@ def test_null_in_a_required_column_is_refused_by_every_kind_of_write(lake, colum
 
 def test_null_in_a_required_column_of_a_row_that_is_filtered_away_is_no_matter(lake):
     handle = lake.table("trusted/orders")
-    lake.write("trusted/orders", order("o1"))
+    lake.rows("trusted/orders", order("o1"))
     rows = rows_of(lake, "trusted/orders", order(None, order_status="lost"), order("o1", order_status="shipped"))
     kept = rows.where("order_status = 'shipped'")
     delta.merge(lake.spark, kept, handle, partitions=["2018-05"])
@@ -360,8 +364,8 @@ def test_null_in_a_required_column_of_a_row_that_is_filtered_away_is_no_matter(l
     ],
 )
 def test_the_rows_of_a_window_are_read_and_counted(lake, window, ids):
-    lake.write("raw/sellers", seller("s10"), seller("s11", MAY_11), seller("s12", MAY_12))
-    lake.write("raw/sellers", seller("s11 too", MAY_11))
+    lake.rows("raw/sellers", seller("s10"), seller("s11", MAY_11), seller("s12", MAY_12))
+    lake.rows("raw/sellers", seller("s11 too", MAY_11))
     handle = lake.table("raw/sellers", window)
     assert sorted(row["seller_id"] for row in delta.read(lake.spark, handle).collect()) == ids
     assert delta.row_count(handle) == len(ids)
@@ -375,7 +379,7 @@ def test_a_table_that_was_never_written_has_no_rows(lake):
 
 def test_rows_that_were_replaced_or_merged_away_are_not_counted(lake):
     handle = lake.table("trusted/orders")
-    lake.write("trusted/orders", order("o1"), order("o2"), order("o3", "2018-06"))
+    lake.rows("trusted/orders", order("o1"), order("o2"), order("o3", "2018-06"))
     delta.merge(lake.spark, rows_of(lake, "trusted/orders", order("o1")), handle, partitions=["2018-05"])
     assert delta.row_count(handle) == 3
     delta.replace(rows_of(lake, "trusted/orders", order("o1")), handle)

@@ -31,7 +31,7 @@ def run(server, request, folder):
     """Run the request's step, the request as a path and the result as a URI; the finished process and the result."""
     request_file, result_file = folder / "request.json", folder / "result.json"
     request_file.write_text(request.to_json())
-    process = subprocess.run(  # noqa: S603 - this Python, and paths of the test's own
+    process = subprocess.run(
         [sys.executable, "-m", "spark_steps", "--request", str(request_file), "--result", result_file.as_uri()],
         cwd=Path(__file__).parents[2],
         env=os.environ | {"SPARK_REMOTE": server},

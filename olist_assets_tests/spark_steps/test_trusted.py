@@ -82,7 +82,7 @@ def cities(lake):
 def rewrite(lake, table_id, *rows):
     """Put rows in place of all that a table holds, as after a mend."""
     shutil.rmtree(lake.root / table_id)
-    lake.write(table_id, *rows)
+    lake.rows(table_id, *rows)
 
 
 def hash_of(*values):
@@ -363,7 +363,7 @@ def test_every_accepted_value_is_accepted(lake, table, column, values):
     good = RULES[table].good
     key = TABLES[f"trusted/{table}"].key[0]
     rows = [good | {key: f"{n:02}", column: value, "_row": n} for n, value in enumerate(values)]
-    lake.write(f"raw/{table}", *rows)
+    lake.rows(f"raw/{table}", *rows)
     lake.run(f"trusted/{table}")
     assert [row[column] for row in lake.read(f"trusted/{table}")] == values
     assert lake.read(f"quarantine/{table}") == []
@@ -579,7 +579,7 @@ def test_a_row_that_breaks_a_rule_goes_to_quarantine_and_the_others_do_not(lake,
                 "_run_id": "test",
             }
         )
-    lake.write(f"raw/{table}", good | {"_row": 0}, *rows)
+    lake.rows(f"raw/{table}", good | {"_row": 0}, *rows)
     result = lake.run(f"trusted/{table}")
     assert lake.read(f"quarantine/{table}") == quarantined
     assert [row["_row"] for row in lake.read(f"trusted/{table}")] == [0]
@@ -626,7 +626,7 @@ def test_a_quarantined_row_of_a_file_keeps_all_that_the_file_said_of_it(lake):
 
 
 def test_a_row_that_breaks_several_rules_is_told_by_the_first(lake):
-    lake.write("raw/order_items", {"order_item_id": "x", "price": "-1"})
+    lake.rows("raw/order_items", {"order_item_id": "x", "price": "-1"})
     lake.run("trusted/order_items")
     assert lake.read("quarantine/order_items", "rule", "reason") == [
         {"rule": "order_id_missing", "reason": "order_id is missing"}
@@ -634,21 +634,21 @@ def test_a_row_that_breaks_several_rules_is_told_by_the_first(lake):
 
 
 def test_a_reason_quotes_no_more_than_a_hundred_characters(lake):
-    lake.write("raw/order_items", RULES["order_items"].good | {"price": "9" * 150})
+    lake.rows("raw/order_items", RULES["order_items"].good | {"price": "9" * 150})
     lake.run("trusted/order_items")
     assert lake.read("quarantine/order_items", "reason") == [{"reason": "price is not an amount: " + "9" * 100}]
 
 
 def test_all_rows_of_a_window_may_be_in_quarantine(lake):
-    lake.write("raw/sellers", {"seller_city": "a"}, {"seller_city": "b", "_row": 1})
+    lake.rows("raw/sellers", {"seller_city": "a"}, {"seller_city": "b", "_row": 1})
     assert counts(lake.run("trusted/sellers")) == {"read": 2, "quarantined": 2}
     assert lake.read("trusted/sellers") == []
     assert version(lake, "trusted/sellers") == 0
 
 
 def test_a_quarantined_state_does_not_hide_or_undo_an_accepted_one(lake):
-    lake.write("raw/orders", order("o1", "created", _extracted_at="2018-05-10 01:00:00"))
-    lake.write("raw/orders", order("o1", "lost", _extracted_at="2018-05-10 02:00:00", _row=1))
+    lake.rows("raw/orders", order("o1", "created", _extracted_at="2018-05-10 01:00:00"))
+    lake.rows("raw/orders", order("o1", "lost", _extracted_at="2018-05-10 02:00:00", _row=1))
     assert counts(lake.run("trusted/orders")) == {"read": 2, "inserted": 1, "quarantined": 1}
     assert lake.read("trusted/orders", "order_id", "order_status") == [{"order_id": "o1", "order_status": "created"}]
 
@@ -672,7 +672,7 @@ def test_a_warning_keeps_the_row_and_counts_it(lake):
 
 def test_an_order_that_was_delivered_before_it_was_purchased_is_kept_and_counted(lake):
     delivered = "order_delivered_customer_date"
-    lake.write(
+    lake.rows(
         "raw/orders",
         order("o1", **{delivered: "2018-05-01 09:59:59"}),
         order("o2", **{delivered: "2018-05-01 10:00:00", "_row": 1}),
@@ -745,7 +745,7 @@ def test_a_point_on_the_equator_is_one_row_however_its_zero_is_written(lake):
 
 
 def test_a_row_that_raw_holds_twice_is_one_row(lake):
-    lake.write("raw/customers", customer("c1", "rio"), customer("c1", "rio"))
+    lake.rows("raw/customers", customer("c1", "rio"), customer("c1", "rio"))
     assert counts(lake.run("trusted/customers")) == {"read": 2, "inserted": 1, "superseded": 1}
     assert cities(lake) == {"c1": "rio"}
 
@@ -793,7 +793,7 @@ def test_the_newest_row_wins_by_extraction_then_landing_date_then_file_then_row(
     found = []
     for states in arrivals:
         for key, lineage in VERSIONS.items():
-            lake.write("raw/customers", *(customer(key, s, **lineage[["old", "new"].index(s)]) for s in states))
+            lake.rows("raw/customers", *(customer(key, s, **lineage[["old", "new"].index(s)]) for s in states))
         found.append(counts(lake.run("trusted/customers", window=ALL_DAYS)))
     lineage = ("_extracted_at", "_landing_date", "_file_id", "_row")
     assert lake.read("trusted/customers", "customer_id", "customer_city", *lineage) == [
@@ -812,7 +812,7 @@ def test_a_state_that_comes_again_is_the_newest_even_if_one_in_between_arrives_l
     for arrival in range(3):
         for order_of_arrival in permutations(states):
             key = ", ".join(order_of_arrival)
-            lake.write("raw/customers", customer(key, None) | states[order_of_arrival[arrival]])
+            lake.rows("raw/customers", customer(key, None) | states[order_of_arrival[arrival]])
         lake.run("trusted/customers")
         rows = lake.read("trusted/customers", "customer_id", "customer_city", "_extracted_at")
         found.append({r["customer_id"]: f"{r['customer_city']} at {r['_extracted_at'][12]}" for r in rows})
@@ -840,9 +840,9 @@ def test_a_state_that_comes_again_is_the_newest_even_if_one_in_between_arrives_l
 def test_a_change_from_and_to_null_is_a_change(lake):
     first = {"_extracted_at": "2018-05-10 01:00:00"}
     later = {"_extracted_at": "2018-05-10 02:00:00", "_row": 1}
-    lake.write("raw/customers", customer("to null", "rio", **first), customer("from null", None, **first))
+    lake.rows("raw/customers", customer("to null", "rio", **first), customer("from null", None, **first))
     lake.run("trusted/customers")
-    lake.write("raw/customers", customer("to null", None, **later), customer("from null", "rio", **later))
+    lake.rows("raw/customers", customer("to null", None, **later), customer("from null", "rio", **later))
     assert counts(lake.run("trusted/customers")) == {"read": 4, "updated": 2, "superseded": 2}
     assert cities(lake) == {"from null": "rio", "to null": None}
 
@@ -868,7 +868,7 @@ def test_a_row_of_the_same_lineage_that_is_read_anew_with_another_value_is_an_up
         ("split otherwise", None, "a", "RJ"),
         ("to null", None, None, None),
     )
-    lake.write("raw/sellers", *before)
+    lake.rows("raw/sellers", *before)
     lake.run("trusted/sellers")
     rewrite(lake, "raw/sellers", *after)
     assert counts(lake.run("trusted/sellers")) == {"read": 6, "updated": 5, "unchanged": 1}
@@ -877,10 +877,10 @@ def test_a_row_of_the_same_lineage_that_is_read_anew_with_another_value_is_an_up
 
 
 def test_an_order_whose_purchase_month_changes_moves_to_the_other_month(lake):
-    lake.write("raw/orders", order("o1", purchased="2018-05-31 23:59:59"), order("o2", _row=1))
+    lake.rows("raw/orders", order("o1", purchased="2018-05-31 23:59:59"), order("o2", _row=1))
     lake.run("trusted/orders")
     moved = order("o1", purchased="2018-06-01 00:00:00", _extracted_at="2018-05-10 04:00:00", _row=2)
-    lake.write("raw/orders", moved)
+    lake.rows("raw/orders", moved)
     assert counts(lake.run("trusted/orders")) == {"read": 3, "updated": 1, "unchanged": 1, "superseded": 1}
     columns = ("order_id", "order_purchase_timestamp", "order_month")
     assert lake.read("trusted/orders", *columns) == [
@@ -891,10 +891,10 @@ def test_an_order_whose_purchase_month_changes_moves_to_the_other_month(lake):
 
 def test_inserts_and_updates_of_several_months_are_one_commit(lake):
     months = ["2016-09", "2017-12", "2018-01", "2018-05"]
-    lake.write("raw/orders", *(order(m, purchased=f"{m}-01", _row=n) for n, m in enumerate(months[:3])))
+    lake.rows("raw/orders", *(order(m, purchased=f"{m}-01", _row=n) for n, m in enumerate(months[:3])))
     lake.run("trusted/orders")
     later = {"_extracted_at": "2018-05-10 04:00:00"}
-    lake.write("raw/orders", *(order(m, "shipped", f"{m}-02", _row=9, **later) for m in months[1:]))
+    lake.rows("raw/orders", *(order(m, "shipped", f"{m}-02", _row=9, **later) for m in months[1:]))
     result = lake.run("trusted/orders")
     assert (result.version_before, result.version_after) == (1, 2)
     assert counts(result) == {"read": 6, "inserted": 1, "updated": 2, "unchanged": 1, "superseded": 2}
@@ -911,13 +911,13 @@ def test_inserts_and_updates_of_several_months_are_one_commit(lake):
 
 def test_only_the_days_of_the_window_are_loaded(lake):
     days = (MAY_9, MAY_10, MAY_11, MAY_12)
-    lake.write("raw/customers", *(customer(f"c{day.day}", "rio", _landing_date=day) for day in days))
+    lake.rows("raw/customers", *(customer(f"c{day.day}", "rio", _landing_date=day) for day in days))
     assert counts(lake.run("trusted/customers", window=Window(MAY_10, MAY_12))) == {"read": 2, "inserted": 2}
     assert cities(lake) == {"c10": "rio", "c11": "rio"}
 
 
 def test_a_day_of_the_past_is_loaded_at_any_time_and_takes_nothing_back(lake):
-    lake.write(
+    lake.rows(
         "raw/customers",
         customer("c1", "newest", _landing_date=MAY_12, _extracted_at="2018-05-12 03:00:00"),
         customer("c1", "older", _landing_date=MAY_9, _extracted_at="2018-05-09 03:00:00"),
@@ -936,7 +936,7 @@ def test_days_one_by_one_and_all_at_once_end_alike(lake):
     ]
     once, daily = replace(lake, root=lake.root / "once"), replace(lake, root=lake.root / "daily")
     for other in (once, daily):
-        other.write("raw/customers", *rows)
+        other.rows("raw/customers", *rows)
     assert counts(once.run("trusted/customers", window=ALL_DAYS)) == {"read": 6, "inserted": 3, "superseded": 3}
     for day in (MAY_11, MAY_10, MAY_12):
         daily.run("trusted/customers", day=day)
@@ -945,8 +945,8 @@ def test_days_one_by_one_and_all_at_once_end_alike(lake):
 
 
 def test_without_a_window_all_days_are_loaded(lake):
-    lake.write("raw/customers", *(customer(f"c{day.day}", "rio", _landing_date=day) for day in (MAY_9, MAY_12)))
-    lake.write("raw/customers", customer("c3", "rio", customer_state="XX", _row=1))
+    lake.rows("raw/customers", *(customer(f"c{day.day}", "rio", _landing_date=day) for day in (MAY_9, MAY_12)))
+    lake.rows("raw/customers", customer("c3", "rio", customer_state="XX", _row=1))
     assert counts(lake.run("trusted/customers", day=None)) == {"read": 3, "inserted": 2, "quarantined": 1}
     assert counts(lake.run("trusted/customers", day=None)) == {"read": 3, "unchanged": 2, "quarantined": 1}
     assert cities(lake) == {"c12": "rio", "c9": "rio"}
@@ -956,7 +956,7 @@ def test_without_a_window_all_days_are_loaded(lake):
 
 
 def test_a_rerun_of_a_day_changes_nothing(lake):
-    lake.write("raw/orders", order("o1"), order("o2", _row=1), order("o1", "shipped", _row=2))
+    lake.rows("raw/orders", order("o1"), order("o2", _row=1), order("o1", "shipped", _row=2))
     assert counts(lake.run("trusted/orders")) == {"read": 3, "inserted": 2, "superseded": 1}
     before = lake.read("trusted/orders")
     again = lake.run("trusted/orders")
@@ -974,9 +974,7 @@ def test_a_rerun_of_a_day_changes_nothing(lake):
 
 def test_a_rerun_of_an_older_day_changes_nothing(lake):
     for day in (MAY_10, MAY_11):
-        lake.write(
-            "raw/customers", customer("c1", f"day {day.day}", _landing_date=day, _extracted_at=f"{day} 03:00:00")
-        )
+        lake.rows("raw/customers", customer("c1", f"day {day.day}", _landing_date=day, _extracted_at=f"{day} 03:00:00"))
         lake.run("trusted/customers", day=day)
     assert counts(lake.run("trusted/customers", day=MAY_10)) == {"read": 1, "superseded": 1}
     assert version(lake, "trusted/customers") == 2
@@ -1017,7 +1015,7 @@ def quarantined(lake):
 
 def test_a_rerun_after_a_mend_empties_the_quarantine_of_its_window_and_loads_the_rows(lake):
     other_days = [order("o9", "lost", _landing_date=MAY_9), order("o11", "lost", _landing_date=MAY_11)]
-    lake.write("raw/orders", *other_days, order("o1", "lost"), order("o2", "lost", _row=1), order("o3", _row=2))
+    lake.rows("raw/orders", *other_days, order("o1", "lost"), order("o2", "lost", _row=1), order("o3", _row=2))
     assert counts(lake.run("trusted/orders", window=ALL_DAYS)) == {"read": 5, "inserted": 1, "quarantined": 4}
     rewrite(lake, "raw/orders", *other_days, order("o1"), order("o2", "gone", _row=1), order("o3", _row=2))
     assert counts(lake.run("trusted/orders")) == {"read": 3, "inserted": 1, "unchanged": 1, "quarantined": 1}
@@ -1033,7 +1031,7 @@ def test_a_rerun_after_a_mend_empties_the_quarantine_of_its_window_and_loads_the
 
 
 def test_a_rerun_after_the_rows_of_its_window_are_gone_empties_its_quarantine(lake):
-    lake.write("raw/orders", order("o1", "lost"), order("o2", "lost", _landing_date=MAY_11))
+    lake.rows("raw/orders", order("o1", "lost"), order("o2", "lost", _landing_date=MAY_11))
     lake.run("trusted/orders", window=ALL_DAYS)
     rewrite(lake, "raw/orders", order("o2", "lost", _landing_date=MAY_11))
     assert counts(lake.run("trusted/orders")) == {}
@@ -1041,7 +1039,7 @@ def test_a_rerun_after_the_rows_of_its_window_are_gone_empties_its_quarantine(la
 
 
 def test_a_rerun_holds_each_quarantined_row_once(lake):
-    lake.write("raw/orders", order("o1", "lost"), order(None, _row=1))
+    lake.rows("raw/orders", order("o1", "lost"), order(None, _row=1))
     for _ in range(2):
         assert counts(lake.run("trusted/orders")) == {"read": 2, "quarantined": 2}
     assert quarantined(lake) == [("2018-05-10", 0, "order_status_unknown"), ("2018-05-10", 1, "order_id_missing")]

@@ -112,8 +112,8 @@ def sell(lake, *orders):
         if person:
             names = {"customer_key": key, "customer_unique_id": person, "location_key": facts[-1]["location_key"]}
             periods[key] = names | address | {"valid_from": purchased, "is_current": True}
-    lake.write("refined/fact_orders", *facts)
-    lake.write("refined/dim_customers", *periods.values())
+    lake.rows("refined/fact_orders", *facts)
+    lake.rows("refined/dim_customers", *periods.values())
 
 
 def worth(items_value, freight_value="0.00", *, items=1, **more):
@@ -380,7 +380,7 @@ def paid(order_id, number=1, *, month="2018-01", **more):
 
 
 def test_payments_of_a_month_and_means_with_their_orders_value_and_instalments(lake, payments_per_month):
-    lake.write(
+    lake.rows(
         "refined/fact_payments",
         paid("o1", 1, means="voucher", installments=1, value="10.00"),
         paid("o1", 2, means="voucher", installments=1, value="20.00"),
@@ -473,11 +473,11 @@ PAYMENTS, PER_DAY = "aggregate_payments_per_month", "aggregate_orders_per_day"
 
 
 def test_two_items_and_two_payments_do_not_multiply_anywhere(lake):
-    lake.write("trusted/orders", order("o1", "c1", JANUARY))
-    lake.write("trusted/customers", customer("c1", "ana"))
-    lake.write("trusted/order_items", item("o1", 1, price="10.00"), item("o1", 2, price="20.00"))
-    lake.write("trusted/order_payments", payment("o1", 1, value="30.00"), payment("o1", 2, value="2.00"))
-    lake.write("trusted/order_reviews", review("r1", "o1", 3), review("r2", "o1", 4))
+    lake.rows("trusted/orders", order("o1", "c1", JANUARY))
+    lake.rows("trusted/customers", customer("c1", "ana"))
+    lake.rows("trusted/order_items", item("o1", 1, price="10.00"), item("o1", 2, price="20.00"))
+    lake.rows("trusted/order_payments", payment("o1", 1, value="30.00"), payment("o1", 2, value="2.00"))
+    lake.rows("trusted/order_reviews", review("r1", "o1", 3), review("r2", "o1", 4))
     build(lake, *FACTS, BY_CITY, PER_MONTH, PAYMENTS, PER_DAY)
     assert len(whole(lake, "fact_order_items")) == 2
     assert len(whole(lake, "fact_payments")) == 2
@@ -494,10 +494,10 @@ def test_two_items_and_two_payments_do_not_multiply_anywhere(lake):
 
 
 def test_cancelled_orders_stay_in_facts_and_payments_and_are_no_sales(lake):
-    lake.write("trusted/orders", order("o1", "c1", JANUARY, status="canceled"), order("o2", "c2", FEBRUARY))
-    lake.write("trusted/customers", customer("c1", "ana"), customer("c2", "ana"))
-    lake.write("trusted/order_items", item("o1", 1), item("o1", 2), item("o2"))
-    lake.write("trusted/order_payments", payment("o1"), payment("o2"))
+    lake.rows("trusted/orders", order("o1", "c1", JANUARY, status="canceled"), order("o2", "c2", FEBRUARY))
+    lake.rows("trusted/customers", customer("c1", "ana"), customer("c2", "ana"))
+    lake.rows("trusted/order_items", item("o1", 1), item("o1", 2), item("o2"))
+    lake.rows("trusted/order_payments", payment("o1"), payment("o2"))
     build(lake, *FACTS, PER_MONTH, PAYMENTS)
     assert lake.read("refined/fact_orders", "order_id", "order_status", "items") == [
         {"order_id": "o1", "order_status": "canceled", "items": 2},

@@ -26,8 +26,8 @@ def dim_customers(lake):
 def bought(lake, *purchases):
     """Orders o1, o2, ... from here, each by its own customer row c1, c2, ..., of (person, time, address)."""
     rows = [(f"o{n}", f"c{n}", *purchase) for n, purchase in enumerate(purchases, 1)]
-    lake.write("trusted/orders", *(order(o, c, time) for o, c, _, time, _ in rows))
-    lake.write("trusted/customers", *(customer(c, person, **address) for _, c, person, _, address in rows))
+    lake.rows("trusted/orders", *(order(o, c, time) for o, c, _, time, _ in rows))
+    lake.rows("trusted/customers", *(customer(c, person, **address) for _, c, person, _, address in rows))
 
 
 def period(person, address, valid_from, valid_to=None):
@@ -46,8 +46,8 @@ def period(person, address, valid_from, valid_to=None):
 
 
 def test_a_person_who_moves_has_two_periods_from_purchase_to_purchase(lake):
-    lake.write("trusted/customers", customer("c1", "ana"), customer("c2", "ana", "20001", "rio de janeiro", "RJ"))
-    lake.write("trusted/orders", order("o1", "c1", "2016-10-01 10:00:00"), order("o2", "c2", "2018-05-01 12:00:00"))
+    lake.rows("trusted/customers", customer("c1", "ana"), customer("c2", "ana", "20001", "rio de janeiro", "RJ"))
+    lake.rows("trusted/orders", order("o1", "c1", "2016-10-01 10:00:00"), order("o2", "c2", "2018-05-01 12:00:00"))
     result = lake.run("refined/dim_customers")
     assert isinstance(result, StepResult)
     assert whole(lake, "dim_customers", "customer_unique_id", "valid_from") == [
@@ -85,8 +85,8 @@ def test_new_customers_enter_a_dimension_that_holds_others(lake, dim_customers):
     bought(lake, ("ana", "2018-01-01 10:00:00", SAO_PAULO))
     assert dim_customers() == [UNKNOWN_CUSTOMER, period("ana", SAO_PAULO, "2018-01-01 10:00:00")]
 
-    lake.write("trusted/orders", order("o2", "c2", "2018-02-01 10:00:00"))
-    lake.write("trusted/customers", customer("c2", "bia", **RIO))
+    lake.rows("trusted/orders", order("o2", "c2", "2018-02-01 10:00:00"))
+    lake.rows("trusted/customers", customer("c2", "bia", **RIO))
     assert dim_customers() == [
         UNKNOWN_CUSTOMER,
         period("ana", SAO_PAULO, "2018-01-01 10:00:00"),
@@ -119,18 +119,18 @@ def test_a_period_begins_at_the_microsecond_of_the_purchase(lake, dim_customers)
 
 def test_an_order_of_any_status_is_an_observation(lake, dim_customers):
     statuses = {"ana": "canceled", "bia": "unavailable", "caio": "created", "davi": None}
-    lake.write("trusted/orders", *(order(p, p, "2018-01-01 10:00:00", status=s) for p, s in statuses.items()))
-    lake.write("trusted/customers", *(customer(person, person) for person in statuses))
+    lake.rows("trusted/orders", *(order(p, p, "2018-01-01 10:00:00", status=s) for p, s in statuses.items()))
+    lake.rows("trusted/customers", *(customer(person, person) for person in statuses))
     assert dim_customers() == [UNKNOWN_CUSTOMER, *(period(p, SAO_PAULO, "2018-01-01 10:00:00") for p in statuses)]
 
 
 def test_a_customer_row_waits_for_its_order_and_an_order_for_its_customer_row(lake, dim_customers):
-    lake.write("trusted/orders", order("o1", "c1", "2018-01-01 10:00:00"))
-    lake.write("trusted/customers", customer("c2", "bia", **RIO))
+    lake.rows("trusted/orders", order("o1", "c1", "2018-01-01 10:00:00"))
+    lake.rows("trusted/customers", customer("c2", "bia", **RIO))
     assert dim_customers() == [UNKNOWN_CUSTOMER]
 
-    lake.write("trusted/orders", order("o2", "c2", "2018-02-01 10:00:00"))
-    lake.write("trusted/customers", customer("c1", "ana"))
+    lake.rows("trusted/orders", order("o2", "c2", "2018-02-01 10:00:00"))
+    lake.rows("trusted/customers", customer("c1", "ana"))
     assert dim_customers() == [
         UNKNOWN_CUSTOMER,
         period("ana", SAO_PAULO, "2018-01-01 10:00:00"),
@@ -149,8 +149,8 @@ def test_an_order_from_the_same_address_begins_no_period(lake, dim_customers):
 def test_another_zip_prefix_city_or_state_is_another_address(lake, dim_customers):
     moves = {"ana": {"zip_code_prefix": "01002"}, "bia": {"city": "são paulo"}, "caio": {"state": "RJ"}}
     bought(lake, *((person, "2018-01-01 10:00:00", SAO_PAULO) for person in moves))
-    lake.write("trusted/orders", *(order(f"{p}'s", f"{p}'s", "2018-02-01 10:00:00") for p in moves))
-    lake.write("trusted/customers", *(customer(f"{p}'s", p, **SAO_PAULO | move) for p, move in moves.items()))
+    lake.rows("trusted/orders", *(order(f"{p}'s", f"{p}'s", "2018-02-01 10:00:00") for p in moves))
+    lake.rows("trusted/customers", *(customer(f"{p}'s", p, **SAO_PAULO | move) for p, move in moves.items()))
     expected = [UNKNOWN_CUSTOMER]
     for person, move in moves.items():
         expected.append(period(person, SAO_PAULO, "2018-01-01 10:00:00", "2018-02-01 10:00:00"))
@@ -205,8 +205,8 @@ def test_an_address_of_nulls_is_an_address_and_equal_to_itself(lake, dim_custome
 def test_of_several_orders_at_one_instant_the_greatest_customer_id_holds(lake, dim_customers):
     noon = "2018-01-01 12:00:00"
     # neither the order's id nor the order of arrival decides
-    lake.write("trusted/orders", order("o9", "c1", noon), order("o1", "c3", noon), order("o5", "c2", noon))
-    lake.write(
+    lake.rows("trusted/orders", order("o9", "c1", noon), order("o1", "c3", noon), order("o5", "c2", noon))
+    lake.rows(
         "trusted/customers",
         customer("c3", "ana", **RIO),
         customer("c1", "ana", **SAO_PAULO),
@@ -226,9 +226,9 @@ def test_an_address_that_did_not_hold_at_its_instant_ends_no_period(lake, dim_cu
 
 
 def test_two_orders_of_one_customer_row_are_two_observations(lake, dim_customers):
-    lake.write("trusted/orders", order("o1", "c1", "2018-01-01 10:00:00"), order("o3", "c1", "2018-03-01 10:00:00"))
-    lake.write("trusted/orders", order("o2", "c2", "2018-02-01 10:00:00"))
-    lake.write("trusted/customers", customer("c1", "ana", **SAO_PAULO), customer("c2", "ana", **RIO))
+    lake.rows("trusted/orders", order("o1", "c1", "2018-01-01 10:00:00"), order("o3", "c1", "2018-03-01 10:00:00"))
+    lake.rows("trusted/orders", order("o2", "c2", "2018-02-01 10:00:00"))
+    lake.rows("trusted/customers", customer("c1", "ana", **SAO_PAULO), customer("c2", "ana", **RIO))
     assert dim_customers() == [
         UNKNOWN_CUSTOMER,
         period("ana", SAO_PAULO, "2018-01-01 10:00:00", "2018-02-01 10:00:00"),
@@ -256,8 +256,8 @@ def test_every_timeline_of_up_to_three_orders_is_that_of_plain_python(lake, dim_
         for person, timeline in people.items()
         for n, (at, address) in enumerate(timeline)
     ]
-    lake.write("trusted/orders", *(order(customer_id, customer_id, at) for customer_id, _, at, _ in rows))
-    lake.write("trusted/customers", *(customer(customer_id, person, **a) for customer_id, person, _, a in rows))
+    lake.rows("trusted/orders", *(order(customer_id, customer_id, at) for customer_id, _, at, _ in rows))
+    lake.rows("trusted/customers", *(customer(customer_id, person, **a) for customer_id, person, _, a in rows))
 
     expected = [UNKNOWN_CUSTOMER]
     for person, timeline in people.items():
@@ -274,13 +274,13 @@ def test_every_timeline_of_up_to_three_orders_is_that_of_plain_python(lake, dim_
 
 def test_a_late_order_bends_the_timeline_to_what_it_would_have_been(lake, dim_customers):
     # load 1: the first order
-    lake.write("trusted/orders", order("o1", "c1", "2018-01-01 10:00:00"))
-    lake.write("trusted/customers", customer("c1", "ana", **SAO_PAULO))
+    lake.rows("trusted/orders", order("o1", "c1", "2018-01-01 10:00:00"))
+    lake.rows("trusted/customers", customer("c1", "ana", **SAO_PAULO))
     assert dim_customers() == [UNKNOWN_CUSTOMER, period("ana", SAO_PAULO, "2018-01-01 10:00:00")]
 
     # load 2: she has moved
-    lake.write("trusted/orders", order("o5", "c5", "2018-05-01 10:00:00"))
-    lake.write("trusted/customers", customer("c5", "ana", **RIO))
+    lake.rows("trusted/orders", order("o5", "c5", "2018-05-01 10:00:00"))
+    lake.rows("trusted/customers", customer("c5", "ana", **RIO))
     assert dim_customers() == [
         UNKNOWN_CUSTOMER,
         period("ana", SAO_PAULO, "2018-01-01 10:00:00", "2018-05-01 10:00:00"),
@@ -288,8 +288,8 @@ def test_a_late_order_bends_the_timeline_to_what_it_would_have_been(lake, dim_cu
     ]
 
     # load 3: a late order says that she moved earlier; the period from May on is gone
-    lake.write("trusted/orders", order("o3", "c3", "2018-03-01 10:00:00"))
-    lake.write("trusted/customers", customer("c3", "ana", **RIO))
+    lake.rows("trusted/orders", order("o3", "c3", "2018-03-01 10:00:00"))
+    lake.rows("trusted/customers", customer("c3", "ana", **RIO))
     assert dim_customers() == [
         UNKNOWN_CUSTOMER,
         period("ana", SAO_PAULO, "2018-01-01 10:00:00", "2018-03-01 10:00:00"),
@@ -297,8 +297,8 @@ def test_a_late_order_bends_the_timeline_to_what_it_would_have_been(lake, dim_cu
     ]
 
     # load 4: a still later one says that she lived elsewhere before, and once in between
-    lake.write("trusted/orders", order("o0", "c0", "2017-01-01 10:00:00"), order("o4", "c4", "2018-04-01 10:00:00"))
-    lake.write("trusted/customers", customer("c0", "ana", **NOWHERE), customer("c4", "ana", **SAO_PAULO))
+    lake.rows("trusted/orders", order("o0", "c0", "2017-01-01 10:00:00"), order("o4", "c4", "2018-04-01 10:00:00"))
+    lake.rows("trusted/customers", customer("c0", "ana", **NOWHERE), customer("c4", "ana", **SAO_PAULO))
     assert dim_customers() == [
         UNKNOWN_CUSTOMER,
         period("ana", NOWHERE, "2017-01-01 10:00:00", "2018-01-01 10:00:00"),
@@ -349,7 +349,7 @@ def test_a_repeated_delivery_changes_no_period(lake, dim_customers):
 
 def test_a_corrected_address_replaces_the_one_that_was_delivered_first(lake, dim_customers):
     header = "customer_id,customer_unique_id,customer_zip_code_prefix,customer_city,customer_state\n"
-    lake.write("trusted/orders", order("o1", "c1", "2018-01-01 10:00:00"), order("o2", "c2", "2018-02-01 10:00:00"))
+    lake.rows("trusted/orders", order("o1", "c1", "2018-01-01 10:00:00"), order("o2", "c2", "2018-02-01 10:00:00"))
     lake.load("customers", f"{header}c1,ana,01001,sao paulo,SP\nc2,ana,20001,rio de janeiro,RJ\n")
     assert dim_customers() == [
         UNKNOWN_CUSTOMER,
@@ -372,8 +372,8 @@ def test_every_order_falls_in_exactly_one_period_of_its_person(lake):
         ("ana", "2018-03-01 10:00:00", RIO),
         ("bia", "2018-02-01 10:00:00", RIO),
     )
-    lake.write("trusted/sellers", seller("s1"))
-    lake.write("trusted/order_items", *(item(f"o{n}") for n in range(1, 6)))
+    lake.rows("trusted/sellers", seller("s1"))
+    lake.rows("trusted/order_items", *(item(f"o{n}") for n in range(1, 6)))
     build(lake, "dim_customers", "fact_orders", "fact_order_items")
     keys = [
         ("o1", period_key("ana", "2018-01-01 10:00:00")),

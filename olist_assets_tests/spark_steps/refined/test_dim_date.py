@@ -37,7 +37,7 @@ DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 
 def calendar(lake, *orders):
     if orders:
-        lake.write("trusted/orders", *orders)
+        lake.rows("trusted/orders", *orders)
     build(lake, "dim_date")
     return whole(lake, "dim_date", "date")
 

@@ -38,7 +38,7 @@ def place(zip_code_prefix, city="sao paulo", state="SP", *, latitude=None, longi
 
 
 def test_a_prefix_of_one_point_lies_there(lake, dim_location):
-    lake.write("trusted/geolocation", point("01001", -23.5, -46.625))
+    lake.rows("trusted/geolocation", point("01001", -23.5, -46.625))
     assert dim_location() == [UNKNOWN_PLACE, place("01001", latitude=-23.5, longitude=-46.625, points=1)]
 
 
@@ -47,7 +47,7 @@ def test_without_any_address_there_is_only_the_unknown_place(dim_location):
 
 
 def test_a_prefix_of_an_odd_number_of_points_lies_at_the_middle_one_of_each_direction(lake, dim_location):
-    lake.write(
+    lake.rows(
         "trusted/geolocation",
         point("01001", -23.75, -46.5),
         point("01001", -23.5, -46.25),
@@ -57,7 +57,7 @@ def test_a_prefix_of_an_odd_number_of_points_lies_at_the_middle_one_of_each_dire
 
 
 def test_a_prefix_of_an_even_number_of_points_lies_half_way_between_the_middle_two(lake, dim_location):
-    lake.write(
+    lake.rows(
         "trusted/geolocation",
         point("01001", -23.75, -46.0),
         point("01001", -23.5, -46.5),
@@ -68,21 +68,19 @@ def test_a_prefix_of_an_even_number_of_points_lies_half_way_between_the_middle_t
 
 
 def test_a_prefix_that_only_customers_know_has_a_row_without_coordinates(lake, dim_location):
-    lake.write("trusted/customers", customer("c1", "ana", "20001", "rio de janeiro", "RJ"))
+    lake.rows("trusted/customers", customer("c1", "ana", "20001", "rio de janeiro", "RJ"))
     assert dim_location() == [UNKNOWN_PLACE, place("20001", "rio de janeiro", "RJ")]
 
 
 def test_a_prefix_that_only_sellers_know_has_a_row_without_coordinates(lake, dim_location):
-    lake.write("trusted/sellers", seller("s1", "13023", "campinas", "SP"))
+    lake.rows("trusted/sellers", seller("s1", "13023", "campinas", "SP"))
     assert dim_location() == [UNKNOWN_PLACE, place("13023", "campinas", "SP")]
 
 
 def test_prefixes_of_points_customers_and_sellers_are_a_row_each(lake, dim_location):
-    lake.write("trusted/geolocation", point("01001", -23.5, -46.5))
-    lake.write("trusted/customers", customer("c1", "ana", "20001", "rio de janeiro", "RJ"), customer("c2", "bia"))
-    lake.write(
-        "trusted/sellers", seller("s1", "13023", "campinas", "SP"), seller("s2", "20001", "rio de janeiro", "RJ")
-    )
+    lake.rows("trusted/geolocation", point("01001", -23.5, -46.5))
+    lake.rows("trusted/customers", customer("c1", "ana", "20001", "rio de janeiro", "RJ"), customer("c2", "bia"))
+    lake.rows("trusted/sellers", seller("s1", "13023", "campinas", "SP"), seller("s2", "20001", "rio de janeiro", "RJ"))
     assert dim_location() == [
         UNKNOWN_PLACE,
         place("01001", latitude=-23.5, longitude=-46.5, points=1),
@@ -92,7 +90,7 @@ def test_prefixes_of_points_customers_and_sellers_are_a_row_each(lake, dim_locat
 
 
 def test_the_most_frequent_spelling_of_a_city_stands_for_its_prefix(lake, dim_location):
-    lake.write(
+    lake.rows(
         "trusted/geolocation",
         point("01001", -23.5, -46.5, "sao paulo"),
         point("01001", -23.5, -46.5, "são paulo"),
@@ -102,18 +100,18 @@ def test_the_most_frequent_spelling_of_a_city_stands_for_its_prefix(lake, dim_lo
 
 
 def test_spellings_are_counted_over_points_customers_and_sellers(lake, dim_location):
-    lake.write(
+    lake.rows(
         "trusted/geolocation",
         point("01001", -23.5, -46.5, "sp"),
         point("01001", -23.25, -46.25, "sp"),
     )
-    lake.write("trusted/customers", customer("c1", "ana"), customer("c2", "ana"))
-    lake.write("trusted/sellers", seller("s1", "01001", "sao paulo", "SP"))
+    lake.rows("trusted/customers", customer("c1", "ana"), customer("c2", "ana"))
+    lake.rows("trusted/sellers", seller("s1", "01001", "sao paulo", "SP"))
     assert dim_location() == [UNKNOWN_PLACE, place("01001", latitude=-23.375, longitude=-46.375, points=2)]
 
 
 def test_of_equally_frequent_spellings_the_smallest_stands_for_the_prefix(lake, dim_location):
-    lake.write(
+    lake.rows(
         "trusted/customers",
         customer("c1", "ana", "72001", "taguatinga", "DF"),
         customer("c2", "bia", "72001", "brasilia", "DF"),
@@ -125,7 +123,7 @@ def test_of_equally_frequent_spellings_the_smallest_stands_for_the_prefix(lake, 
 
 
 def test_of_equally_frequent_spellings_one_with_a_state_comes_before_one_without(lake, dim_location):
-    lake.write(
+    lake.rows(
         "trusted/customers",
         customer("c1", "ana", "13023", "campinas", None),
         customer("c2", "bia", "13023", "campinas", "SP"),
@@ -134,7 +132,7 @@ def test_of_equally_frequent_spellings_one_with_a_state_comes_before_one_without
 
 
 def test_a_city_and_its_state_come_from_one_spelling(lake, dim_location):
-    lake.write(
+    lake.rows(
         "trusted/customers",
         customer("c1", "ana", "72001", "valparaiso", "GO"),
         customer("c2", "bia", "72001", "valparaiso", "GO"),
@@ -147,7 +145,7 @@ def test_a_city_and_its_state_come_from_one_spelling(lake, dim_location):
 
 def test_a_prefix_has_a_name_if_anybody_knows_it(lake, dim_location):
     nameless = {"city": None, "state": None}
-    lake.write(
+    lake.rows(
         "trusted/customers",
         customer("c1", "ana", "01001", **nameless),
         customer("c2", "bia", "01001", **nameless),
@@ -158,13 +156,13 @@ def test_a_prefix_has_a_name_if_anybody_knows_it(lake, dim_location):
 
 
 def test_an_address_without_prefix_makes_no_place(lake, dim_location):
-    lake.write("trusted/customers", customer("c1", "ana", None, "sao paulo", "SP"))
-    lake.write("trusted/sellers", seller("s1", None, "campinas", "SP"))
+    lake.rows("trusted/customers", customer("c1", "ana", None, "sao paulo", "SP"))
+    lake.rows("trusted/sellers", seller("s1", None, "campinas", "SP"))
     assert dim_location() == [UNKNOWN_PLACE]
 
 
 def test_a_prefix_of_several_spellings_does_not_multiply_sales(lake):
-    lake.write(
+    lake.rows(
         "trusted/geolocation",
         *(
             point("01001", -23.5, longitude, city)
@@ -172,10 +170,10 @@ def test_a_prefix_of_several_spellings_does_not_multiply_sales(lake):
             for city in ("sp", "s paulo", "são p")
         ),
     )
-    lake.write("trusted/orders", order("o1", "c1"), order("o2", "c2"))
-    lake.write("trusted/customers", customer("c1", "ana", "01001", "sao paulo"), customer("c2", "bia", "01001", "sp"))
-    lake.write("trusted/sellers", seller("s1", "01001", "são paulo", "SP"))
-    lake.write("trusted/order_items", item("o1", price="10.00"), item("o2", price="20.00"))
+    lake.rows("trusted/orders", order("o1", "c1"), order("o2", "c2"))
+    lake.rows("trusted/customers", customer("c1", "ana", "01001", "sao paulo"), customer("c2", "bia", "01001", "sp"))
+    lake.rows("trusted/sellers", seller("s1", "01001", "são paulo", "SP"))
+    lake.rows("trusted/order_items", item("o1", price="10.00"), item("o2", price="20.00"))
     build(lake, "dim_location", "dim_sellers", "dim_customers", "fact_orders", "fact_order_items")
     keys = {"location_key": key_of("01001")}
     assert [row["zip_code_prefix"] for row in whole(lake, "dim_location", "zip_code_prefix")] == [None, "01001"]
@@ -190,8 +188,8 @@ def test_a_prefix_of_several_spellings_does_not_multiply_sales(lake):
 
 
 def test_a_rebuild_gives_every_place_the_same_key(lake, dim_location):
-    lake.write("trusted/customers", *(customer(f"c{n}", "ana", f"0100{n}") for n in range(5)))
+    lake.rows("trusted/customers", *(customer(f"c{n}", "ana", f"0100{n}") for n in range(5)))
     before = dim_location()
-    lake.write("trusted/customers", customer("c9", "ana", "01000"), customer("c10", "ana", "01009"))
+    lake.rows("trusted/customers", customer("c9", "ana", "01000"), customer("c10", "ana", "01009"))
     assert dim_location() == [*before, place("01009")]
     assert before == [UNKNOWN_PLACE, *(place(f"0100{n}") for n in range(5))]

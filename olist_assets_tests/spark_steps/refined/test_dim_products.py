@@ -52,8 +52,8 @@ def dim_products(lake):
 
 
 def test_a_product_has_its_sizes_and_its_category_in_both_languages(lake, dim_products):
-    lake.write("trusted/products", product("p1", "perfumaria", **SIZES))
-    lake.write("trusted/product_category_translation", translation("perfumaria", "perfumery"))
+    lake.rows("trusted/products", product("p1", "perfumaria", **SIZES))
+    lake.rows("trusted/product_category_translation", translation("perfumaria", "perfumery"))
     assert dim_products() == [
         UNKNOWN_PRODUCT,
         {
@@ -77,8 +77,8 @@ def test_without_products_there_is_only_the_unknown_one(dim_products):
 
 
 def test_a_category_without_translation_stays_in_portuguese_only_and_is_warned_of(lake, dim_products):
-    lake.write("trusted/products", product("p1", "pc_gamer"), product("p2", "artes"), product("p3"))
-    lake.write("trusted/product_category_translation", translation("artes", "art"))
+    lake.rows("trusted/products", product("p1", "pc_gamer"), product("p2", "artes"), product("p3"))
+    lake.rows("trusted/product_category_translation", translation("artes", "art"))
     assert dim_products() == [
         UNKNOWN_PRODUCT,
         known("p1", "pc_gamer"),
@@ -91,18 +91,18 @@ def test_a_category_without_translation_stays_in_portuguese_only_and_is_warned_o
 
 
 def test_a_product_without_category_or_sizes_is_kept(lake, dim_products):
-    lake.write("trusted/products", product("p1"))
+    lake.rows("trusted/products", product("p1"))
     assert dim_products() == [UNKNOWN_PRODUCT, known("p1")]
 
 
 def test_a_category_without_products_adds_no_row(lake, dim_products):
-    lake.write("trusted/product_category_translation", translation("artes", "art"), translation("bebes", "baby"))
+    lake.rows("trusted/product_category_translation", translation("artes", "art"), translation("bebes", "baby"))
     assert dim_products() == [UNKNOWN_PRODUCT]
 
 
 def test_products_of_one_category_are_a_row_each(lake, dim_products):
-    lake.write("trusted/products", product("p1", "artes"), product("p2", "artes"))
-    lake.write("trusted/product_category_translation", translation("artes", "art"))
+    lake.rows("trusted/products", product("p1", "artes"), product("p2", "artes"))
+    lake.rows("trusted/product_category_translation", translation("artes", "art"))
     assert dim_products() == [UNKNOWN_PRODUCT, known("p1", "artes", "art"), known("p2", "artes", "art")]
 
 
@@ -117,15 +117,15 @@ def test_a_changed_product_is_one_row_with_its_newest_state_under_its_old_key(la
 
 
 def test_a_translation_that_comes_later_fills_the_english_name(lake, dim_products):
-    lake.write("trusted/products", product("p1", "artes"))
+    lake.rows("trusted/products", product("p1", "artes"))
     assert dim_products() == [UNKNOWN_PRODUCT, known("p1", "artes")]
-    lake.write("trusted/product_category_translation", translation("artes", "art"))
+    lake.rows("trusted/product_category_translation", translation("artes", "art"))
     assert dim_products() == [UNKNOWN_PRODUCT, known("p1", "artes", "art")]
 
 
 def test_a_rebuild_gives_every_product_the_same_key(lake, dim_products):
-    lake.write("trusted/products", *(product(f"p{n}") for n in range(5)))
+    lake.rows("trusted/products", *(product(f"p{n}") for n in range(5)))
     before = dim_products()
-    lake.write("trusted/products", product("p-1"))  # the rows stand in another order now
+    lake.rows("trusted/products", product("p-1"))  # the rows stand in another order now
     assert [row for row in dim_products() if row["product_id"] != "p-1"] == before
     assert before == [UNKNOWN_PRODUCT, *(known(f"p{n}") for n in range(5))]

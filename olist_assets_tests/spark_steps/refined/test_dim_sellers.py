@@ -37,7 +37,7 @@ def known(seller_id, zip_code_prefix, city, state):
 
 
 def test_a_seller_has_its_place(lake, dim_sellers):
-    lake.write("trusted/sellers", seller("s1", "13023", "campinas", "SP"), seller("s2", "01001", "sao paulo", "SP"))
+    lake.rows("trusted/sellers", seller("s1", "13023", "campinas", "SP"), seller("s2", "01001", "sao paulo", "SP"))
     assert dim_sellers() == [
         UNKNOWN_SELLER,
         known("s1", "13023", "campinas", "SP"),
@@ -50,7 +50,7 @@ def test_without_sellers_there_is_only_the_unknown_one(dim_sellers):
 
 
 def test_a_seller_without_zip_prefix_is_in_the_unknown_place(lake, dim_sellers):
-    lake.write("trusted/sellers", seller("s1", None, "campinas", None), seller("s2", None, None, None))
+    lake.rows("trusted/sellers", seller("s1", None, "campinas", None), seller("s2", None, None, None))
     assert dim_sellers() == [
         UNKNOWN_SELLER,
         known("s1", None, "campinas", None),
@@ -68,8 +68,8 @@ def test_a_seller_who_moves_is_one_row_with_the_new_place_under_the_old_key(lake
 
 
 def test_a_rebuild_gives_every_seller_the_same_key(lake, dim_sellers):
-    lake.write("trusted/sellers", *(seller(f"s{n}") for n in range(5)))
+    lake.rows("trusted/sellers", *(seller(f"s{n}") for n in range(5)))
     before = dim_sellers()
-    lake.write("trusted/sellers", seller("s-1"))  # the rows stand in another order now
+    lake.rows("trusted/sellers", seller("s-1"))  # the rows stand in another order now
     assert [row for row in dim_sellers() if row["seller_id"] != "s-1"] == before
     assert before == [UNKNOWN_SELLER, *(known(f"s{n}", "13023", "campinas", "SP") for n in range(5))]

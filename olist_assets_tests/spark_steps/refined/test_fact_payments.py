@@ -30,12 +30,12 @@ def fact_payments(lake):
 @pytest.fixture
 def shop(lake):
     """A lake in which Ana's order o1 has arrived."""
-    lake.write("refined/fact_orders", arrived("o1", "ana"))
+    lake.rows("refined/fact_orders", arrived("o1", "ana"))
     return lake
 
 
 def test_a_payment_has_its_means_instalments_value_person_and_day(shop, fact_payments):
-    shop.write("trusted/order_payments", payment("o1", 2, means="boleto", installments=8, value="107.78"))
+    shop.rows("trusted/order_payments", payment("o1", 2, means="boleto", installments=8, value="107.78"))
     assert fact_payments() == [
         {
             "order_id": "o1",
@@ -51,27 +51,27 @@ def test_a_payment_has_its_means_instalments_value_person_and_day(shop, fact_pay
 
 
 def test_payments_of_an_order_of_several_items_are_not_multiplied(lake, fact_payments):
-    lake.write("refined/fact_orders", arrived("o1", "ana", items=3, payments=2))
-    lake.write("trusted/order_payments", payment("o1", 1), payment("o1", 2))
+    lake.rows("refined/fact_orders", arrived("o1", "ana", items=3, payments=2))
+    lake.rows("trusted/order_payments", payment("o1", 1), payment("o1", 2))
     assert fact_payments() == [PLAIN, PLAIN | {"payment_sequential": 2}]
 
 
 def test_three_equal_vouchers_of_an_order_are_three_payments(shop, fact_payments):
-    shop.write("trusted/order_payments", *(payment("o1", n, means="voucher") for n in (1, 2, 3)))
+    shop.rows("trusted/order_payments", *(payment("o1", n, means="voucher") for n in (1, 2, 3)))
     assert fact_payments() == [PLAIN | {"payment_sequential": n, "payment_type": "voucher"} for n in (1, 2, 3)]
 
 
 def test_a_payment_of_nothing_and_one_without_instalments_are_kept(shop, fact_payments):
-    shop.write("trusted/order_payments", payment("o1", means="not_defined", installments=None, value="0.00"))
+    shop.rows("trusted/order_payments", payment("o1", means="not_defined", installments=None, value="0.00"))
     nothing = {"payment_type": "not_defined", "payment_installments": None, "payment_value": "0.00"}
     assert fact_payments() == [PLAIN | nothing]
 
 
 def test_a_payment_whose_order_has_not_arrived_waits_for_it(shop, fact_payments):
-    shop.write("trusted/order_payments", payment("o1"), payment("o2"))
+    shop.rows("trusted/order_payments", payment("o1"), payment("o2"))
     assert fact_payments() == [PLAIN]
 
-    shop.write("refined/fact_orders", arrived("o2", "bia", "2018-06-01 12:00:00"))
+    shop.rows("refined/fact_orders", arrived("o2", "bia", "2018-06-01 12:00:00"))
     june = {"purchase_date_key": 20180601, "order_month": "2018-06"}
     assert fact_payments() == [
         PLAIN,
@@ -80,19 +80,19 @@ def test_a_payment_whose_order_has_not_arrived_waits_for_it(shop, fact_payments)
 
 
 def test_a_payment_whose_customer_has_not_arrived_is_of_the_unknown_person(lake, fact_payments):
-    lake.write("refined/fact_orders", arrived("o1", None))
-    lake.write("trusted/order_payments", payment("o1"))
+    lake.rows("refined/fact_orders", arrived("o1", None))
+    lake.rows("trusted/order_payments", payment("o1"))
     assert fact_payments() == [PLAIN | {"customer_key": -1}]
 
 
 def test_payments_of_orders_of_any_status_are_kept(lake, fact_payments):
     statuses = ["canceled", "unavailable", "created", None]
-    lake.write("refined/fact_orders", *(arrived(f"o{n}", order_status=status) for n, status in enumerate(statuses)))
-    lake.write("trusted/order_payments", *(payment(f"o{n}") for n in range(4)))
+    lake.rows("refined/fact_orders", *(arrived(f"o{n}", order_status=status) for n, status in enumerate(statuses)))
+    lake.rows("trusted/order_payments", *(payment(f"o{n}") for n in range(4)))
     assert fact_payments() == [PLAIN | {"order_id": f"o{n}"} for n in range(4)]
 
 
 def test_a_rebuild_changes_nothing(shop, fact_payments):
-    shop.write("trusted/order_payments", payment("o1", 1), payment("o1", 2))
+    shop.rows("trusted/order_payments", payment("o1", 1), payment("o1", 2))
     assert fact_payments() == [PLAIN, PLAIN | {"payment_sequential": 2}]
     assert fact_payments() == [PLAIN, PLAIN | {"payment_sequential": 2}]

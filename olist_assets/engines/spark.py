@@ -1,0 +1,87 @@
+"""Local Spark: Spark and Delta Lake on this machine's JVM, started when the first step asks for it."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+from pyspark.sql import SparkSession
+
+from olist_assets.engines.base import LocalEngine
+from olist_assets.engines.jars import default_folder, delta_jars, find
+from olist_assets.engines.java import require_java
+
+PROPERTIES = {
+    "spark.master": "local[*]",
+    "spark.app.name": "olist",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    # For a lake of one machine: the defaults, 200 and 50, are a cluster's.
+    "spark.sql.shuffle.partitions": str(os.cpu_count() or 2),
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "spark-warehouse"),  # else a folder where one stands
+    "spark.driver.memory": "2g",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+"""What local Spark is started with, beside the jars."""
+
+
+class SparkEngine(LocalEngine):
+    """Runs steps on local Spark. A session that a run has started ends with it.
+
+    Attributes:
+        jars_folder: where Delta's jars are looked for first, and put if they have to be fetched.
+        properties: Spark properties beside, or in place of, those of `PROPERTIES`.
+    """
+
+    jars_folder: str = str(default_folder())
+    properties: Mapping[str, str] = Field(default_factory=dict)
+    _started: SparkSession | None = PrivateAttr(default=None)
+
+    @property
+    def name(self) -> str:
+        """As in OLIST_ENGINE."""
+        return "spark"
+
+    def prepare(self, on_progress: Callable[[str], None] = lambda _: None) -> None:
+        """See that Java and the jars are there; jars are fetched.
+
+        Raises:
+            OlistError: Java is missing or of a wrong version, or a jar cannot be fetched.
+        """
+        self._jars(on_progress)
+
+    def session(self, on_progress: Callable[[str], None] = lambda _: None) -> SparkSession:
+        """The session on this process's JVM."""
+        os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)  # a Sail session in this process has set it
+        running = SparkSession.getActiveSession()
+        if running is None:
+            self._started = running = self._start(on_progress)
+        return running
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - the contract
+        """Stop the session if this engine has started it."""
+        if self._started is not None:
+            self._started.stop()
+            self._started = None
+
+    def _jars(self, on_progress: Callable[[str], None]) -> list[Path]:
+        require_java()
+        return find(delta_jars(), folder=Path(self.jars_folder), on_progress=on_progress)
+
+    def _start(self, on_progress: Callable[[str], None]) -> SparkSession:
+        from dagster_pyspark import LazyPySparkResource  # noqa: PLC0415 - costs a second
+
+        jars = self._jars(on_progress)
+        on_progress("starting Spark on the JVM")
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # Spark's Python workers need this environment
+        properties = {**PROPERTIES, "spark.jars": ",".join(map(str, jars)), **self.properties}
+        spark: SparkSession = LazyPySparkResource(spark_config=properties).spark_session
+        spark.sparkContext.setLogLevel("ERROR")
+        return spark

@@ -1,0 +1,40 @@
+"""One asset at a time, as people who write assets test it: for a day, for a range, and computed whole."""
+
+import dagster as dg
+import pytest
+
+DAY = "2018-05-10"
+
+
+def test_a_seller_who_moves_is_one_row_with_the_new_place(lake):
+    lake.rows("trusted/sellers", {"seller_id": "s1", "seller_city": "campinas", "seller_state": "SP"})
+    lake.materialise("refined/dim_sellers", day=DAY)
+    assert lake.read("refined/dim_sellers", "seller_id", "city", "state") == [
+        {"seller_id": None, "city": None, "state": None},  # the unknown seller
+        {"seller_id": "s1", "city": "campinas", "state": "SP"},
+    ]
+
+
+def test_a_range_of_days_is_materialised_as_one(lake):
+    days = ("2018-05-09", DAY, "2018-05-11", "2018-05-12")
+    lake.rows("raw/sellers", *({"seller_id": f"of {day}", "_landing_date": day} for day in days))
+    run = lake.materialise("trusted/sellers", day=days[1], to=days[2])
+    assert [row["seller_id"] for row in lake.read("trusted/sellers", "seller_id")] == [f"of {d}" for d in days[1:3]]
+    assert len(run.asset_materializations_for_node("trusted__sellers")) == 2
+
+
+def test_an_aggregate_is_materialised_without_a_day(lake):
+    payment = {"order_id": "o1", "payment_sequential": 1, "customer_key": -1, "purchase_date_key": 20180510}
+    value = {"payment_type": "boleto", "payment_value": "58.90", "order_month": "2018-05"}
+    lake.rows("refined/fact_payments", payment | value, payment | value | {"payment_sequential": 2})
+    lake.materialise("refined/aggregate_payments_per_month")
+    [month] = lake.read("refined/aggregate_payments_per_month")
+    assert (month["payments"], month["orders"], month["payment_value"]) == (2, 1, "117.80")
+
+
+def test_a_failed_step_fails_the_test_unless_it_shall_not(sail_lake):
+    sail_lake.deliver(DAY, "olist_sellers_dataset.csv", "seller_id\ns1\n")
+    assets = ("landzone/sellers", "raw/sellers")
+    with pytest.raises(dg.Failure, match="lacks the column seller_zip_code_prefix"):
+        sail_lake.materialise(*assets, day=DAY)
+    assert not sail_lake.materialise(*assets, day=DAY, raise_on_error=False).success

@@ -1,0 +1,194 @@
+"""A small lake for tests: literal rows in, steps run or assets materialised, whole tables out."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import deltalake
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from olist_assets.assets import all_assets
+from olist_assets.engines.base import LocalEngine
+from olist_assets.io_managers import HandleIOManager
+from olist_assets.lake import Lake
+from olist_assets.sources.deliveries import Deliveries
+from spark_steps import delta
+from spark_steps.contract import DeltaTable, LandedFile, StepRequest, StepResult, Window
+from spark_steps.schema import Layer
+from spark_steps.step import run_step
+from spark_steps.tables import TABLES
+
+DAY = date(2018, 5, 10)
+"""The landing date of tests that need just one."""
+
+_LINEAGE = {
+    "_landing_date": "2018-05-10",
+    "_file_id": "0000000000000001",
+    "_file_name": "delivered.csv",
+    "_row": 0,
+    "_extracted_at": "2018-05-10 03:00:00",
+    "_run_id": "test",
+    "_hash": 0,
+}
+_ARROW_TYPES = {
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "decimal(12,2)": pa.decimal128(12, 2),
+    "decimal(18,2)": pa.decimal128(18, 2),
+}
+
+
+@dataclass
+class TestLake:
+    """A lake in the folder `root`, the deliveries beside it in `source`, a Dagster instance in memory, an engine.
+
+    Values are written as text where that reads best: times as `2018-05-10 03:00:00` (UTC), amounts as `58.90`. Rows
+    are written and read by delta-rs: only steps run on the engine, so only they cost what the engine costs.
+    """
+
+    __test__ = False
+    root: Path
+    engine: LocalEngine
+    after_raw: str = "archive"
+    instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+
+    @property
+    def lake(self) -> Lake:
+        """The lake as assets see it."""
+        return Lake(str(self.root), self.after_raw)
+
+    @property
+    def source(self) -> Path:
+        """The folder of the deliveries."""
+        return self.root.parent / "source"
+
+    @property
+    def spark(self) -> SparkSession:
+        """The engine's session."""
+        return self.engine.session()
+
+    def table(self, table_id: str, window: Window | None = None) -> DeltaTable:
+        """The handle of a table."""
+        return self.lake.table(table_id, window)
+
+    # --- Rows -------------------------------------------------------------------------------------------------
+
+    def rows(self, table_id: str, *rows: dict[str, Any]) -> None:
+        """Append literal rows to a table; columns left out are null, lineage columns have defaults."""
+        handle = self.table(table_id)
+        delta.ensure(handle)
+        full = [_LINEAGE | row for row in rows]
+        arrays = {c.name: _array([row.get(c.name) for row in full], c.type) for c in TABLES[table_id].columns}
+        deltalake.write_deltalake(handle.uri, pa.table(arrays), mode="append")
+
+    def read(self, table_id: str, *columns: str) -> list[dict[str, Any]]:
+        """All rows of a table in the order of its key, whole or only the columns named."""
+        table = TABLES[table_id]
+        delta.ensure(self.table(table_id))
+        rows = deltalake.DeltaTable(str(self.root / table_id)).to_pyarrow_table().to_pylist()
+        rows.sort(key=lambda row: [(row[name] is not None, row[name]) for name in table.key])
+        return [{c: _plain(row[c]) for c in columns or table.column_names} for row in rows]
+
+    # --- Deliveries -------------------------------------------------------------------------------------------
+
+    def deliver(self, day: str, name: str, content: str | bytes) -> None:
+        """Put a file into a day's delivery."""
+        path = self.source / day / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def file(
+        self, name: str, content: str | bytes, *, day: date = DAY, extracted_at: str = "2018-05-10 03:00:00"
+    ) -> LandedFile:
+        """A landed CSV file with this content."""
+        data = content.encode() if isinstance(content, str) else content
+        file_id = hashlib.sha256(data).hexdigest()[:16]
+        path = self.root / "landzone" / f"{day}" / f"{Path(name).stem}.{file_id}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return LandedFile(str(path), name, file_id, day, datetime.fromisoformat(extracted_at).replace(tzinfo=UTC))
+
+    # --- Steps and assets -------------------------------------------------------------------------------------
+
+    def run(
+        self, table_id: str, *, day: date | None = DAY, files: Iterable[LandedFile] = (), window: Window | None = None
+    ) -> StepResult:
+        """Run the step of a table for a landing date or a window, its inputs being this lake's tables."""
+        table = TABLES[table_id]
+        window = window or (Window.of_day(day) if day and table.daily else None)
+        quarantine = self.table(f"quarantine/{table.name}") if table.layer is Layer.TRUSTED else None
+        request = StepRequest(
+            output=self.table(table_id),
+            window=window,
+            inputs=tuple(self.table(i, window) for i in table.upstreams if i in TABLES),
+            quarantine=quarantine,
+            files=tuple(files),
+            run_id="test",
+            code_version="test",
+        )
+        return run_step(self.spark, request)
+
+    def load(self, table: str, content: str | bytes, **more: Any) -> StepResult:
+        """Take a CSV text through raw and trusted; returns what the trusted step did."""
+        file = self.file(f"{TABLES[f'raw/{table}'].file_stem}.csv", content, **more)
+        self.run(f"raw/{table}", day=file.landing_date, files=[file])
+        return self.run(f"trusted/{table}", day=file.landing_date)
+
+    def materialise(
+        self, *assets: str, day: str | None = None, to: str | None = None, raise_on_error: bool = True
+    ) -> dg.ExecuteInProcessResult:
+        """Materialise assets through Dagster, as a run does: resources, IO manager, metadata and checks.
+
+        Args:
+            assets: keys such as `refined/dim_products`; the whole lineage if none is named.
+            day: the landing date; not needed where all assets are computed whole.
+            to: the last landing date, where a range is meant.
+            raise_on_error: let a failed step fail the test; otherwise the result tells.
+        """
+        self.source.mkdir(parents=True, exist_ok=True)
+        tags = {"dagster/asset_partition_range_start": day, "dagster/asset_partition_range_end": to}
+        return dg.materialize(
+            all_assets,
+            instance=self.instance,
+            selection=dg.AssetSelection.assets(*(key.split("/") for key in assets)) if assets else None,
+            partition_key=None if to else day,
+            tags=tags if to else None,
+            resources={
+                "lake": self.lake,
+                "deliveries": Deliveries(str(self.source)),
+                "engine": self.engine,
+                "io_manager": HandleIOManager(self.lake),
+            },
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=raise_on_error,
+        )
+
+    def objects(self, prefix: str) -> list[str]:
+        """Paths of the lake's objects below a prefix."""
+        return sorted(p.relative_to(self.root).as_posix() for p in (self.root / prefix).rglob("*") if p.is_file())
+
+
+def _array(values: list[Any], spark_type: str) -> pa.Array:
+    """The values, or the texts that stand for them, as a column of a Spark SQL type."""
+    texts = pa.array([None if value is None else str(value) for value in values], pa.string())
+    if spark_type == "timestamp":
+        return texts.cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
+    return texts.cast(_ARROW_TYPES.get(spark_type, pa.string()))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        text = value.astimezone(UTC).isoformat(sep=" ")
+        return text.removesuffix("+00:00")
+    if isinstance(value, date | Decimal):
+        return str(value)
+    return value
