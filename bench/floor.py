@@ -1,0 +1,311 @@
+"""The floor: Arrow, DuckDB and delta-rs take a dump to the same Delta tables by overwriting them, as fast as they can.
+
+It knows no deliveries, no history and no orchestration, and shares nothing with the product but its declarations.
+Yet its rows are the product's, in every column: keys and hashes, positions in the files, rows in quarantine.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from deltalake import write_deltalake
+
+from bench import floor_queries
+from spark_steps.schema import Column, Layer, Table
+from spark_steps.tables import TABLES, tables_of
+
+_RUN_ID = "floor"
+_WRITERS = 2
+"""Tables that are written at a time, beside the next one's query."""
+_BATCH_ROWS = 50_000
+_BLANK = "E' \\t\\r\\n'"
+_DERIVED = {"order_month": "strftime(order_purchase_timestamp, '%Y-%m')"}
+_ARROW_TYPES = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "decimal(12,2)": pa.decimal128(12, 2),
+    "decimal(18,2)": pa.decimal128(18, 2),
+}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What a dump's rows are said to come from.
+
+    Attributes:
+        folder: holds one file a source, its name beginning with the source's file stem.
+        landing_date: the day of the delivery.
+        extracted_at: when the source wrote the files (UTC).
+    """
+
+    folder: Path
+    landing_date: date
+    extracted_at: datetime
+
+    def file(self, source: str) -> Path:
+        """The file of a source."""
+        stem = TABLES[f"raw/{source}"].file_stem
+        [path] = self.folder.glob(f"{stem}*.csv")
+        return path
+
+
+def build(delivery: Delivery, lake: Path) -> dict[str, float]:
+    """Write all tables of the lineage below `lake`, and return the seconds that each layer took.
+
+    A file must be plain CSV with just the columns of the contract: a row that cannot be parsed ends the run.
+    """
+    with duckdb.connect() as duck:
+        duck.execute("SET enable_progress_bar = false")
+        for schema in Layer:
+            duck.execute(f"CREATE SCHEMA {schema}")
+        for macro in floor_queries.MACROS:
+            duck.execute(macro)
+        floor = _Floor(duck, delivery, lake)
+        return {
+            "raw": _seconds(floor.raw),
+            "trusted": _seconds(floor.trusted),
+            "refined": _seconds(floor.refined),
+        }
+
+
+def _seconds(layer: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    layer()
+    return round(time.perf_counter() - started, 3)
+
+
+@dataclass(frozen=True)
+class _Floor:
+    """The layers. Times are naive and in UTC within DuckDB, which is quicker at them."""
+
+    duck: duckdb.DuckDBPyConnection
+    delivery: Delivery
+    lake: Path
+
+    def raw(self) -> None:
+        """Read each file once, by Arrow's reader, which takes a third of DuckDB's time; DuckDB sees its rows then."""
+        with self._writing() as write:
+            for table in tables_of(Layer.RAW):
+                rows = _raw_rows(table, self.delivery)
+                self.duck.register(f"raw_{table.name}", rows)
+                write(table, rows)
+
+    def trusted(self) -> None:
+        """Type the rows, part those that break a rule from the others, and keep the last row of each key."""
+        with self._writing() as write:
+            for table in tables_of(Layer.TRUSTED):
+                judged = f"judged_{table.name}"
+                self.duck.execute(f"CREATE TABLE {judged} AS {_judged(table)}")
+                self.duck.execute(f"CREATE {self._winners(table, judged)}")
+                values = _list(c.name for c in table.columns if not c.name.startswith("_"))
+                write(
+                    table, f"SELECT {values}, _row, {_hash(table)} AS _hash, {self._lineage(table)} FROM {_name(table)}"
+                )
+                write(TABLES[f"quarantine/{table.name}"], self._rejected(table, judged))
+
+    def refined(self) -> None:
+        """Compute the star, each table from those before it."""
+        queries = floor_queries.DIMENSIONS | floor_queries.FACTS | floor_queries.AGGREGATES
+        with self._writing() as write:
+            for name, query in queries.items():
+                table = TABLES[f"refined/{name}"]
+                self.duck.execute(f"CREATE TABLE {_name(table)} AS {query}")
+                write(table, f"FROM {_name(table)}")
+
+    @contextmanager
+    def _writing(self) -> Iterator[Callable[[Table, Any], None]]:
+        """A function that has a table's rows written, an Arrow table or a query, while the caller goes on.
+
+        All are written at the end.
+        """
+        writes: list[Future[None]] = []
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            yield lambda table, rows: writes.append(pool.submit(self._write, table, rows))
+        for write in writes:
+            write.result()
+
+    def _write(self, table: Table, rows: Any) -> None:
+        partition = [table.partition] if table.partition else None
+        with self.duck.cursor() as cursor:
+            if isinstance(rows, str):
+                query = f"SELECT {_list(table.column_names)} FROM ({rows})"
+                rows = cursor.execute(query).to_arrow_reader(_BATCH_ROWS).cast(_arrow_schema(table))
+            write_deltalake(self.lake / table.id, rows, mode="overwrite", partition_by=partition)
+
+    def _winners(self, table: Table, judged: str) -> str:
+        """The accepted rows, one a key: a view if these are all rows, as mostly, otherwise a table."""
+        self.duck.execute(f"""
+            CREATE TABLE winners_{table.name} AS
+            SELECT max(_row) AS _row FROM {judged} WHERE _rule IS NULL GROUP BY {_list(table.key)}
+        """)
+        counts = f"SELECT (SELECT count(*) FROM {judged}) - (SELECT count(*) FROM winners_{table.name})"
+        if self.duck.execute(counts).fetchall() == [(0,)]:
+            return f"VIEW {_name(table)} AS FROM {judged}"
+        return f"TABLE {_name(table)} AS FROM {judged} SEMI JOIN winners_{table.name} USING (_row)"
+
+    def _rejected(self, table: Table, judged: str) -> pa.Table:
+        """The rows that break a rule, as quarantine holds them."""
+        quarantine = TABLES[f"quarantine/{table.name}"]
+        texts = _list(f"{c.source_name} := r.{c.source_name}" for c in table.value_columns)
+        query = f"""
+            SELECT to_json(struct_pack({texts}))::VARCHAR AS record, _rule AS rule, _rule AS reason, _row,
+              {self._lineage(quarantine)}
+            FROM {judged} JOIN raw_{table.name} r USING (_row) WHERE _rule IS NOT NULL
+        """
+        rows = self.duck.execute(f"SELECT {_list(quarantine.column_names)} FROM ({query})").to_arrow_table()
+        return rows.cast(_arrow_schema(quarantine))
+
+    def _lineage(self, table: Table) -> str:
+        """What all rows of a source have in common."""
+        path = self.delivery.file(table.name)
+        return f"""
+            DATE '{self.delivery.landing_date}' AS _landing_date, '{path.name}' AS _file_name, '{_RUN_ID}' AS _run_id,
+            TIMESTAMP '{self.delivery.extracted_at:%Y-%m-%d %H:%M:%S}' AS _extracted_at, '{_file_id(path)}' AS _file_id
+        """
+
+
+def _raw_rows(table: Table, delivery: Delivery) -> pa.Table:
+    """A file's rows as raw holds them."""
+    path = delivery.file(table.name)
+    names = [column.name for column in table.value_columns]
+    rows = pyarrow.csv.read_csv(
+        path,
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
+        ),
+    ).select(names)
+    lineage = {
+        "_landing_date": delivery.landing_date,
+        "_file_id": _file_id(path),
+        "_file_name": path.name,
+        "_extracted_at": delivery.extracted_at,
+        "_run_id": _RUN_ID,
+    }
+    for column in table.columns[len(names) :]:
+        if column.name == "_row":
+            values = pa.array(np.arange(rows.num_rows))
+        else:
+            values = _repeated(lineage.get(column.name), _ARROW_TYPES[column.type], rows.num_rows)
+        rows = rows.append_column(_arrow_field(column).with_type(values.type), values)
+    return rows
+
+
+def _repeated(value: Any, type_: pa.DataType, times: int) -> pa.Array:
+    """An array of one value; of a text as a dictionary, which is written quicker."""
+    if value is None or type_ != pa.string():
+        return pa.repeat(pa.scalar(value, type_), times)
+    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), times), pa.array([value], type_))
+
+
+def _judged(table: Table) -> str:
+    """The source's rows in their types, each with its position and the first rule that it breaks."""
+    columns = table.value_columns
+    rules = " ".join(f"WHEN {broken} THEN '{name}'" for column in columns for name, broken in _rules(column))
+    derived = "".join(f"{_DERIVED[c.name]} AS {c.name}, " for c in table.columns if c.derived)
+    return f"""
+        WITH texts AS (
+          SELECT _row, {_list(f"{c.source_name} AS {_text(c)}" for c in columns)} FROM raw_{table.name}
+        ),
+        typed AS (SELECT *, {_list(f"{_typed(c)} AS {c.name}" for c in columns)} FROM texts)
+        SELECT {_list(c.name for c in columns)}, {derived} _row, CASE {rules} END AS _rule FROM typed
+    """
+
+
+def _typed(column: Column) -> str:
+    """The column's value from its text; null where the text is blank or cannot be read."""
+    text = _text(column)
+    if column.type == "string":
+        value = f"CASE WHEN {_is_there(text)} THEN {text} END"
+        digits = f"regexp_full_match(trim({text}), '[0-9]{{1,5}}')"
+        return f"CASE WHEN {digits} THEN lpad(trim({text}), 5, '0') ELSE {value} END" if column.clean else value
+    return f"TRY_CAST({text} AS {column.type})" + (" + 0.0" if column.type == "double" else "")
+
+
+def _rules(column: Column) -> Iterator[tuple[str, str]]:
+    """The rules that follow from the column: their names, and when a row breaks them."""
+    name = column.name
+    if column.type != "string":
+        yield f"{name}_unreadable", f"{name} IS NULL AND {_is_there(_text(column))}"
+    if column.required:
+        yield f"{name}_missing", f"{name} IS NULL"
+    if column.accepted:
+        yield f"{name}_unknown", f"{name} NOT IN {column.accepted}"
+    if column.minimum is not None:
+        yield f"{name}_out_of_range", f"{name} < {column.minimum}"
+    if column.maximum is not None:
+        yield f"{name}_out_of_range", f"{name} > {column.maximum}"
+
+
+def _is_there(text: str) -> str:
+    """The text is not blank: decided by its first character, which is rarely white space."""
+    return f"({text} >= '!' OR trim({text}, {_BLANK}) <> '')"
+
+
+def _hash(table: Table) -> str:
+    """The product's hash of the values beside the key: of one text that tells null from empty."""
+    values = [c for c in table.value_columns if c.name not in table.key]
+    texts = [f"epoch_us({c.name})::VARCHAR" if c.type == "timestamp" else f"{c.name}::VARCHAR" for c in values]
+    marked = [f"coalesce(length({text}) || '=' || {text}, '')" for text in texts]
+    return f"hash60(concat_ws('|', '', {_list(marked)}))" if marked else "hash60('')"
+
+
+def _text(column: Column) -> str:
+    return f"text_{column.source_name}"
+
+
+@cache
+def _file_id(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _arrow_schema(table: Table) -> pa.Schema:
+    return pa.schema([_arrow_field(column) for column in table.columns])
+
+
+def _arrow_field(column: Column) -> pa.Field:
+    return pa.field(column.name, _ARROW_TYPES[column.type], nullable=not column.required)
+
+
+def _name(table: Table) -> str:
+    return f"{table.layer}.{table.name}"
+
+
+def _list(items: Iterable[str]) -> str:
+    return ", ".join(items)
+
+
+def main() -> None:
+    """Build the floor's lake in this process; print the seconds of each layer as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m bench.floor", description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder of the nine CSV files")
+    parser.add_argument("lake", type=Path, help="folder that the tables are written to")
+    parser.add_argument("--day", type=date.fromisoformat, required=True, help="landing date")
+    arguments = parser.parse_args()
+    midnight = datetime(arguments.day.year, arguments.day.month, arguments.day.day, tzinfo=UTC)
+    seconds = build(Delivery(arguments.folder, arguments.day, midnight), arguments.lake)
+    sys.stdout.write(json.dumps(seconds) + "\n")
+
+
+if __name__ == "__main__":
+    main()

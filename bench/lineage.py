@@ -1,0 +1,296 @@
+"""The whole lineage on one dump: each engine through Dagster, a rerun of the same delivery, and the floor.
+
+All get the same delivery on the same machine, one after the other, each in a fresh process with a fresh lake.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import dagster as dg
+import deltalake
+import pyarrow as pa
+
+from bench.compare import differences
+from bench.errors import BenchError
+from bench.measure import Measured, measured
+from olist_assets.instance import prepare_home
+from spark_steps import delta
+from spark_steps.contract import DeltaTable
+from spark_steps.schema import Layer
+from spark_steps.tables import TABLES, tables_of
+
+LAYERS = ("landzone", "raw", "trusted", "refined")
+_REPOSITORY = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What one command took.
+
+    Attributes:
+        layers: seconds of work by layer: what the steps themselves took.
+        parts: the command's seconds from start to end, part by part; `work` is all layers.
+        wall: seconds from start to end, the sum of the parts.
+        cpu: CPU seconds of all its processes.
+        peak_process: the most bytes of memory that its largest process held.
+        peak_tree: the most bytes of memory that all its processes held together.
+        files: data files that it added to Delta tables.
+        bytes: bytes of these files.
+        steps: seconds of work by table; empty for the floor, which works on several at a time.
+    """
+
+    layers: dict[str, float]
+    parts: dict[str, float]
+    wall: float
+    cpu: float
+    peak_process: int
+    peak_tree: int
+    files: int
+    bytes: int
+    steps: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The scenario's figures: of several runs the quickest, by wall time.
+
+    Attributes:
+        dump: the dump's name.
+        orders: how many orders it holds.
+        csv_bytes: the size of its files.
+        runs: how often each was run.
+        floor: the floor.
+        engines: each engine's first load of the delivery.
+        reruns: each engine's second run for the same delivery, which changes no table's content.
+        equal: the tables that were found equal to the floor's, of each engine.
+    """
+
+    dump: str
+    orders: int
+    csv_bytes: int
+    runs: int
+    floor: Figures
+    engines: dict[str, Figures]
+    reruns: dict[str, Figures]
+    equal: tuple[str, ...]
+
+
+def run(
+    name: str, dump: Path, engines: Sequence[str], *, runs: int, workspace: Path, progress: Callable[[str], None]
+) -> Result:
+    """Bench a dump.
+
+    Args:
+        name: what the dump is called.
+        dump: a folder of nine Olist files.
+        engines: the engines' names, as `olist run --engine` takes them.
+        runs: how often each is run; they take turns.
+        workspace: an empty folder for lakes.
+        progress: called with a line for each command that has ended.
+
+    Raises:
+        BenchError: a command failed, or a refined table of an engine differs from the floor's.
+    """
+    source, floor_lake = workspace / "source", workspace / "floor"
+    _olist(["deliver", str(dump)], {"OLIST_SOURCE": str(source)}, workspace)
+    [delivery] = source.iterdir()
+    floors: list[Figures] = []
+    firsts: dict[str, list[Figures]] = {engine: [] for engine in engines}
+    reruns: dict[str, list[Figures]] = {engine: [] for engine in engines}
+    for _ in range(runs):
+        shutil.rmtree(floor_lake, ignore_errors=True)
+        floors.append(_floor(delivery, floor_lake))
+        progress(_line(name, "floor", floors[-1]))
+        for engine in engines:
+            with _Lakehouse(engine, source, workspace / engine) as lakehouse:
+                firsts[engine].append(lakehouse.load())
+                progress(_line(name, engine, firsts[engine][-1]))
+                equal = _verified(engine, floor_lake, lakehouse.lake)
+                progress(f"{name}: {len(equal)} refined tables of {engine} equal the floor's")
+                reruns[engine].append(lakehouse.load("--day", delivery.name))
+                progress(_line(name, f"{engine} again", reruns[engine][-1]))
+    return Result(
+        dump=name,
+        orders=delta.row_count(DeltaTable("refined/fact_orders", str(floor_lake / "refined" / "fact_orders"))),
+        csv_bytes=sum(path.stat().st_size for path in delivery.iterdir()),
+        runs=runs,
+        floor=_quickest(floors),
+        engines={engine: _quickest(figures) for engine, figures in firsts.items()},
+        reruns={engine: _quickest(figures) for engine, figures in reruns.items()},
+        equal=tuple(table.id for table in tables_of(Layer.REFINED)),
+    )
+
+
+# --- The floor ------------------------------------------------------------------------------------------------------
+
+
+def _floor(delivery: Path, lake: Path) -> Figures:
+    command = [sys.executable, "-m", "bench.floor", str(delivery), str(lake), "--day", delivery.name]
+    took = measured(command, environment=_environment({}), folder=_REPOSITORY)
+    layers: dict[str, float] = json.loads(took.output)
+    files = [_files(lake / table_id) for table_id in TABLES]
+    work = sum(layers.values())
+    return Figures(
+        layers=layers,
+        parts={"start-up": took.wall - work, "work": work},
+        wall=took.wall,
+        cpu=took.cpu,
+        peak_process=took.peak_process,
+        peak_tree=took.peak_tree,
+        files=sum(len(sizes) for sizes in files),
+        bytes=sum(sum(sizes) for sizes in files),
+    )
+
+
+def _files(table: Path) -> list[int]:
+    """The sizes of a table's data files."""
+    return pa.table(deltalake.DeltaTable(table).get_add_actions(flatten=True)).column("size_bytes").to_pylist()
+
+
+# --- The product ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a run: when it began (seconds since 1970), the seconds of its control object, and those of its own."""
+
+    table: str
+    started: float
+    seconds: float
+    work: float
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class _Lakehouse:
+    """The product with a lake and a Dagster instance of its own, which the `with` block ends."""
+
+    engine: str
+    source: Path
+    root: Path
+
+    def __enter__(self) -> Self:
+        self.root.mkdir()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.root)
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    @property
+    def home(self) -> Path:
+        return self.root / "dagster"
+
+    def load(self, *options: str) -> Figures:
+        """Run `olist run`."""
+        settings = {
+            "OLIST_SOURCE": str(self.source),
+            "OLIST_LAKE": str(self.lake),
+            "DAGSTER_HOME": str(self.home),
+        }
+        before = self._run_ids()
+        took = _olist(["run", "--engine", self.engine, *options], settings, self.root)
+        [run_id] = self._run_ids() - before
+        return figures_of(took, self._steps(run_id))
+
+    def _run_ids(self) -> set[str]:
+        return {path.name for path in self.lake.glob("control/steps/*/*")}
+
+    def _steps(self, run_id: str) -> list[Step]:
+        """The steps of a run, in the order in which they ran."""
+        work = self._work(run_id)
+        records = [json.loads(path.read_text()) for path in self.lake.glob(f"control/steps/*/{run_id}/*.json")]
+        steps = [
+            Step(
+                table=record["table"],
+                started=datetime.fromisoformat(record["started_at"]).timestamp(),
+                seconds=record["seconds"],
+                work=work[record["table"]] if record["table"] in work else record["seconds"],
+                files=record.get("files_added", 0),
+                bytes=record.get("bytes_added", 0),
+            )
+            for record in records
+        ]
+        return sorted(steps, key=lambda step: step.started)
+
+    def _work(self, run_id: str) -> dict[str, float]:
+        """What each step itself took, from Dagster's events: a control object's seconds hold more than that."""
+        prepare_home(self.home)
+        with dg.DagsterInstance.get() as instance:
+            entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        events = [entry.get_dagster_event().step_materialization_data.materialization for entry in entries]
+        seconds: dict[str, Any] = {event.asset_key.to_user_string(): event.metadata.get("seconds") for event in events}
+        return {table: value.value for table, value in seconds.items() if value is not None}
+
+
+def figures_of(took: Measured, steps: list[Step]) -> Figures:
+    """A run's figures, from its process and its steps, which ran one after the other, in their order."""
+    layers = {layer: sum(s.work for s in steps if s.table.startswith(f"{layer}/")) for layer in LAYERS}
+    first, last = steps[0], steps[-1]
+    over = last.started + last.seconds
+    # What a step's control object counts beyond the step: the first on the engine starts it, the others open handles.
+    beside = [step.seconds - step.work for step in steps if not step.table.startswith("landzone/")]
+    start, work, controlled = first.started - took.started, sum(s.work for s in steps), sum(s.seconds for s in steps)
+    return Figures(
+        layers=layers,
+        parts={
+            "start-up": start,
+            "engine start": beside[0],
+            "work": work,
+            "around steps": sum(beside[1:]),
+            "between steps": over - first.started - controlled,
+            "end": took.started + took.wall - over,
+        },
+        wall=took.wall,
+        cpu=took.cpu,
+        peak_process=took.peak_process,
+        peak_tree=took.peak_tree,
+        files=sum(step.files for step in steps),
+        bytes=sum(step.bytes for step in steps),
+        steps={step.table: step.work for step in steps},
+    )
+
+
+def _verified(engine: str, floor: Path, lake: Path) -> tuple[str, ...]:
+    """The refined tables, all of which the engine's lake and the floor's hold alike.
+
+    Raises:
+        BenchError: they do not; with what differs.
+    """
+    tables = tables_of(Layer.REFINED)
+    found = [line for table in tables for line in differences(table, floor, lake)]
+    if found:
+        raise BenchError(f"the tables of {engine} differ from the floor's: {'; '.join(found)}")
+    return tuple(table.id for table in tables)
+
+
+def _olist(arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> Measured:
+    return measured(
+        [sys.executable, "-m", "olist_assets", *arguments], environment=_environment(settings), folder=folder
+    )
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without its own settings of the product, and with these."""
+    others = {k: v for k, v in os.environ.items() if not k.startswith("OLIST_") and k != "DAGSTER_HOME"}
+    return {**others, **settings}
+
+
+def _quickest(figures: Sequence[Figures]) -> Figures:
+    return min(figures, key=lambda f: f.wall)
+
+
+def _line(dump: str, what: str, figures: Figures) -> str:
+    layers = ", ".join(f"{layer} {seconds:.1f}" for layer, seconds in figures.layers.items())
+    return f"{dump}: {what}: {figures.wall:.1f} s, of which work {figures.parts['work']:.1f} s ({layers})"
