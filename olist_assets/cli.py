@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from enum import StrEnum
@@ -143,6 +144,43 @@ def deliver(
         err.print(f"[yellow]note:[/yellow] the dump has no {', '.join(missing)}")
     held = f" ({len(names) - len(copied)} were there already)" if len(names) > len(copied) else ""
     out.print(f"delivered {len(copied)} files as {landing_date}{held}; next: olist run", highlight=False)
+
+
+@app.command(epilog="Examples: `olist replay dump`, `olist replay dump --from 2018-05-01 --to 2018-05-31`")
+def replay(
+    dump: Annotated[Path, typer.Argument(metavar="DUMP", help="Folder with Olist CSV files.")],
+    from_: Annotated[date | None, _day_option("First landing date; the dump's by default.", "--from")] = None,
+    to: Annotated[date | None, _day_option("Last landing date; the dump's by default.", "--to")] = None,
+) -> None:
+    """Put a dump into the source folder as daily deliveries, as the shop would have sent them."""
+    from olist_assets.sources import replay as source  # noqa: PLC0415
+
+    settings = Settings.from_environment()
+    files: Counter[str] = Counter()  # by month
+    with out.status("reading the dump") as status:
+
+        def show(day: date, new_files: int) -> None:
+            month = f"{day:%Y-%m}"
+            if month not in files:
+                _print_last_month(files)
+            files[month] += new_files
+            status.update(f"replaying: {day}")
+
+        done = source.replay(dump, settings.source, first=from_, last=to, on_day=show)
+    _print_last_month(files)
+    if done.missing:
+        err.print(f"[yellow]note:[/yellow] the dump has no {', '.join(done.missing)}")
+    if not done.days:
+        out.print("nothing to deliver: the dump has no events on these days")
+        return
+    held = f" ({done.files - done.new_files:,} were there already)" if done.files > done.new_files else ""
+    days = f"{len(done.days):,} days, {done.days[0]} to {done.days[-1]}"
+    out.print(f"delivered {done.new_files:,} files as {days}{held}; next: olist run", highlight=False)
+
+
+def _print_last_month(files: Counter[str]) -> None:
+    for month, count in list(files.items())[-1:]:
+        out.print(f"  {month}: {count:,} {'file' if count == 1 else 'files'}", highlight=False)
 
 
 @app.command(epilog="Examples: `olist run`, `olist run --day 2018-10-18`, `olist run --select trusted/orders --day …`")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+from obstore.store import ObjectStore
 
 from olist_assets.errors import OlistError
 from olist_assets.sources.deliveries import FILE_STEMS, FIRST_LANDING_DATE, extraction_time, table_of
@@ -47,16 +48,11 @@ def deliver(
         OlistError: the dump is not a folder or holds no Olist file; it has no event, and no day is given; or the day
             lies before the first landing date or in the future.
     """
-    if not dump.is_dir():
-        raise OlistError(f"no dump: {dump} is not a folder")
-    files = sorted(path for path in dump.iterdir() if path.is_file() and table_of(path.name))
-    if not files:
-        raise OlistError(f"no dump: {dump} holds no file named like {FILE_STEMS['orders']}.csv")
+    files = dump_files(dump)
     day = day or _day_after_newest_event(dump, files)
-    if not FIRST_LANDING_DATE <= day <= datetime.now(UTC).date():
-        raise OlistError(f"{day} cannot be a landing date: it must lie between {FIRST_LANDING_DATE} and today")
+    check_landing_date(day)
     store = open_store(source, create=True)
-    held = {meta["path"].rpartition("/")[2] for page in store.list(str(day)) for meta in page}
+    held = names_in_delivery(store, day)
     names: list[str] = []
     for path in files:
         name = _name_in_delivery(path, day, Path(source) / str(day), held)
@@ -67,6 +63,35 @@ def deliver(
         names.append(name)
     missing = sorted(FILE_STEMS.keys() - {table_of(path.name) for path in files})
     return day, names, missing
+
+
+def dump_files(dump: Path) -> list[Path]:
+    """The Olist files of a dump, in the order of their names.
+
+    Raises:
+        OlistError: the dump is not a folder or holds no Olist file.
+    """
+    if not dump.is_dir():
+        raise OlistError(f"no dump: {dump} is not a folder")
+    files = sorted(path for path in dump.iterdir() if path.is_file() and table_of(path.name))
+    if not files:
+        raise OlistError(f"no dump: {dump} holds no file named like {FILE_STEMS['orders']}.csv")
+    return files
+
+
+def check_landing_date(day: date) -> None:
+    """Refuse a day on which nothing can have landed.
+
+    Raises:
+        OlistError: the day lies before the first landing date or in the future.
+    """
+    if not FIRST_LANDING_DATE <= day <= datetime.now(UTC).date():
+        raise OlistError(f"{day} cannot be a landing date: it must lie between {FIRST_LANDING_DATE} and today")
+
+
+def names_in_delivery(store: ObjectStore, day: date) -> set[str]:
+    """The names of the files that the delivery of a day holds."""
+    return {meta["path"].rpartition("/")[2] for page in store.list(str(day)) for meta in page}
 
 
 def _name_in_delivery(path: Path, day: date, delivery: Path, held: set[str]) -> str:
