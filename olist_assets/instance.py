@@ -4,6 +4,8 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
+_EVENTS_A_TRANSACTION = "500"
+
 
 def prepare_home(home: Path) -> None:
     """Make DAGSTER_HOME ready, with the project's dagster.yaml unless it has its own, and announce it to Dagster."""
@@ -15,3 +17,4 @@ def prepare_home(home: Path) -> None:
         nux.parent.mkdir(exist_ok=True)
         nux.write_text("seen: 1\n")
     os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_A_TRANSACTION)

@@ -1,0 +1,150 @@
+"""Dagster's event log in one SQLite file, quick enough for runs over hundreds of landing dates."""
+
+import inspect
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import sqlalchemy as sa
+import sqlalchemy.event
+from dagster import EventLogEntry
+from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.sql import get_alembic_config, stamp_alembic_rev
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+
+class BatchingSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
+    """Dagster's consolidated SQLite event log, with connections that stay open and a transaction a batch of events.
+
+    The file is that of its parent, `<base_dir>/event_log.db`, so either class reads what the other wrote. It is in WAL
+    mode: any number of processes read while one writes. After a crash of the machine, not of the process, the last
+    events may be missing (`synchronous=NORMAL`); the file is whole.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._thread = threading.local()
+        self._tables: set[str] = set()
+        self._watch_lock = threading.RLock()
+        super().__init__(base_dir, inst_data)
+
+    def _init_db(self) -> None:
+        """Make the file under another name first: processes that start together never see half of it."""
+        Path(self._base_dir).mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".event_log-", dir=self._base_dir) as folder:
+            made = ConsolidatedSqliteEventLogStorage(folder)
+            with made.index_connection() as connection:  # the parent stamps the schema's revision, but commits it not
+                stamp_alembic_rev(get_alembic_config(inspect.getfile(type(made))), connection)
+            with suppress(FileExistsError):  # another process was quicker
+                os.link(made.get_db_path(), self.get_db_path())
+
+    # --- Connections and transactions ---------------------------------------------------------------------------
+
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        engine = sa.create_engine(
+            self._conn_string,
+            poolclass=sa.QueuePool,
+            max_overflow=-1,  # the webserver has many threads, and none shall wait for another's connection
+            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+        )
+        sqlalchemy.event.listen(
+            engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL")
+        )
+        return engine
+
+    @contextmanager
+    def _connect(self) -> Iterator[sa.Connection]:
+        """A connection within a transaction: this thread's, if it is storing events, else one of its own."""
+        joined = getattr(self._thread, "connection", None)
+        if joined is not None:
+            yield joined
+        else:
+            with self._engine.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def _one_transaction(self) -> Iterator[None]:
+        """All that this thread reads and writes within is one transaction; an error undoes it."""
+        with self._connect() as connection:
+            self._thread.connection, self._thread.newest = connection, {}
+            try:
+                yield
+                for event, event_id in self._thread.newest.values():
+                    super()._store_asset_event(connection, event, event_id)
+            finally:
+                del self._thread.connection, self._thread.newest
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event, with all that the indexes over assets and checks keep of it."""
+        with self._one_transaction():
+            super().store_event(event)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events, all or, after an error, none."""
+        with self._one_transaction():
+            for event in events:
+                super().store_event(event)
+
+    def _store_asset_event(self, conn: sa.Connection, event: EventLogEntry, event_id: int) -> None:
+        """Put an event into the index over assets: at the end of the transaction, for it keeps but the newest ones."""
+        newest = getattr(self._thread, "newest", None)
+        if newest is None:
+            super()._store_asset_event(conn, event, event_id)
+        else:
+            kind = event.get_dagster_event().asset_key, event.dagster_event_type
+            newest.pop(kind, None)  # so that kinds stay in the order of their newest events
+            newest[kind] = event, event_id
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the database has a table; asked only until it has it."""
+        if table_name not in self._tables:
+            with self._connect() as connection:
+                if sa.inspect(connection).has_table(table_name):
+                    self._tables.add(table_name)
+        return table_name in self._tables
+
+    def dispose(self) -> None:
+        """Stop watching and close the connections."""
+        super().dispose()
+        self._engine.dispose()
+
+    # --- Watching, for Dagit's live view of a run ----------------------------------------------------------------
+
+    def watch(self, run_id: str, cursor: str | None, callback: Callable[[EventLogEntry, str], Any]) -> None:
+        """Call back with each event of a run behind the cursor, from whatever process it comes."""
+        with self._watch_lock:
+            if self._obs is None:
+                self._obs = Observer()
+                self._obs.schedule(_Changes(self), self._base_dir)
+                self._obs.start()
+            self._watchers[run_id][callback] = cursor
+
+    def end_watch(self, run_id: str, handler: Callable[[EventLogEntry, str], Any]) -> None:
+        """Call back no more."""
+        with self._watch_lock:
+            super().end_watch(run_id, handler)
+
+    def on_modified(self) -> None:
+        """Hand on what is new."""
+        with self._watch_lock:
+            super().on_modified()
+
+
+class _Changes(FileSystemEventHandler):
+    """Sees each commit: as long as a connection is open, it goes to the log beside the database, not to the file."""
+
+    def __init__(self, storage: BatchingSqliteEventLogStorage) -> None:
+        self._storage = storage
+        self._paths = {storage.get_db_path(), f"{storage.get_db_path()}-wal"}
+
+    def on_modified(self, event: FileSystemEvent) -> None:
+        if event.src_path in self._paths:
+            self._storage.on_modified()
