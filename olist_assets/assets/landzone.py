@@ -29,30 +29,21 @@ def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         window = window_of(context.partition_time_window)
         with controlled(context, lake, engine, window) as record:
-            manifest = [row for day in deliveries.days() if day in window for row in _land(lake, deliveries, name, day)]
-            record["files"] = manifest
-        if not manifest:
+            manifests = {day: _land(lake, deliveries, name, day) for day in deliveries.days() if day in window}
+            record["files"] = files = [row for manifest in manifests.values() for row in manifest]
+        if not files:
             context.log.info("nothing was delivered for %s on %s", name, window)
-        return dg.MaterializeResult(
-            metadata={
-                "files": len(manifest),
-                "bytes": sum(row["bytes"] for row in manifest),
-                "manifest": dg.TableMetadataValue(
-                    [
-                        dg.TableRecord({k: v if isinstance(v, int) else str(v) for k, v in row.items()})
-                        for row in manifest
-                    ],
-                    dg.TableSchema(
-                        [
-                            dg.TableColumn(c)
-                            for c in ("file_name", "file_id", "landing_date", "bytes", "extracted_at", "landed_at")
-                        ]
-                    ),
-                ),
-            }
-        )
+        for day, manifest in manifests.items():  # each with its day: a range's would stand in every day's event
+            context.add_asset_metadata({"manifest": _table_of(manifest)}, partition_key=day.isoformat())
+        return dg.MaterializeResult(metadata={"files": len(files), "bytes": sum(row["bytes"] for row in files)})
 
     return land
+
+
+def _table_of(manifest: list[dict]) -> dg.TableMetadataValue:
+    names = ("file_name", "file_id", "landing_date", "bytes", "extracted_at", "landed_at")
+    records = [dg.TableRecord({k: v if isinstance(v, int) else str(v) for k, v in row.items()}) for row in manifest]
+    return dg.TableMetadataValue(records, dg.TableSchema([dg.TableColumn(name) for name in names]))
 
 
 def _land(lake: Lake, deliveries: Deliveries, name: str, day: date) -> list[dict]:

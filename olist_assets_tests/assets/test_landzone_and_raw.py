@@ -168,3 +168,18 @@ def test_a_mended_file_loads_what_the_broken_one_could_not(sail_lake):
     sail_lake.deliver("2018-05-10", NAME, ONE)
     assert sail_lake.materialise(*ASSETS, day="2018-05-10").success
     assert _raw(sail_lake) == [("2018-05-10", NAME, "s1")]
+
+
+def test_in_a_range_each_day_has_its_own_manifest(sail_lake):
+    for day, seller in (("10", "b"), ("12", "d")):
+        sail_lake.deliver(f"2018-05-{day}", NAME, f"{SELLERS}{seller},1,x,SP\n")
+    run = sail_lake.materialise("landzone/sellers", day="2018-05-10", to="2018-05-12")
+    found = {m.partition: m.metadata for m in run.asset_materializations_for_node("landzone__sellers")}
+    assert {day: metadata["files"].value for day, metadata in found.items()} == dict.fromkeys(
+        ("2018-05-10", "2018-05-11", "2018-05-12"), 2
+    )
+    manifests = {day: metadata["manifest"].records for day, metadata in found.items() if "manifest" in metadata}
+    assert {day: [row.data["landing_date"] for row in rows] for day, rows in manifests.items()} == {
+        "2018-05-10": ["2018-05-10"],
+        "2018-05-12": ["2018-05-12"],
+    }
