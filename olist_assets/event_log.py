@@ -81,6 +81,8 @@ class BatchingSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
                     super()._store_asset_event(connection, event, event_id)
             finally:
                 del self._thread.connection, self._thread.newest
+        # Now the commit can be read. Those who watch were woken when it was written, perhaps too early to see it.
+        os.utime(self.get_db_path())
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, with all that the indexes over assets and checks keep of it."""

@@ -358,6 +358,15 @@ def test_a_watcher_in_another_connection_is_called_with_each_event(storage):
     reader.dispose()
 
 
+def test_who_watches_is_woken_after_each_commit(storage):
+    """The commit's own write wakes them before it can be read, so one wake-up more must follow it."""
+    seen = queue.Queue()
+    storage.watch(RUN, None, lambda entry, _cursor: seen.put(entry.step_key))
+    for n in range(100):
+        storage.store_event(event(step=str(n)))
+        assert seen.get(timeout=30) == str(n)
+
+
 def test_watchers_come_and_go_while_events_are_stored(storage):
     seen = queue.Queue()
     storage.watch(RUN, None, lambda entry, _cursor: seen.put(entry.step_key))
