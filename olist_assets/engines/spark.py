@@ -21,6 +21,8 @@ PROPERTIES = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
+    # Not Spark's default, the deprecated INT96, which Sail cannot read where it has to filter.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # For a lake of one machine: the defaults, 200 and 50, are a cluster's.
     "spark.sql.shuffle.partitions": str(os.cpu_count() or 2),
     "spark.databricks.delta.snapshotPartitions": "2",

@@ -1,0 +1,31 @@
+"""`olist run --engine spark`, as a person types it: the same command, the same words, another engine."""
+
+import json
+import os
+import subprocess
+import sys
+
+
+def test_a_run_on_spark_needs_nothing_but_the_option(tmp_path):
+    delivery = tmp_path / "source" / "2018-05-10"
+    delivery.mkdir(parents=True)
+    header = "seller_id,seller_zip_code_prefix,seller_city,seller_state"
+    (delivery / "olist_sellers_dataset.csv").write_text(f"{header}\ns1,1001,são paulo,SP\ns2,20001,rio de janeiro,XX\n")
+    places = {"OLIST_LAKE": "lake", "OLIST_SOURCE": "source", "DAGSTER_HOME": "dagster"}
+    select = [word for layer in ("landzone", "raw", "trusted") for word in ("--select", f"{layer}/sellers")]
+    done = subprocess.run(
+        [sys.executable, "-m", "olist_assets", "run", "--engine", "spark", "--day", "2018-05-10", *select],
+        cwd=tmp_path,
+        env={**os.environ, **places},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert any(line.startswith("✓ raw/sellers 2 inserted") for line in lines)
+    assert any(line.startswith("✓ trusted/sellers 1 inserted, 1 quarantined") for line in lines)
+    assert "Traceback" not in done.stderr
+    [record] = (json.loads(path.read_text()) for path in tmp_path.glob("lake/control/steps/*/*/trusted.sellers.json"))
+    assert (record["engine"], record["status"], record["rows_quarantined"]) == ("spark", "succeeded", 1)
+    assert not (tmp_path / "spark-warehouse").exists()
