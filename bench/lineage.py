@@ -11,16 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import dagster as dg
 import deltalake
 import pyarrow as pa
 
 from bench.compare import differences
 from bench.errors import BenchError
 from bench.measure import Measured, measured
-from olist_assets.instance import prepare_home
 from spark_steps import delta
 from spark_steps.contract import DeltaTable
 from spark_steps.schema import Layer
@@ -159,7 +157,7 @@ def _files(table: Path) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of a run: when it began (seconds since 1970), the seconds of its control object, and those of its own."""
+    """A step of a run: when it began (seconds since 1970), the seconds that it took in all, and those of its own."""
 
     table: str
     started: float
@@ -209,14 +207,13 @@ class _Lakehouse:
 
     def _steps(self, run_id: str) -> list[Step]:
         """The steps of a run, in the order in which they ran."""
-        work = self._work(run_id)
         records = [json.loads(path.read_text()) for path in self.lake.glob(f"control/steps/*/{run_id}/*.json")]
         steps = [
             Step(
                 table=record["table"],
                 started=datetime.fromisoformat(record["started_at"]).timestamp(),
-                seconds=record["seconds"],
-                work=work[record["table"]] if record["table"] in work else record["seconds"],
+                seconds=record["total_seconds"],
+                work=record["seconds"],
                 files=record.get("files_added", 0),
                 bytes=record.get("bytes_added", 0),
             )
@@ -224,22 +221,13 @@ class _Lakehouse:
         ]
         return sorted(steps, key=lambda step: step.started)
 
-    def _work(self, run_id: str) -> dict[str, float]:
-        """What each step itself took, from Dagster's events: a control object's seconds hold more than that."""
-        prepare_home(self.home)
-        with dg.DagsterInstance.get() as instance:
-            entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
-        events = [entry.get_dagster_event().step_materialization_data.materialization for entry in entries]
-        seconds: dict[str, Any] = {event.asset_key.to_user_string(): event.metadata.get("seconds") for event in events}
-        return {table: value.value for table, value in seconds.items() if value is not None}
-
 
 def figures_of(took: Measured, steps: list[Step]) -> Figures:
     """A run's figures, from its process and its steps, which ran one after the other, in their order."""
     layers = {layer: sum(s.work for s in steps if s.table.startswith(f"{layer}/")) for layer in LAYERS}
     first, last = steps[0], steps[-1]
     over = last.started + last.seconds
-    # What a step's control object counts beyond the step: the first on the engine starts it, the others open handles.
+    # What a step takes beyond its own work: the first on the engine starts it, the others open handles.
     beside = [step.seconds - step.work for step in steps if not step.table.startswith("landzone/")]
     start, work, controlled = first.started - took.started, sum(s.work for s in steps), sum(s.seconds for s in steps)
     return Figures(
