@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from spark_steps import delta, quality
 from spark_steps.contract import Check, DeltaTable, StepRequest, StepResult
@@ -28,6 +28,11 @@ class _Outcome:
     def of(self, name: str) -> int:
         return self.rows.get(name, 0)
 
+    @property
+    def all_new(self) -> bool:
+        """Every row that is accepted is inserted."""
+        return self.rows.keys() <= {"inserted", "quarantined"}
+
 
 def load(spark: SparkSession, request: StepRequest) -> StepResult:
     """Bring the window's raw rows into the trusted table, and those that break a rule into quarantine.
@@ -40,11 +45,11 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     raw, quarantine = replace(raw, window=request.window), replace(request.quarantine, window=request.window)
     table = request.output.declaration
     rows_read = delta.row_count(raw)
-    rows = _judged_against(spark, table, raw, request.output)
+    _judge_against(spark, table, raw, request.output)
     outcome = _outcome(spark, table) if rows_read else _Outcome({}, dict.fromkeys(_names(table), 0), [])
 
     quarantined = _replace_quarantine(spark, table, quarantine, outcome)
-    written = _write(spark, rows, request.output, outcome)
+    written = _write(spark, request.output, outcome)
 
     counts = asdict(written)
     result = StepResult(
@@ -58,14 +63,13 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     return replace(result, checks=_checks(result, table, outcome))
 
 
-def _judged_against(spark: SparkSession, table: Table, raw: DeltaTable, held: DeltaTable) -> DataFrame:
-    """The window's rows, typed, with the first rule that each breaks and what becomes of it: the view `outcomes`."""
+def _judge_against(spark: SparkSession, table: Table, raw: DeltaTable, held: DeltaTable) -> None:
+    """Two views of the window's rows: `judged`, typed, with the first rule that each breaks, and `outcomes` of them."""
     delta.read(spark, raw).createOrReplaceTempView("window_rows")
     delta.read(spark, replace(held, window=None)).createOrReplaceTempView("held")
     spark.sql(_judged(table)).createOrReplaceTempView("judged")
-    rows = spark.sql(_outcomes(table))
-    rows.createOrReplaceTempView("outcomes")
-    return rows
+    contested = spark.sql(f"SELECT 1 FROM judged GROUP BY {_list(table.key)} HAVING count(*) > 1 LIMIT 1").collect()
+    spark.sql(_outcomes(table, contested=bool(contested))).createOrReplaceTempView("outcomes")
 
 
 def _judged(table: Table) -> str:
@@ -86,17 +90,18 @@ def _judged(table: Table) -> str:
     """
 
 
-def _outcomes(table: Table) -> str:
+def _outcomes(table: Table, *, contested: bool) -> str:
+    """What becomes of each judged row. Rows are ranked only if a key is contested, because sorting them is costly."""
+    window = f"""
+        row_number() OVER (
+          PARTITION BY {_list(table.key)}, _rule IS NULL ORDER BY {_list(f"{c} DESC" for c in WINNER_ORDER)}
+        )
+    """
     same_key = " AND ".join(f"r.{name} = h.{name}" for name in table.key)
     same_row = " AND ".join(f"r.{name} = h.{name}" for name in WINNER_ORDER)
     held = (*table.key, *WINNER_ORDER, "_hash", *([table.partition] if table.partition else []))
     return f"""
-        WITH ranked AS (
-          SELECT *, row_number() OVER (
-            PARTITION BY {_list(table.key)}, _rule IS NULL ORDER BY {_list(f"{c} DESC" for c in WINNER_ORDER)}
-          ) AS _rank
-          FROM judged
-        )
+        WITH ranked AS (SELECT *, {window if contested else "1"} AS _rank FROM judged)
         SELECT r.*,
           CASE
             WHEN r._rule IS NOT NULL THEN 'quarantined'
@@ -140,14 +145,16 @@ def _replace_quarantine(spark: SparkSession, table: Table, quarantine: DeltaTabl
     return delta.replace(rows, quarantine)
 
 
-def _write(spark: SparkSession, rows: DataFrame, output: DeltaTable, outcome: _Outcome) -> delta.Commit:
+def _write(spark: SparkSession, output: DeltaTable, outcome: _Outcome) -> delta.Commit:
     """Insert and update in one commit; nothing is rewritten where nothing is updated."""
-    names = output.declaration.column_names
+    columns = _list(output.declaration.column_names)
     if outcome.of("updated"):
-        changes = rows.where("_outcome IN ('inserted', 'updated')").select(*names)
+        changes = spark.sql(f"SELECT {columns} FROM outcomes WHERE _outcome IN ('inserted', 'updated')")
         return delta.merge(spark, changes, output, partitions=outcome.partitions)
     if outcome.of("inserted"):
-        return delta.append(rows.where("_outcome = 'inserted'").select(*names), output)
+        # where all accepted rows are new, nothing needs to be compared once more
+        new = "judged WHERE _rule IS NULL" if outcome.all_new else "outcomes WHERE _outcome = 'inserted'"
+        return delta.append(spark.sql(f"SELECT {columns} FROM {new}"), output)
     return delta.nothing(output)
 
 
