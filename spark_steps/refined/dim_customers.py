@@ -10,15 +10,28 @@ QUERY = f"""
 WITH observations AS (
   SELECT
     c.customer_unique_id,
+    c.customer_id,
     named_struct(
       'zip_code_prefix', c.customer_zip_code_prefix, 'city', c.customer_city, 'state', c.customer_state
     ) AS address,
-    o.order_purchase_timestamp AS observed_at,
-    lead(o.order_purchase_timestamp) OVER (
-      PARTITION BY c.customer_unique_id ORDER BY o.order_purchase_timestamp, c.customer_id
-    ) AS next_observed_at
+    o.order_purchase_timestamp AS observed_at
   FROM orders o
   INNER JOIN customers c ON c.customer_id = o.customer_id
+),
+-- nearly all people have one order, and so one period: sorting them, which is costly, would be for nothing
+returning_people AS (
+  SELECT customer_unique_id FROM observations GROUP BY customer_unique_id HAVING count(*) > 1
+),
+followed AS (
+  SELECT
+    o.customer_unique_id,
+    o.address,
+    o.observed_at,
+    lead(o.observed_at) OVER (
+      PARTITION BY o.customer_unique_id ORDER BY o.observed_at, o.customer_id
+    ) AS next_observed_at
+  FROM observations o
+  LEFT SEMI JOIN returning_people r ON r.customer_unique_id = o.customer_unique_id
 ),
 timelines AS (
   SELECT
@@ -26,28 +39,30 @@ timelines AS (
     address,
     observed_at,
     lag(address) OVER (PARTITION BY customer_unique_id ORDER BY observed_at) AS address_before
-  FROM observations
+  FROM followed
   -- of several observations at one instant the greatest customer_id holds
   WHERE next_observed_at IS NULL OR next_observed_at > observed_at
 ),
 periods AS (
   SELECT
     customer_unique_id,
-    address.zip_code_prefix AS zip_code_prefix,
-    address.city AS city,
-    address.state AS state,
+    address,
     observed_at AS valid_from,
     lead(observed_at) OVER (PARTITION BY customer_unique_id ORDER BY observed_at) AS valid_to
   FROM timelines
   WHERE NOT (address <=> address_before)
+  UNION ALL
+  SELECT o.customer_unique_id, o.address, o.observed_at, CAST(NULL AS TIMESTAMP)
+  FROM observations o
+  LEFT ANTI JOIN returning_people r ON r.customer_unique_id = o.customer_unique_id
 )
 SELECT
   {surrogate_key("customer_unique_id", "unix_micros(valid_from)")} AS customer_key,
   customer_unique_id,
-  zip_code_prefix,
-  city,
-  state,
-  {surrogate_key("zip_code_prefix")} AS location_key,
+  address.zip_code_prefix AS zip_code_prefix,
+  address.city AS city,
+  address.state AS state,
+  {surrogate_key("address.zip_code_prefix")} AS location_key,
   valid_from,
   valid_to,
   valid_to IS NULL AS is_current
