@@ -148,6 +148,8 @@ class Check:
 class StepResult:
     """What a step did, in rows, files and bytes as the Delta log counts them; quarantine's files and bytes among them.
 
+    `rows_copied` did not change: they were written anew because they stood in a file with others that did.
+
     `rows_read` are the rows that the step was given; of a trusted step they all are accounted for:
     read = inserted + updated + unchanged + superseded + quarantined.
     """
@@ -159,6 +161,7 @@ class StepResult:
     rows_inserted: int = 0
     rows_updated: int = 0
     rows_deleted: int = 0
+    rows_copied: int = 0
     rows_unchanged: int = 0
     rows_superseded: int = 0
     rows_quarantined: int = 0

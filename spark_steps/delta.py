@@ -4,8 +4,9 @@ Tables are created from their declaration, so types, nullability and partitions 
 What a commit did is read from the Delta log, never asked of the data again.
 """
 
+import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import deltalake
@@ -21,6 +22,9 @@ from spark_steps.schema import Column, Table
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+DELETED = "_deleted"
+"""A column that rows may have beside the declared ones where they are merged: true of rows that are to be deleted."""
+
 _DELTA_TYPES = {"int": "integer", "bigint": "long"}
 
 # What writes, merges and deletes call the same thing in their commit's metrics.
@@ -28,6 +32,7 @@ _METRICS = {
     "rows_inserted": ("numTargetRowsInserted", "numOutputRows"),
     "rows_updated": ("numTargetRowsUpdated",),
     "rows_deleted": ("numTargetRowsDeleted",),
+    "rows_copied": ("numTargetRowsCopied",),
     "files_added": ("numTargetFilesAdded", "numAddedFiles", "numFiles"),
     "files_removed": ("numTargetFilesRemoved", "numRemovedFiles"),
     "bytes_added": ("numTargetBytesAdded", "numAddedBytes", "numOutputBytes"),
@@ -37,17 +42,30 @@ _METRICS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """What one write did, as the Delta log counts it; all zero if there was nothing to commit."""
+    """What one write did, as the Delta log counts it; all zero if there was nothing to commit.
+
+    `rows_copied` did not change: they were written anew because they stood in a file with others that did.
+    """
 
     version_before: int
     version_after: int
     rows_inserted: int = 0
     rows_updated: int = 0
     rows_deleted: int = 0
+    rows_copied: int = 0
     files_added: int = 0
     files_removed: int = 0
     bytes_added: int = 0
     bytes_removed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many rows a merge inserts, updates and deletes."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
 
 
 def ensure(handle: DeltaTable) -> int:
@@ -91,43 +109,72 @@ def replace(rows: "DataFrame", handle: DeltaTable) -> Commit:
     return _write(rows, handle, mode="overwrite", options={"replaceWhere": handle.window.predicate()})
 
 
-def merge(spark: "SparkSession", rows: "DataFrame", handle: DeltaTable, *, partitions: Sequence[str] = ()) -> Commit:
-    """Update the rows whose key the table holds and insert the others, in one commit.
+def merge(
+    spark: "SparkSession", rows: "DataFrame", handle: DeltaTable, counts: Counts, *, partitions: Sequence[str] = ()
+) -> Commit:
+    """Update the rows whose key the table holds and insert the others, in one commit; delete those marked so.
+
+    Of a partitioned table the partitions concerned are written anew: planning a MERGE takes Sail seconds where columns
+    are many, and hardly a file of such a partition would be left alone by it.
 
     Args:
         spark: the session.
-        rows: one row a key.
+        rows: one row a key, with `DELETED` as a further column where some are to be deleted.
         handle: the table.
+        counts: what becomes of the rows, as the caller, who has compared them, knows; nothing is done if all are zero.
         partitions: all values of the partition column that rows are in or come from; only these are looked at.
     """
     version_before = ensure(handle)
+    if not any(asdict(counts).values()):
+        return nothing(handle)
     table = handle.declaration
-    conformed(rows, table).createOrReplaceTempView("merge_source")
+    marks = tuple(name for name in rows.columns if name == DELETED)
+    conformed(rows, table, *marks).createOrReplaceTempView("merge_source")
     names = table.column_names
-    matches = [f"t.{name} = s.{name}" for name in table.key]
-    if partitions:
-        matches.insert(0, f"t.{table.partition} IN ({', '.join(quoted(value) for value in partitions)})")
-    spark.sql(f"""
-        MERGE INTO delta.`{handle.uri}` t USING merge_source s ON {" AND ".join(matches)}
-        WHEN MATCHED THEN UPDATE SET {", ".join(f"{name} = s.{name}" for name in names)}
-        WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"s.{name}" for name in names)})
-    """).collect()
-    return _commit_since(handle, version_before)
+    same_key = " AND ".join(f"t.{name} = s.{name}" for name in table.key)
+    if table.partition:
+        read(spark, DeltaTable(handle.id, handle.uri)).createOrReplaceTempView("merge_target")
+        concerned = f"{table.partition} IN ({', '.join(quoted(value) for value in partitions)})"
+        anew = spark.sql(f"""
+            SELECT {", ".join(f"t.{name}" for name in names)}
+            FROM merge_target t LEFT ANTI JOIN merge_source s ON {same_key} WHERE t.{concerned}
+            UNION ALL
+            SELECT {", ".join(names)} FROM merge_source {f"WHERE NOT {DELETED}" if marks else ""}
+        """)
+        commit = _write(anew, handle, mode="overwrite", options={"replaceWhere": concerned})
+        copied = commit.rows_inserted - counts.inserted - counts.updated
+    else:
+        spark.sql(f"""
+            MERGE INTO delta.`{handle.uri}` t USING merge_source s ON {same_key}
+            {f"WHEN MATCHED AND s.{DELETED} THEN DELETE" if marks else ""}
+            WHEN MATCHED THEN UPDATE SET {", ".join(f"{name} = s.{name}" for name in names)}
+            WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"s.{name}" for name in names)})
+        """).collect()
+        commit = _commit_since(handle, version_before)
+        copied = commit.rows_copied
+    return dataclasses.replace(
+        commit,
+        rows_inserted=counts.inserted,
+        rows_updated=counts.updated,
+        rows_deleted=counts.deleted,
+        rows_copied=copied,
+    )
 
 
-def conformed(rows: "DataFrame", table: Table) -> "DataFrame":
-    """The rows with exactly the declared columns, in order, in the declared types.
+def conformed(rows: "DataFrame", table: Table, *more: str) -> "DataFrame":
+    """The rows with exactly the declared columns, in order, in the declared types, and `more` as they are.
 
     Raises:
         StepError: a declared column is missing, or there is one that is not declared.
     """
     missing = sorted(set(table.column_names) - set(rows.columns))
-    unknown = sorted(set(rows.columns) - set(table.column_names))
+    unknown = sorted(set(rows.columns) - {*table.column_names, *more})
     if missing or unknown:
         raise StepError(f"{table.id}: the step's rows lack {missing or 'nothing'} and have {unknown or 'nothing'} more")
     # Sail checks NOT NULL before a filter that stands directly below the write, so on rows that shall not be written.
     # An offset of nothing keeps the filter first; Spark leaves it out.
-    return rows.offset(0).select(*(rows[column.name].cast(column.type).alias(column.name) for column in table.columns))
+    declared = (rows[column.name].cast(column.type).alias(column.name) for column in table.columns)
+    return rows.offset(0).select(*declared, *more)
 
 
 def quoted(text: str) -> str:

@@ -27,7 +27,8 @@ STATES = (
 )
 # fmt: on
 
-_FIVE_DIGITS = "CASE WHEN trim({value}) RLIKE '^[0-9]{{1,5}}$' THEN lpad(trim({value}), 5, '0') ELSE {value} END"
+FIVE_DIGITS = "CASE WHEN trim({value}) RLIKE '^[0-9]{{1,5}}$' THEN lpad(trim({value}), 5, '0') ELSE {value} END"
+"""SQL of a zip prefix in its canonical form, over `{value}`."""
 
 # --- Columns that come with every delivery -------------------------------------------------------------------------
 
@@ -115,7 +116,7 @@ def _source(
 
 
 def _zip_code_prefix(name: str) -> Column:
-    return Column(name, comment="first five digits of the zip code", clean=_FIVE_DIGITS)
+    return Column(name, comment="first five digits of the zip code", clean=FIVE_DIGITS)
 
 
 def _state(name: str, *, required: bool = False) -> Column:
@@ -376,7 +377,7 @@ _DIMENSIONS = (
         "dim_location",
         "a zip prefix (SCD1)",
         ("location_key",),
-        ("trusted/geolocation", "trusted/customers", "trusted/sellers"),
+        ("trusted/geolocation", "trusted/customers", "trusted/sellers", "raw/customers", "raw/sellers"),
         Column("location_key", BIGINT, "hash of the zip prefix; -1 is the unknown place", required=True),
         Column("zip_code_prefix", comment="first five digits of the zip code"),
         Column("city", comment="the prefix's most frequent spelling of a city"),
@@ -390,7 +391,7 @@ _DIMENSIONS = (
         "dim_customers",
         "a period of a person's address (SCD2)",
         ("customer_key",),
-        ("trusted/customers", "trusted/orders"),
+        ("trusted/customers", "trusted/orders", "raw/customers", "raw/orders"),
         Column(
             "customer_key",
             BIGINT,
@@ -453,7 +454,13 @@ _FACTS = (
         "fact_order_items",
         "an item of an order",
         ("order_id", "order_item_id"),
-        ("trusted/order_items", "refined/fact_orders", "refined/dim_products", "refined/dim_sellers"),
+        (
+            "trusted/order_items",
+            "trusted/orders",
+            "refined/fact_orders",
+            "refined/dim_products",
+            "refined/dim_sellers",
+        ),
         _ORDER_ID,
         Column("order_item_id", INT, "position in the order, from 1", required=True),
         Column("product_key", BIGINT, "the product; -1 while it is not known", required=True),
@@ -473,7 +480,7 @@ _FACTS = (
         "fact_payments",
         "a payment of an order",
         ("order_id", "payment_sequential"),
-        ("trusted/order_payments", "refined/fact_orders"),
+        ("trusted/order_payments", "trusted/orders", "refined/fact_orders"),
         _ORDER_ID,
         Column("payment_sequential", INT, "number of the payment within the order", required=True),
         _CUSTOMER_KEY,
@@ -488,7 +495,7 @@ _FACTS = (
         "fact_reviews",
         "a review of an order",
         ("review_id", "order_id"),
-        ("trusted/order_reviews", "refined/fact_orders"),
+        ("trusted/order_reviews", "trusted/orders", "refined/fact_orders"),
         Column("review_id", comment="the review", required=True),
         _ORDER_ID,
         _CUSTOMER_KEY,

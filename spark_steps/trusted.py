@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from spark_steps import delta, quality
 from spark_steps.contract import Check, DeltaTable, StepRequest, StepResult
@@ -44,11 +44,15 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
         raise ValueError(f"{request.table}: a trusted step needs a quarantine table")
     raw, quarantine = replace(raw, window=request.window), replace(request.quarantine, window=request.window)
     table = request.output.declaration
-    rows_read = delta.row_count(raw)
-    _judge_against(spark, table, raw, request.output)
-    outcome = _outcome(spark, table) if rows_read else _Outcome({}, dict.fromkeys(_names(table), 0), [])
+    rows_read, rows_quarantined_before = delta.row_count(raw), delta.row_count(quarantine)
+    outcome = _Outcome({}, dict.fromkeys(_names(table), 0), [])
+    if rows_read or rows_quarantined_before:
+        _judge_against(spark, table, raw, request.output)
+        outcome = _outcome(spark, table)
 
-    quarantined = _replace_quarantine(spark, table, quarantine, outcome)
+    quarantined = delta.nothing(quarantine)
+    if outcome.of("quarantined") or rows_quarantined_before:
+        quarantined = delta.replace(_quarantined(spark, table), quarantine)
     written = _write(spark, request.output, outcome)
 
     counts = asdict(written)
@@ -132,17 +136,14 @@ def _outcome(spark: SparkSession, table: Table) -> _Outcome:
     )
 
 
-def _replace_quarantine(spark: SparkSession, table: Table, quarantine: DeltaTable, outcome: _Outcome) -> delta.Commit:
-    """Put the window's rows that break a rule in place of those held from an earlier run."""
-    if not outcome.of("quarantined") and delta.row_count(quarantine) == 0:
-        return delta.nothing(quarantine)
+def _quarantined(spark: SparkSession, table: Table) -> DataFrame:
+    """The window's rows that break a rule, as quarantine has them."""
     texts = [f"`{quality.text_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
-    rows = spark.sql(f"""
+    return spark.sql(f"""
         SELECT to_json(struct({_list([*texts, "_extra", "_text"])})) AS record, _rule AS rule, _reason AS reason,
           _landing_date, _file_id, _file_name, _row, _extracted_at, _run_id
         FROM outcomes WHERE _outcome = 'quarantined'
     """)
-    return delta.replace(rows, quarantine)
 
 
 def _write(spark: SparkSession, output: DeltaTable, outcome: _Outcome) -> delta.Commit:
@@ -150,7 +151,8 @@ def _write(spark: SparkSession, output: DeltaTable, outcome: _Outcome) -> delta.
     columns = _list(output.declaration.column_names)
     if outcome.of("updated"):
         changes = spark.sql(f"SELECT {columns} FROM outcomes WHERE _outcome IN ('inserted', 'updated')")
-        return delta.merge(spark, changes, output, partitions=outcome.partitions)
+        counts = delta.Counts(inserted=outcome.of("inserted"), updated=outcome.of("updated"))
+        return delta.merge(spark, changes, output, counts, partitions=outcome.partitions)
     if outcome.of("inserted"):
         # where all accepted rows are new, nothing needs to be compared once more
         new = "judged WHERE _rule IS NULL" if outcome.all_new else "outcomes WHERE _outcome = 'inserted'"

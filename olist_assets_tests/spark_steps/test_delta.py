@@ -9,7 +9,7 @@ import pytest
 
 from spark_steps import delta
 from spark_steps.contract import StepError, Window
-from spark_steps.delta import Commit
+from spark_steps.delta import Commit, Counts
 from spark_steps.tables import TABLES
 
 MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)
@@ -126,7 +126,8 @@ def test_writing_keeps_types_nullability_comments_and_protocol(lake):
     delta.ensure(handle)
     before = log_of(handle)
     delta.append(rows_of(lake, "trusted/orders", order("o1")), handle)
-    delta.merge(lake.spark, rows_of(lake, "trusted/orders", order("o1"), order("o2")), handle, partitions=["2018-05"])
+    merged = rows_of(lake, "trusted/orders", order("o1"), order("o2"))
+    delta.merge(lake.spark, merged, handle, Counts(inserted=1, updated=1), partitions=["2018-05"])
     delta.replace(rows_of(lake, "trusted/orders", order("o3")), handle)
     after = log_of(handle)
     assert after.version() == 3
@@ -212,7 +213,7 @@ def test_merging_updates_rows_with_a_known_key_and_inserts_the_others(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1", order_status="created"), order("o2", order_status="created"))
     changes = rows_of(lake, "trusted/orders", order("o2", order_status="shipped"), order("o3", order_status="created"))
-    commit = delta.merge(lake.spark, changes, handle, partitions=["2018-05"])
+    commit = delta.merge(lake.spark, changes, handle, Counts(inserted=1, updated=1), partitions=["2018-05"])
     assert orders(lake) == [
         ("o1", "created", "2018-05"),
         ("o2", "shipped", "2018-05"),
@@ -228,7 +229,7 @@ def test_merging_updates_rows_with_a_known_key_and_inserts_the_others(lake):
 def test_merging_null_over_a_value_leaves_null(lake):
     lake.rows("trusted/orders", order("o1", order_status="created"))
     changes = rows_of(lake, "trusted/orders", order("o1"))
-    delta.merge(lake.spark, changes, lake.table("trusted/orders"), partitions=["2018-05"])
+    delta.merge(lake.spark, changes, lake.table("trusted/orders"), Counts(updated=1), partitions=["2018-05"])
     assert orders(lake) == [("o1", None, "2018-05")]
 
 
@@ -236,7 +237,7 @@ def test_merging_moves_a_row_to_its_new_partition(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1"), order("o2"))
     changes = rows_of(lake, "trusted/orders", order("o1", "2018-06"))
-    commit = delta.merge(lake.spark, changes, handle, partitions=["2018-05", "2018-06"])
+    commit = delta.merge(lake.spark, changes, handle, Counts(updated=1), partitions=["2018-05", "2018-06"])
     assert orders(lake) == [("o1", None, "2018-06"), ("o2", None, "2018-05")]
     assert (commit.rows_inserted, commit.rows_updated) == (0, 1)
 
@@ -253,7 +254,7 @@ def test_merging_by_two_key_columns_matches_on_both(lake):
 
     lake.rows("trusted/order_items", item("1", "10.00"), item("2", "20.00"))
     changes = rows_of(lake, "trusted/order_items", item("2", "21.00"), item("3", "30.00"))
-    commit = delta.merge(lake.spark, changes, lake.table("trusted/order_items"))
+    commit = delta.merge(lake.spark, changes, lake.table("trusted/order_items"), Counts(inserted=1, updated=1))
     assert lake.read("trusted/order_items", "order_id", "order_item_id", "price") == [
         {"order_id": "o1", "order_item_id": 1, "price": "10.00"},
         {"order_id": "o1", "order_item_id": 2, "price": "21.00"},
@@ -265,7 +266,7 @@ def test_merging_by_two_key_columns_matches_on_both(lake):
 def test_merging_no_rows_commits_nothing(lake):
     lake.rows("trusted/orders", order("o1"))
     none = rows_of(lake, "trusted/orders", order("o1", order_status="shipped")).where("order_id IS NULL")
-    commit = delta.merge(lake.spark, none, lake.table("trusted/orders"), partitions=["2018-05"])
+    commit = delta.merge(lake.spark, none, lake.table("trusted/orders"), Counts(), partitions=["2018-05"])
     assert commit == Commit(version_before=1, version_after=1)
     assert orders(lake) == [("o1", None, "2018-05")]
 
@@ -273,7 +274,7 @@ def test_merging_no_rows_commits_nothing(lake):
 def test_merging_a_partition_whose_name_needs_quoting(lake):
     lake.rows("trusted/orders", order("o1", order_month="o'month\\"))
     changes = rows_of(lake, "trusted/orders", order("o1", order_month="o'month\\", order_status="shipped"))
-    delta.merge(lake.spark, changes, lake.table("trusted/orders"), partitions=["o'month\\"])
+    delta.merge(lake.spark, changes, lake.table("trusted/orders"), Counts(updated=1), partitions=["o'month\\"])
     assert orders(lake) == [("o1", "shipped", "o'month\\")]
 
 
@@ -327,7 +328,7 @@ def test_null_in_a_required_column_is_refused_by_every_kind_of_write(lake, colum
     writes = (
         delta.append,
         delta.replace,
-        lambda r, h: delta.merge(lake.spark, r, h, partitions=["2018-05"]),
+        lambda r, h: delta.merge(lake.spark, r, h, Counts(updated=2), partitions=["2018-05"]),
     )
     for write in writes:
         with pytest.raises(Exception, match=rf"NOT NULL.*{column}"):
@@ -341,7 +342,7 @@ def test_null_in_a_required_column_of_a_row_that_is_filtered_away_is_no_matter(l
     lake.rows("trusted/orders", order("o1"))
     rows = rows_of(lake, "trusted/orders", order(None, order_status="lost"), order("o1", order_status="shipped"))
     kept = rows.where("order_status = 'shipped'")
-    delta.merge(lake.spark, kept, handle, partitions=["2018-05"])
+    delta.merge(lake.spark, kept, handle, Counts(updated=1), partitions=["2018-05"])
     assert orders(lake) == [("o1", "shipped", "2018-05")]
     delta.replace(kept, handle)
     assert orders(lake) == [("o1", "shipped", "2018-05")]
@@ -380,7 +381,8 @@ def test_a_table_that_was_never_written_has_no_rows(lake):
 def test_rows_that_were_replaced_or_merged_away_are_not_counted(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1"), order("o2"), order("o3", "2018-06"))
-    delta.merge(lake.spark, rows_of(lake, "trusted/orders", order("o1")), handle, partitions=["2018-05"])
+    merged = rows_of(lake, "trusted/orders", order("o1"))
+    delta.merge(lake.spark, merged, handle, Counts(updated=1), partitions=["2018-05"])
     assert delta.row_count(handle) == 3
     delta.replace(rows_of(lake, "trusted/orders", order("o1")), handle)
     assert delta.row_count(handle) == 1

@@ -5,6 +5,7 @@ from its first observation up to the first of the next period.
 """
 
 from spark_steps.expressions import surrogate_key
+from spark_steps.refined.increment import Increment
 
 QUERY = f"""
 WITH observations AS (
@@ -68,3 +69,24 @@ SELECT
   valid_to IS NULL AS is_current
 FROM periods
 """
+
+_CUSTOMERS = """
+  SELECT customer_id FROM landed_customers
+  UNION
+  SELECT customer_id FROM landed_orders
+  -- the customers that a corrected order has left
+  UNION
+  SELECT r.customer_id FROM raw_orders r LEFT SEMI JOIN landed_orders o ON o.order_id = r.order_id
+"""
+
+INCREMENT = Increment(
+    key="customer_unique_id",
+    touched=f"""
+        SELECT c.customer_unique_id FROM customers c LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = c.customer_id
+        -- the people that a corrected customer has left
+        UNION
+        SELECT r.customer_unique_id
+        FROM raw_customers r LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = r.customer_id
+    """,
+    slices={"customers": "customer_unique_id"},
+)

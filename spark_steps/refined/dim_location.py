@@ -4,6 +4,8 @@ A prefix has several spellings of its city; the most frequent one stands for it,
 """
 
 from spark_steps.expressions import surrogate_key
+from spark_steps.refined.increment import Increment
+from spark_steps.tables import FIVE_DIGITS
 
 QUERY = f"""
 WITH mentions AS (
@@ -44,3 +46,26 @@ FROM spellings s
 LEFT JOIN points p ON p.zip_code_prefix = s.zip_code_prefix
 WHERE s.rank = 1
 """
+
+INCREMENT = Increment(
+    key="zip_code_prefix",
+    touched=f"""
+        SELECT geolocation_zip_code_prefix AS zip_code_prefix FROM landed_geolocation
+        UNION
+        SELECT customer_zip_code_prefix FROM landed_customers
+        UNION
+        SELECT seller_zip_code_prefix FROM landed_sellers
+        -- a prefix that a corrected row has left loses a mention
+        UNION
+        SELECT {FIVE_DIGITS.format(value="r.customer_zip_code_prefix")}
+        FROM raw_customers r LEFT SEMI JOIN landed_customers c ON c.customer_id = r.customer_id
+        UNION
+        SELECT {FIVE_DIGITS.format(value="r.seller_zip_code_prefix")}
+        FROM raw_sellers r LEFT SEMI JOIN landed_sellers s ON s.seller_id = r.seller_id
+    """,
+    slices={
+        "geolocation": "geolocation_zip_code_prefix",
+        "customers": "customer_zip_code_prefix",
+        "sellers": "seller_zip_code_prefix",
+    },
+)

@@ -1,6 +1,7 @@
 """Products as they are now (SCD1), with their category in English."""
 
 from spark_steps.expressions import surrogate_key
+from spark_steps.refined.increment import Increment
 
 QUERY = f"""
 SELECT
@@ -18,3 +19,15 @@ SELECT
 FROM products p
 LEFT JOIN product_category_translation t ON t.product_category_name = p.product_category_name
 """
+
+INCREMENT = Increment(
+    key="product_id",
+    touched="""
+        SELECT product_id FROM landed_products
+        UNION
+        SELECT p.product_id
+        FROM products p
+        LEFT SEMI JOIN landed_product_category_translation t ON t.product_category_name = p.product_category_name
+    """,
+    slices={"products": "product_id"},
+)

@@ -1,6 +1,7 @@
 """Sellers as they are now (SCD1)."""
 
 from spark_steps.expressions import surrogate_key
+from spark_steps.refined.increment import Increment
 
 QUERY = f"""
 SELECT
@@ -12,3 +13,9 @@ SELECT
   {surrogate_key("seller_zip_code_prefix")} AS location_key
 FROM sellers
 """
+
+INCREMENT = Increment(
+    key="seller_id",
+    touched="SELECT seller_id FROM landed_sellers",
+    slices={"sellers": "seller_id"},
+)

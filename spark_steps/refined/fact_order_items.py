@@ -1,5 +1,8 @@
 """Items of the orders that have arrived. The order's person, place and day come from its own fact."""
 
+from spark_steps.refined.fact_orders import orders_changed
+from spark_steps.refined.increment import Increment
+
 QUERY = """
 SELECT
   i.order_id,
@@ -20,3 +23,26 @@ INNER JOIN fact_orders o ON o.order_id = i.order_id
 LEFT JOIN dim_products p ON p.product_id = i.product_id
 LEFT JOIN dim_sellers s ON s.seller_id = i.seller_id
 """
+
+INCREMENT = Increment(
+    key="order_id",
+    touched=f"""
+        SELECT order_id FROM landed_order_items
+        UNION
+        {orders_changed("customer_key", "location_key")}
+        -- items of sellers that have moved
+        UNION
+        SELECT h.order_id
+        FROM held h
+        INNER JOIN dim_sellers s ON s.seller_key = h.seller_key AND s.location_key <> h.seller_location_key
+        -- items whose product or seller has come
+        UNION
+        SELECT i.order_id
+        FROM order_items i
+        INNER JOIN held h ON h.order_id = i.order_id AND h.order_item_id = i.order_item_id
+        LEFT JOIN dim_products p ON p.product_id = i.product_id
+        LEFT JOIN dim_sellers s ON s.seller_id = i.seller_id
+        WHERE (h.product_key = -1 AND p.product_key IS NOT NULL) OR (h.seller_key = -1 AND s.seller_key IS NOT NULL)
+    """,
+    slices={"order_items": "order_id", "fact_orders": "order_id"},
+)

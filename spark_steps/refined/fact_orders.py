@@ -1,6 +1,7 @@
 """Orders, each with the person's address period at its purchase; items and payments summed before they are joined."""
 
 from spark_steps.expressions import seconds_between
+from spark_steps.refined.increment import Increment
 
 QUERY = f"""
 WITH item_sums AS (
@@ -68,3 +69,47 @@ LEFT JOIN seller_counts s ON s.order_id = o.order_id
 LEFT JOIN payment_sums p ON p.order_id = o.order_id
 LEFT JOIN reviews r ON r.order_id = o.order_id AND r.rank = 1
 """
+
+INCREMENT = Increment(
+    key="order_id",
+    touched="""
+        SELECT order_id FROM landed_orders
+        UNION
+        SELECT order_id FROM landed_order_items
+        UNION
+        SELECT order_id FROM landed_order_payments
+        UNION
+        SELECT order_id FROM landed_order_reviews
+        UNION
+        SELECT o.order_id FROM orders o LEFT SEMI JOIN landed_customers c ON c.customer_id = o.customer_id
+        -- orders whose period has moved, has another address, or is gone
+        UNION
+        SELECT h.order_id
+        FROM held h
+        LEFT JOIN dim_customers d
+          ON d.customer_key = h.customer_key
+          AND d.location_key = h.location_key
+          AND h.order_purchase_timestamp >= d.valid_from
+          AND (d.valid_to IS NULL OR h.order_purchase_timestamp < d.valid_to)
+        WHERE h.customer_key <> -1 AND d.customer_key IS NULL
+    """,
+    slices={
+        "orders": "order_id",
+        "order_items": "order_id",
+        "order_payments": "order_id",
+        "order_reviews": "order_id",
+    },
+)
+
+
+def orders_changed(*columns: str) -> str:
+    """SQL of the orders that landed, and of those of which a fact holds other values in `columns` than fact_orders.
+
+    For the facts that take the columns from there; it stands over `landed_orders`, `held` and `fact_orders`.
+    """
+    differs = " OR ".join(f"h.{column} <> o.{column}" for column in columns)
+    return f"""
+        SELECT order_id FROM landed_orders
+        UNION
+        SELECT h.order_id FROM held h INNER JOIN fact_orders o ON o.order_id = h.order_id WHERE {differs}
+    """

@@ -1,5 +1,8 @@
 """Payments of the orders that have arrived."""
 
+from spark_steps.refined.fact_orders import orders_changed
+from spark_steps.refined.increment import Increment
+
 QUERY = """
 SELECT
   p.order_id,
@@ -13,3 +16,13 @@ SELECT
 FROM order_payments p
 INNER JOIN fact_orders o ON o.order_id = p.order_id
 """
+
+INCREMENT = Increment(
+    key="order_id",
+    touched=f"""
+        SELECT order_id FROM landed_order_payments
+        UNION
+        {orders_changed("customer_key")}
+    """,
+    slices={"order_payments": "order_id", "fact_orders": "order_id"},
+)

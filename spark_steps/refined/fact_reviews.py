@@ -1,6 +1,8 @@
 """Reviews of the orders that have arrived."""
 
 from spark_steps.expressions import seconds_between
+from spark_steps.refined.fact_orders import orders_changed
+from spark_steps.refined.increment import Increment
 
 QUERY = f"""
 SELECT
@@ -17,3 +19,13 @@ SELECT
 FROM order_reviews r
 INNER JOIN fact_orders o ON o.order_id = r.order_id
 """
+
+INCREMENT = Increment(
+    key="order_id",
+    touched=f"""
+        SELECT order_id FROM landed_order_reviews
+        UNION
+        {orders_changed("customer_key")}
+    """,
+    slices={"order_reviews": "order_id", "fact_orders": "order_id"},
+)

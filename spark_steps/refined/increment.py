@@ -1,0 +1,149 @@
+"""Increments: what a window of landing dates changes in a refined table, and nothing else of it.
+
+A table is cut along one column: all its rows of one value follow from the input rows of that value. A window touches
+some values. For these alone the table's query is run, on inputs cut down to them, and what differs from the rows held
+is merged in one commit. So an increment and the whole computation are the same query, and end in the same table.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
+
+from spark_steps import delta
+from spark_steps.contract import DeltaTable, StepRequest
+from spark_steps.schema import Layer
+
+_FEW, _SHARE, _MANY = 1_000, 5, 200_000
+"""An increment is for up to a fifth of as many values as the table has rows; for 1,000 always, for 200,000 at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Increment:
+    """How a table is cut, and what a window touches of it.
+
+    Attributes:
+        key: the column along which the table is cut.
+        touched: SQL of the values of `key` that the window touches, over the table's inputs by their names, the rows
+            of trusted inputs that landed in the window as `landed_<name>`, raw inputs as `raw_<name>`, and the rows
+            that the table holds as `held`. More values than need be cost time only.
+        slices: the inputs that are cut, each with its column that holds these values; the others are read whole.
+    """
+
+    key: str
+    touched: str
+    slices: Mapping[str, str]
+
+
+def views(spark: SparkSession, request: StepRequest) -> dict[str, DataFrame]:
+    """Make each input known to SQL by the name that queries have for it; returns them by that name."""
+    frames: dict[str, DataFrame] = {}
+    for handle in request.inputs:
+        table = handle.declaration
+        name = f"raw_{table.name}" if table.layer is Layer.RAW else table.name
+        frames[name] = delta.read(spark, replace(handle, window=None))
+        frames[name].createOrReplaceTempView(name)
+        if table.layer is Layer.TRUSTED and request.window:
+            frames[name].where(request.window.predicate()).createOrReplaceTempView(f"landed_{name}")
+    return frames
+
+
+def touched(spark: SparkSession, request: StepRequest, increment: Increment) -> pa.Table | None:
+    """The values that the window touches, in one column; None if the table is better computed whole.
+
+    That is where it is empty, where it is asked for without a window, and where a good part of it is touched. So the
+    touched values and their rows, which pass through the driver, are few.
+    """
+    held = replace(request.output, window=None)
+    rows_held = delta.row_count(held)
+    if request.window is None or not rows_held:
+        return None
+    delta.read(spark, held).createOrReplaceTempView("held")
+    key, limit = increment.key, min(max(_FEW, rows_held // _SHARE), _MANY)
+    values = spark.sql(f"SELECT DISTINCT {key} FROM ({increment.touched}) v WHERE {key} IS NOT NULL LIMIT {limit + 1}")
+    found = values.toArrow()
+    return found if found.num_rows <= limit else None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The rows that shall be inserted, updated or deleted, how many of each, and how many need no change.
+
+    `rows` are as the table has them, with `_change`, and the partition that a row is held in as `_held_partition`;
+    rows to be deleted are shown as they are held, all others as they should be.
+    """
+
+    rows: pa.Table
+    counts: delta.Counts
+    unchanged: int = 0
+
+    @property
+    def computed(self) -> int:
+        """How many rows the query gave."""
+        return self.counts.inserted + self.counts.updated + self.unchanged
+
+
+def changes(
+    spark: SparkSession,
+    request: StepRequest,
+    increment: Increment,
+    inputs: Mapping[str, DataFrame],
+    query: str,
+    values: pa.Table,
+) -> Changes:
+    """Run the query for the touched values alone, and compare its rows with those that the table holds of them."""
+    if not values.num_rows:
+        return Changes(pa.table({}), delta.Counts())
+    table, held = request.output.declaration, delta.read(spark, replace(request.output, window=None))
+    wanted = spark.createDataFrame(values)
+
+    def cut(rows: DataFrame, column: str, name: str) -> None:
+        rows.join(wanted, rows[column] == wanted[increment.key], "left_semi").createOrReplaceTempView(name)
+
+    for name, column in increment.slices.items():
+        cut(inputs[name], column, name)
+    cut(held, increment.key, "held")
+    delta.conformed(spark.sql(query), table).createOrReplaceTempView("computed")
+
+    key = table.key[0]
+    newest = ", ".join(
+        f"CASE WHEN c.{key} IS NULL THEN h.{name} ELSE c.{name} END AS {name}" for name in table.column_names
+    )
+    same_row = " AND ".join(f"c.{name} <=> h.{name}" for name in table.column_names)
+    same_key = " AND ".join(f"c.{name} = h.{name}" for name in table.key)
+    rows = spark.sql(f"""
+        SELECT {newest},
+          CASE
+            WHEN h.{key} IS NULL THEN 'inserted'
+            WHEN c.{key} IS NULL THEN 'deleted'
+            WHEN {same_row} THEN 'unchanged'
+            ELSE 'updated'
+          END AS _change,
+          {f"h.{table.partition}" if table.partition else "CAST(NULL AS STRING)"} AS _held_partition
+        FROM computed c FULL OUTER JOIN held h ON {same_key}
+    """).toArrow()
+    found = Counter(rows.column("_change").to_pylist())
+    return Changes(
+        rows.filter(pc.field("_change") != "unchanged"),
+        delta.Counts(inserted=found["inserted"], updated=found["updated"], deleted=found["deleted"]),
+        unchanged=found["unchanged"],
+    )
+
+
+def merge(spark: SparkSession, changes: Changes, output: DeltaTable) -> delta.Commit:
+    """Bring changed rows into the table in one commit; none if there are none."""
+    table, counts = output.declaration, changes.counts
+    if not changes.rows.num_rows:
+        return delta.nothing(output)
+    rows = changes.rows.select(table.column_names)
+    if not counts.updated and not counts.deleted:
+        return delta.append(spark.createDataFrame(rows), output)
+    partitions: set[str] = set()
+    if table.partition:
+        partitions = {*rows.column(table.partition).to_pylist(), *changes.rows.column("_held_partition").to_pylist()}
+    deleted = pa.array([change == "deleted" for change in changes.rows.column("_change").to_pylist()])
+    marked = rows.append_column(delta.DELETED, deleted)
+    return delta.merge(spark, spark.createDataFrame(marked), output, counts, partitions=sorted(partitions - {None}))
