@@ -222,7 +222,9 @@ def _places(trusted: Mapping[str, list[Record]]) -> list[Record]:
         # no city is no spelling: it stands for a prefix of which nothing better is known
         city, state = min(counted, key=lambda s: (s[0] is None, -counted[s], s[0], s[1] is None, s[1]))
         points = [row for row in trusted["geolocation"] if row["geolocation_zip_code_prefix"] == prefix]
-        middle = {name: statistics.median(p[f"geolocation_{name}"] for p in points) for name in ("lat", "lng") if points}
+        middle = {
+            name: statistics.median(p[f"geolocation_{name}"] for p in points) for name in ("lat", "lng") if points
+        }
         places.append(
             {
                 "location_key": key_of(prefix),
@@ -352,7 +354,9 @@ def period_of(periods: Iterable[Record], person: str, time: datetime) -> Record:
     [period] = [
         p
         for p in periods
-        if p["customer_unique_id"] == person and p["valid_from"] <= time and not (p["valid_to"] and time >= p["valid_to"])
+        if p["customer_unique_id"] == person
+        and p["valid_from"] <= time
+        and not (p["valid_to"] and time >= p["valid_to"])
     ]
     return period
 
