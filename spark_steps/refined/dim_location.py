@@ -9,12 +9,14 @@ from spark_steps.tables import FIVE_DIGITS
 
 QUERY = f"""
 WITH mentions AS (
-  SELECT geolocation_zip_code_prefix AS zip_code_prefix, geolocation_city AS city, geolocation_state AS state
+  -- appending nothing makes values of columns: Sail refuses a union of columns whose comments differ if a branch is empty
+  SELECT
+    geolocation_zip_code_prefix || '' AS zip_code_prefix, geolocation_city || '' AS city, geolocation_state || '' AS state
   FROM geolocation
   UNION ALL
-  SELECT customer_zip_code_prefix, customer_city, customer_state FROM customers
+  SELECT customer_zip_code_prefix || '', customer_city || '', customer_state || '' FROM customers
   UNION ALL
-  SELECT seller_zip_code_prefix, seller_city, seller_state FROM sellers
+  SELECT seller_zip_code_prefix || '', seller_city || '', seller_state || '' FROM sellers
 ),
 spellings AS (
   SELECT zip_code_prefix, city, state, row_number() OVER (

@@ -67,6 +67,19 @@ def test_a_prefix_of_an_even_number_of_points_lies_half_way_between_the_middle_t
     assert dim_location() == [UNKNOWN_PLACE, place("01001", latitude=-23.375, longitude=-46.25, points=4)]
 
 
+@pytest.mark.parametrize("lacking", ["geolocation", "customers", "sellers"])
+def test_any_one_of_the_three_may_have_no_rows_yet(lake, dim_location, lacking):
+    known = {"geolocation": point("01001", -23.5, -46.5), "customers": customer("c1", "ana"), "sellers": seller("s1")}
+    for table in known.keys() - {lacking}:
+        lake.rows(f"trusted/{table}", known[table])
+    known_places = {row["zip_code_prefix"]: row["points"] for row in dim_location()}
+    assert known_places == {
+        "geolocation": {None: None, "01001": 0, "13023": 0},
+        "customers": {None: None, "01001": 1, "13023": 0},
+        "sellers": {None: None, "01001": 1},
+    }[lacking]
+
+
 def test_a_prefix_that_only_customers_know_has_a_row_without_coordinates(lake, dim_location):
     lake.rows("trusted/customers", customer("c1", "ana", "20001", "rio de janeiro", "RJ"))
     assert dim_location() == [UNKNOWN_PLACE, place("20001", "rio de janeiro", "RJ")]
