@@ -9,6 +9,7 @@ import dagster as dg
 from olist_assets.assets.control import code_version, controlled
 from olist_assets.engines.base import Engine
 from olist_assets.lake import Lake
+from olist_assets.leases import held
 from olist_assets.partitions import landing_dates, one_run_a_range, window_of
 from spark_steps import quality
 from spark_steps.contract import Check, DeltaTable, LandedFile, StepRequest, StepResult, Window
@@ -25,6 +26,7 @@ def delta_asset(table: Table) -> Callable[[Callable[..., dg.MaterializeResult]],
         "key": table.id.split("/"),
         "ins": {name.replace("/", "_"): dg.AssetIn(key=name.split("/")) for name in table.upstreams},
         "group_name": str(table.layer),
+        "pool": table.id.replace("/", "."),  # one writer a table, among Dagster's runs; the lease sees to the others
         "kinds": {"deltalake", "pyspark", _KINDS[table.layer]},
         "owners": [_OWNERS[table.layer]],
         "description": f"One row: {table.grain}. Key: {key}.",
@@ -53,7 +55,10 @@ def run_step_of(
     files: tuple[LandedFile, ...] = (),
     quarantine: DeltaTable | None = None,
 ) -> dg.MaterializeResult:
-    """Run the step that writes a table, leave its control object, and say in Dagster's terms what it did."""
+    """Run the step that writes a table, leave its control object, and say in Dagster's terms what it did.
+
+    The lease on the table covers all that the step changes: its quarantine and the landed files too.
+    """
     window = window_of(context.partition_time_window) if table.daily else None
     request = StepRequest(
         output=lake.table(table.id, window),
@@ -64,9 +69,10 @@ def run_step_of(
         run_id=context.run.run_id,
         code_version=code_version(),
     )
-    with controlled(context, lake, engine, window) as record:
+    with controlled(context, lake, engine, window) as record, held(lake.store, table.id, request.run_id):
         result = engine.run(context, request)
         record.update(asdict(result))
+        lake.clear(files)  # the table holds them now
     return dg.MaterializeResult(
         metadata=_metadata(request, result, window), check_results=[_check_result(check) for check in result.checks]
     )

@@ -1,4 +1,4 @@
-"""Raw assets: append what waits in the landzone, and clear it away once raw holds it."""
+"""Raw assets: append what waits in the landzone, which is cleared away once raw holds it."""
 
 import dagster as dg
 
@@ -19,9 +19,7 @@ def _raw_asset(table: Table) -> dg.AssetsDefinition:
         **landed: tuple[LandedFile, ...],
     ) -> dg.MaterializeResult:
         [files] = landed.values()
-        result = run_step_of(table, context, lake, engine, files=files)
-        lake.clear(files)
-        return result
+        return run_step_of(table, context, lake, engine, files=files)
 
     return append
 
