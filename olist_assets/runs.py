@@ -10,6 +10,7 @@ from uuid import uuid4
 import dagster as dg
 
 from olist_assets.assets import all_assets
+from olist_assets.assets.days import RANGE
 from olist_assets.definitions import defs, deliveries, engine, lake
 from olist_assets.errors import OlistError
 from olist_assets.partitions import landing_dates
@@ -18,7 +19,7 @@ from spark_steps.contract import Window
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What became of one asset in a run: its counts, or the error that stopped it."""
+    """What became of one asset in a run: its counts over all landing dates, or the error that stopped it."""
 
     asset: str
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -136,8 +137,8 @@ def _step(event: dg.DagsterEvent | None) -> Step | None:
         return None
     if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
         materialization = event.step_materialization_data.materialization
-        metadata = {name: value.value for name, value in materialization.metadata.items()}
-        return Step("/".join(materialization.asset_key.path), metadata)
+        metadata: dict[str, Any] = {name: value.value for name, value in materialization.metadata.items()}
+        return Step("/".join(materialization.asset_key.path), metadata.get(RANGE, metadata))
     if event.event_type is dg.DagsterEventType.STEP_FAILURE:
         failure = event.step_failure_data
         user = failure.user_failure_data

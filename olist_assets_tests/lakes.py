@@ -172,6 +172,16 @@ class TestLake:
             raise_on_error=raise_on_error,
         )
 
+    def told(self, asset: str, *days: str) -> dict[str, dict[str, Any]]:
+        """What the newest materialisation of an asset tells of each day, as Dagit shows it on the day's partition."""
+        found: dict[str, dict[str, Any]] = {}
+        for day in days:
+            records = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset.split("/")), asset_partitions=[day])
+            [record] = self.instance.fetch_materializations(records, limit=1).records
+            assert record.asset_materialization is not None
+            found[day] = {name: value.value for name, value in record.asset_materialization.metadata.items()}
+        return found
+
     def objects(self, prefix: str) -> list[str]:
         """Paths of the lake's objects below a prefix."""
         return sorted(p.relative_to(self.root).as_posix() for p in (self.root / prefix).rglob("*") if p.is_file())

@@ -166,6 +166,17 @@ def test_an_interrupted_run_keeps_what_was_committed_and_goes_on_when_run_again(
     ) == [{"landed": "50", "kept": "50"}]
 
 
+def test_a_range_is_told_as_a_whole(olist):
+    for day in ("2018-05-10", "2018-05-12"):
+        path = olist.root / "source" / day / f"{FILE_STEMS['sellers']}.csv"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"seller_id,seller_zip_code_prefix,seller_city,seller_state\n{day},1,x,SP\n")
+    keys = [f"{layer}/sellers" for layer in ("landzone", "raw", "trusted")]
+    output = olist("run", "--from", "2018-05-10", "--to", "2018-05-12", *(o for k in keys for o in ("--select", k)))
+    lines = [line.split()[:4] for line in output.splitlines() if "✓" in line]
+    assert lines == [["✓", key, "2", what] for key, what in zip(keys, ("landed", "inserted", "inserted"), strict=True)]
+
+
 def test_files_that_belong_to_no_table_are_named_and_left_alone(olist):
     day = olist.root / "source" / "2018-05-10"
     day.mkdir(parents=True)

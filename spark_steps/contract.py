@@ -36,6 +36,11 @@ class Window:
     def __contains__(self, day: date) -> bool:
         return self.start <= day < self.end
 
+    @property
+    def days(self) -> tuple[date, ...]:
+        """Its landing dates, in order."""
+        return tuple(self.start + timedelta(days=n) for n in range((self.end - self.start).days))
+
     def predicate(self, column: str = "_landing_date") -> str:
         """SQL that is true of the window's rows, with literals, so that partitions are pruned."""
         return f"{column} >= DATE'{self.start}' AND {column} < DATE'{self.end}'"
@@ -145,6 +150,23 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DayCounts:
+    """What a step did with the rows of one landing date, in the terms of its `StepResult`.
+
+    `rows_held` are the day's rows that the table holds afterwards; None where it is not partitioned by landing date.
+    """
+
+    day: date
+    rows_read: int = 0
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_superseded: int = 0
+    rows_quarantined: int = 0
+    rows_held: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
     """What a step did, in rows, files and bytes as the Delta log counts them; quarantine's files and bytes among them.
 
@@ -152,6 +174,9 @@ class StepResult:
 
     `rows_read` are the rows that the step was given; of a trusted step they all are accounted for:
     read = inserted + updated + unchanged + superseded + quarantined.
+
+    `days` are the window's landing dates that there are rows of, in order, each with its part of the rows. A table that
+    is computed whole has none.
     """
 
     table: str
@@ -171,17 +196,19 @@ class StepResult:
     bytes_removed: int = 0
     seconds: float = 0.0
     checks: tuple[Check, ...] = field(default=())
+    days: tuple[DayCounts, ...] = ()
 
     def to_json(self) -> str:
-        """The result as JSON."""
-        return json.dumps(asdict(self), indent=1)
+        """The result as JSON, dates in ISO format."""
+        return json.dumps(asdict(self), default=_to_text, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The result that `to_json` wrote."""
         fields = json.loads(text)
         checks = tuple(Check(**c | {"severity": Severity(c["severity"])}) for c in fields.pop("checks"))
-        return cls(**fields, checks=checks)
+        days = tuple(DayCounts(**d | {"day": date.fromisoformat(d["day"])}) for d in fields.pop("days"))
+        return cls(**fields, checks=checks, days=days)
 
 
 def _to_text(value: Any) -> str:

@@ -7,6 +7,7 @@ What a commit did is read from the Delta log, never asked of the data again.
 import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import deltalake
@@ -95,6 +96,19 @@ def row_count(handle: DeltaTable) -> int:
     """How many rows the table holds in the handle's window, from the Delta log; no data is read."""
     files = _files(handle)
     return sum(files.column("num_records").to_pylist()) if files.num_rows else 0
+
+
+def rows_by_day(handle: DeltaTable) -> dict[date, int]:
+    """How many rows of each landing date the table holds in the handle's window, by day, from the Delta log alone.
+
+    Only of tables that are partitioned by landing date. Days without rows are left out.
+    """
+    files = _files(handle)
+    if not files.num_rows:
+        return {}
+    days = files.group_by("partition._landing_date").aggregate([("num_records", "sum")])
+    days = days.sort_by("partition._landing_date").to_pydict()
+    return dict(zip(days["partition._landing_date"], days["num_records_sum"], strict=True))
 
 
 def append(rows: "DataFrame", handle: DeltaTable) -> Commit:

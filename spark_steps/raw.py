@@ -1,13 +1,14 @@
 """Raw: everything that landed, as it landed. Append-only, one commit a step run, each file once a landing date."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from pyspark.sql import SparkSession
 
 from spark_steps import csv_files, delta
-from spark_steps.contract import DeltaTable, LandedFile, StepError, StepRequest, StepResult, Window
+from spark_steps.contract import DayCounts, LandedFile, StepError, StepRequest, StepResult, Window
 
 _MOST_READERS = 16
 
@@ -18,9 +19,12 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     Raises:
         StepError: a file cannot be read, or lacks a column; nothing is appended.
     """
-    files = _files_not_held(spark, request)
+    table = replace(request.output, window=None)
+    before = delta.rows_by_day(table)
+    files = _files_not_held(spark, request, before)
     if not files:
-        return StepResult(table=request.table, **asdict(delta.nothing(request.output)))
+        days = _days(request.window, before, before)
+        return StepResult(table=request.table, days=days, **asdict(delta.nothing(table)))
     columns = tuple(c.name for c in request.output.declaration.value_columns)
     schema = ", ".join(f"`{c.name}` {c.type}" for c in request.output.declaration.columns)
     rows = (
@@ -32,25 +36,27 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
         commit = delta.append(rows, request.output)
     except Exception as error:
         raise _cause(error) from error
-    return StepResult(table=request.table, rows_read=commit.rows_inserted, **asdict(commit))
+    days = _days(request.window, before, delta.rows_by_day(table))
+    return StepResult(table=request.table, rows_read=commit.rows_inserted, days=days, **asdict(commit))
 
 
-def _files_not_held(spark: SparkSession, request: StepRequest) -> tuple[LandedFile, ...]:
+def _days(window: Window | None, before: Mapping[date, int], after: Mapping[date, int]) -> tuple[DayCounts, ...]:
+    """What was appended of each day: raw only grows, so the log's row counts before and after tell it."""
+    appended = {day: rows - before.get(day, 0) for day, rows in after.items() if window is None or day in window}
+    return tuple(DayCounts(day=d, rows_read=n, rows_inserted=n, rows_held=after[d]) for d, n in appended.items())
+
+
+def _files_not_held(spark: SparkSession, request: StepRequest, rows_held: Mapping[date, int]) -> tuple[LandedFile, ...]:
     """The request's files, each content once a landing date, without those that were appended before."""
     newest_first = sorted(request.files, key=lambda f: f.extracted_at, reverse=True)
     wanted = {(f.landing_date, f.file_id): f for f in newest_first}  # of equal contents the first extracted
-    if not wanted:
-        return ()
-    days = [file.landing_date for file in wanted.values()]
-    held = _held(spark, replace(request.output, window=Window(min(days), max(days) + timedelta(days=1))))
+    loaded = sorted(rows_held.keys() & {day for day, _ in wanted})
+    held: set[tuple[date, str]] = set()
+    if loaded:
+        raw = replace(request.output, window=Window(loaded[0], loaded[-1] + timedelta(days=1)))
+        rows = delta.read(spark, raw).select("_landing_date", "_file_id").distinct().collect()
+        held = {(row["_landing_date"], row["_file_id"]) for row in rows}
     return tuple(wanted[key] for key in sorted(wanted.keys() - held))
-
-
-def _held(spark: SparkSession, raw: DeltaTable) -> set[tuple]:
-    if delta.row_count(raw) == 0:
-        return set()
-    rows = delta.read(spark, raw).select("_landing_date", "_file_id").distinct().collect()
-    return {(row["_landing_date"], row["_file_id"]) for row in rows}
 
 
 def _cause(error: Exception) -> Exception:

@@ -1,12 +1,14 @@
 """Trusted: typed rows, one a key, the newest state, whatever the order in which deliveries arrive."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_steps import delta, quality
-from spark_steps.contract import Check, DeltaTable, StepRequest, StepResult
+from spark_steps.contract import Check, DayCounts, DeltaTable, StepRequest, StepResult
 from spark_steps.expressions import hash60, newer
 from spark_steps.schema import Column, Severity, Table
 
@@ -19,19 +21,22 @@ _LINEAGE = ("_landing_date", "_file_id", "_file_name", "_row", "_extracted_at", 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What becomes of the window's rows: how many go each way, how many break each warning, which partitions change."""
+    """What becomes of the window's rows: how many go each way, how many break each warning, which partitions change.
 
-    rows: dict[str, int]
+    `rows` are by landing date and way.
+    """
+
+    rows: dict[date, dict[str, int]]
     warnings: dict[str, int]
     partitions: list[str]
 
     def of(self, name: str) -> int:
-        return self.rows.get(name, 0)
+        return sum(rows.get(name, 0) for rows in self.rows.values())
 
     @property
     def all_new(self) -> bool:
         """Every row that is accepted is inserted."""
-        return self.rows.keys() <= {"inserted", "quarantined"}
+        return all(rows.keys() <= {"inserted", "quarantined"} for rows in self.rows.values())
 
 
 def load(spark: SparkSession, request: StepRequest) -> StepResult:
@@ -44,7 +49,7 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
         raise ValueError(f"{request.table}: a trusted step needs a quarantine table")
     raw, quarantine = replace(raw, window=request.window), replace(request.quarantine, window=request.window)
     table = request.output.declaration
-    rows_read, rows_quarantined_before = delta.row_count(raw), delta.row_count(quarantine)
+    rows_read, rows_quarantined_before = delta.rows_by_day(raw), delta.row_count(quarantine)
     outcome = _Outcome({}, dict.fromkeys(_names(table), 0), [])
     if rows_read or rows_quarantined_before:
         _judge_against(spark, table, raw, request.output)
@@ -58,10 +63,14 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     counts = asdict(written)
     result = StepResult(
         table=request.table,
-        rows_read=rows_read,
+        rows_read=sum(rows_read.values()),
         rows_unchanged=outcome.of("unchanged"),
         rows_superseded=outcome.of("superseded"),
         rows_quarantined=quarantined.rows_inserted,
+        days=tuple(
+            DayCounts(day=day, rows_read=rows, **{f"rows_{way}": n for way, n in outcome.rows.get(day, {}).items()})
+            for day, rows in rows_read.items()
+        ),
         **counts | {name: counts[name] + getattr(quarantined, name) for name in _FILES_AND_BYTES},
     )
     return replace(result, checks=_checks(result, table, outcome))
@@ -125,12 +134,16 @@ def _outcome(spark: SparkSession, table: Table) -> _Outcome:
     flags = "".join(f", count_if({rule.broken} AND _rule IS NULL) AS {rule.name}" for rule in quality.warnings(table))
     partition = table.partition or "CAST(NULL AS STRING)"
     found = spark.sql(f"""
-        SELECT _outcome, count(*) AS n, collect_set({partition}) AS new, collect_set(_held_partition) AS old{flags}
-        FROM outcomes GROUP BY _outcome
+        SELECT _landing_date, _outcome, count(*) AS n,
+          collect_set({partition}) AS new, collect_set(_held_partition) AS old{flags}
+        FROM outcomes GROUP BY _landing_date, _outcome
     """).collect()
+    rows: dict[date, dict[str, int]] = defaultdict(dict)
+    for row in found:
+        rows[row["_landing_date"]][row["_outcome"]] = row["n"]
     changed = [row for row in found if row["_outcome"] in ("inserted", "updated")]
     return _Outcome(
-        rows={row["_outcome"]: row["n"] for row in found},
+        rows=rows,
         warnings={name: sum(row[name] for row in found) for name in _names(table)},
         partitions=sorted({value for row in changed for value in (*row["new"], *row["old"])}),
     )

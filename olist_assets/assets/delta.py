@@ -1,22 +1,42 @@
 """What the assets of all Delta tables have in common: their definition, and how their step is run."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from olist_assets.assets.control import code_version, controlled
+from olist_assets.assets.days import metadata_of
 from olist_assets.engines.base import Engine
 from olist_assets.lake import Lake
 from olist_assets.leases import held
 from olist_assets.partitions import landing_dates, one_run_a_range, window_of
 from spark_steps import quality
-from spark_steps.contract import Check, DeltaTable, LandedFile, StepRequest, StepResult, Window
+from spark_steps.contract import Check, DayCounts, DeltaTable, LandedFile, StepRequest, StepResult, Window
 from spark_steps.schema import Layer, Severity, Table
 
 _KINDS = {Layer.RAW: "bronze", Layer.TRUSTED: "silver", Layer.REFINED: "gold"}
 _OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-engineering", Layer.REFINED: "team:analytics"}
+
+_COUNTS_OF_A_DAY = {
+    Layer.RAW: ("rows_read", "rows_inserted"),
+    Layer.TRUSTED: (
+        "rows_read",
+        "rows_inserted",
+        "rows_updated",
+        "rows_unchanged",
+        "rows_superseded",
+        "rows_quarantined",
+    ),
+}
+"""What is told of each landing date, noughts too, so that charts over partitions have no gaps."""
+
+_NOTE_WITHOUT_ROWS = {
+    Layer.RAW: "no rows: nothing landed that raw did not hold",
+    Layer.TRUSTED: "no rows: raw holds none of this day",
+}
 
 
 def delta_asset(table: Table) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
@@ -71,11 +91,11 @@ def run_step_of(
     )
     with controlled(context, lake, engine, window) as record, held(lake.store, table.id, request.run_id):
         result = engine.run(context, request)
-        record.update(asdict(result))
+        record.update(_figures(result))
         lake.clear(files)  # the table holds them now
-    return dg.MaterializeResult(
-        metadata=_metadata(request, result, window), check_results=[_check_result(check) for check in result.checks]
-    )
+    metadata = {"dagster/uri": request.output.uri, "delta_version": result.version_after}
+    metadata |= metadata_of(context, window, _totals(result), _days(table, window, result))
+    return dg.MaterializeResult(metadata=metadata, check_results=[_check_result(check) for check in result.checks])
 
 
 def _expected_checks(table: Table) -> dict[str, str]:
@@ -97,19 +117,37 @@ def _column_schema(table: Table) -> dg.TableSchema:
     )
 
 
-def _metadata(request: StepRequest, result: StepResult, window: Window | None) -> dict[str, Any]:
+def _figures(result: StepResult) -> dict[str, Any]:
+    """What the result tells of the whole run; a range's days would be most of it, and stand in their own events."""
+    figures = asdict(replace(result, days=()))
+    del figures["days"]
+    return figures
+
+
+def _totals(result: StepResult) -> dict[str, Any]:
     counts = {
         name: value
-        for name, value in asdict(result).items()
+        for name, value in _figures(result).items()
         if name.startswith(("rows_", "files_", "bytes_")) and value
     }
-    return {
-        "dagster/uri": request.output.uri,
-        "delta_version": result.version_after,
-        "seconds": result.seconds,
-        **({"window": str(window)} if window else {}),
-        **counts,
-    }
+    return {"seconds": result.seconds, **counts}
+
+
+def _days(table: Table, window: Window | None, result: StepResult) -> dict[date, dict[str, Any]]:
+    """What each landing date of the window is told of itself; nothing where the table is computed whole."""
+    if window is None or table.layer not in _COUNTS_OF_A_DAY:
+        return {}
+    counted = {counts.day: counts for counts in result.days}
+    return {day: _day(table.layer, counted.get(day, DayCounts(day=day, rows_held=0))) for day in window.days}
+
+
+def _day(layer: Layer, counts: DayCounts) -> dict[str, Any]:
+    figures: dict[str, Any] = {name: getattr(counts, name) for name in _COUNTS_OF_A_DAY[layer]}
+    if layer is Layer.RAW:  # all rows that its partition holds; a trusted table has none of a landing date
+        figures["dagster/partition_row_count"] = counts.rows_held
+    if not counts.rows_read:
+        figures["note"] = _NOTE_WITHOUT_ROWS[layer]
+    return figures
 
 
 def _check_result(check: Check) -> dg.AssetCheckResult:

@@ -1,10 +1,12 @@
 """Landzone: the files of a delivery, copied from the source as they are."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import dagster as dg
 
 from olist_assets.assets.control import controlled
+from olist_assets.assets.days import metadata_of
 from olist_assets.engines.base import Engine
 from olist_assets.lake import Lake
 from olist_assets.partitions import landing_dates, one_run_a_range, window_of
@@ -29,15 +31,26 @@ def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         window = window_of(context.partition_time_window)
         with controlled(context, lake, engine, window) as record:
-            manifests = {day: _land(lake, deliveries, name, day) for day in deliveries.days() if day in window}
+            delivered = deliveries.days()
+            manifests = {d: _land(lake, deliveries, name, d) if d in delivered else [] for d in window.days}
             record["files"] = files = [row for manifest in manifests.values() for row in manifest]
         if not files:
             context.log.info("nothing was delivered for %s on %s", name, window)
-        for day, manifest in manifests.items():  # each with its day: a range's would stand in every day's event
-            context.add_asset_metadata({"manifest": _table_of(manifest)}, partition_key=day.isoformat())
-        return dg.MaterializeResult(metadata={"files": len(files), "bytes": sum(row["bytes"] for row in files)})
+        days = {day: _figures(manifest) for day, manifest in manifests.items()}
+        return dg.MaterializeResult(metadata=metadata_of(context, window, _totals(files), days))
 
     return land
+
+
+def _figures(manifest: list[dict]) -> dict[str, Any]:
+    """What a landing date is told of itself."""
+    if not manifest:
+        return {**_totals([]), "note": "no files: nothing was delivered"}
+    return {**_totals(manifest), "manifest": _table_of(manifest)}
+
+
+def _totals(manifest: list[dict]) -> dict[str, int]:
+    return {"files": len(manifest), "bytes": sum(row["bytes"] for row in manifest)}
 
 
 def _table_of(manifest: list[dict]) -> dg.TableMetadataValue:

@@ -3,6 +3,7 @@
 import json
 from hashlib import sha256
 
+import dagster as dg
 import deltalake
 import pytest
 
@@ -123,8 +124,10 @@ def test_only_the_days_of_the_run_are_landed_and_appended(sail_lake):
 def test_a_day_without_a_delivery_succeeds_and_says_so(sail_lake):
     run = sail_lake.materialise(*ASSETS, day="2018-05-10")
     assert run.success
-    [landed] = run.asset_materializations_for_node("landzone__sellers")
-    assert landed.metadata["files"].value == 0
+    landed = sail_lake.told("landzone/sellers", "2018-05-10")["2018-05-10"]
+    assert (landed["files"], landed["note"]) == (0, "no files: nothing was delivered")
+    appended = sail_lake.told("raw/sellers", "2018-05-10")["2018-05-10"]
+    assert (appended["rows_read"], appended["note"]) == (0, "no rows: nothing landed that raw did not hold")
     assert _raw(sail_lake) == []
 
 
@@ -170,16 +173,65 @@ def test_a_mended_file_loads_what_the_broken_one_could_not(sail_lake):
     assert _raw(sail_lake) == [("2018-05-10", NAME, "s1")]
 
 
-def test_in_a_range_each_day_has_its_own_manifest(sail_lake):
-    for day, seller in (("10", "b"), ("12", "d")):
-        sail_lake.deliver(f"2018-05-{day}", NAME, f"{SELLERS}{seller},1,x,SP\n")
-    run = sail_lake.materialise("landzone/sellers", day="2018-05-10", to="2018-05-12")
-    found = {m.partition: m.metadata for m in run.asset_materializations_for_node("landzone__sellers")}
-    assert {day: metadata["files"].value for day, metadata in found.items()} == dict.fromkeys(
-        ("2018-05-10", "2018-05-11", "2018-05-12"), 2
-    )
-    manifests = {day: metadata["manifest"].records for day, metadata in found.items() if "manifest" in metadata}
-    assert {day: [row.data["landing_date"] for row in rows] for day, rows in manifests.items()} == {
+DAYS = ("2018-05-10", "2018-05-11", "2018-05-12")
+
+
+def _range_over_an_empty_day(sail_lake) -> dg.ExecuteInProcessResult:
+    """Two sellers on the first day, none on the second, one on the third, landed and loaded in one run."""
+    sail_lake.deliver(DAYS[0], NAME, ONE + TWO.removeprefix(SELLERS))
+    sail_lake.deliver(DAYS[2], NAME, ONE)
+    return sail_lake.materialise(*ASSETS, day=DAYS[0], to=DAYS[2])
+
+
+def test_in_a_range_each_day_of_the_landzone_is_told_its_own_files(sail_lake):
+    _range_over_an_empty_day(sail_lake)
+    told = sail_lake.told("landzone/sellers", *DAYS)
+    manifests = {day: metadata.pop("manifest") for day, metadata in told.items() if "manifest" in metadata}
+    both = len(ONE + TWO.removeprefix(SELLERS))
+    whole = {"window": "2018-05-10 to 2018-05-12", "files": 2, "bytes": both + len(ONE)}
+    assert told == {
+        "2018-05-10": {"files": 1, "bytes": both, "range": whole},
+        "2018-05-11": {"files": 0, "bytes": 0, "note": "no files: nothing was delivered", "range": whole},
+        "2018-05-12": {"files": 1, "bytes": len(ONE), "range": whole},
+    }
+    assert {day: [row.data["landing_date"] for row in manifest.records] for day, manifest in manifests.items()} == {
         "2018-05-10": ["2018-05-10"],
         "2018-05-12": ["2018-05-12"],
+    }
+
+
+def test_in_a_range_each_day_of_raw_is_told_its_own_rows(sail_lake):
+    assert _range_over_an_empty_day(sail_lake).success
+    told = sail_lake.told("raw/sellers", *DAYS)
+    for metadata in told.values():
+        whole = metadata.pop("range")
+        assert (whole["window"], whole["rows_inserted"]) == ("2018-05-10 to 2018-05-12", 3)
+    table = {"dagster/uri": str(sail_lake.root / "raw/sellers"), "delta_version": 1}
+    empty = {"rows_read": 0, "rows_inserted": 0, "note": "no rows: nothing landed that raw did not hold"}
+    assert told == {
+        "2018-05-10": table | {"rows_read": 2, "rows_inserted": 2, "dagster/partition_row_count": 2},
+        "2018-05-11": table | empty | {"dagster/partition_row_count": 0},
+        "2018-05-12": table | {"rows_read": 1, "rows_inserted": 1, "dagster/partition_row_count": 1},
+    }
+    sail_lake.materialise("raw/sellers", day=DAYS[0], to=DAYS[2])
+    again = sail_lake.told("raw/sellers", *DAYS)
+    held = {day: metadata["dagster/partition_row_count"] for day, metadata in again.items()}
+    assert held == {"2018-05-10": 2, "2018-05-11": 0, "2018-05-12": 1}
+    assert {metadata["rows_inserted"] for metadata in again.values()} == {0}
+
+
+def test_a_day_that_runs_alone_is_told_the_same_keys_and_what_its_run_did(sail_lake):
+    sail_lake.deliver(DAYS[0], NAME, ONE)
+    sail_lake.materialise(*ASSETS, day=DAYS[0])
+    told = sail_lake.told("raw/sellers", DAYS[0])[DAYS[0]]
+    assert told.pop("seconds") > 0
+    assert told.pop("bytes_added") > 0
+    assert told == {
+        "dagster/uri": str(sail_lake.root / "raw/sellers"),
+        "delta_version": 1,
+        "window": "2018-05-10",
+        "rows_read": 1,
+        "rows_inserted": 1,
+        "files_added": 1,
+        "dagster/partition_row_count": 1,
     }

@@ -1,5 +1,7 @@
 """One asset at a time, as people who write assets test it: for a day, for a range, and computed whole."""
 
+import json
+
 import dagster as dg
 import pytest
 
@@ -21,6 +23,40 @@ def test_a_range_of_days_is_materialised_as_one(lake):
     run = lake.materialise("trusted/sellers", day=days[1], to=days[2])
     assert [row["seller_id"] for row in lake.read("trusted/sellers", "seller_id")] == [f"of {d}" for d in days[1:3]]
     assert len(run.asset_materializations_for_node("trusted__sellers")) == 2
+
+
+def test_in_a_range_each_day_of_trusted_is_told_what_became_of_its_rows(sail_lake):
+    days = (DAY, "2018-05-11", "2018-05-12")
+    seller = {"seller_id": "s1", "seller_state": "SP"}
+    sail_lake.rows(
+        "raw/sellers",
+        seller | {"_landing_date": days[0], "_extracted_at": "2018-05-10 03:00:00"},
+        seller | {"_landing_date": days[2], "_extracted_at": "2018-05-12 03:00:00"},
+        seller | {"_landing_date": days[2], "seller_state": "XX", "_row": 1},
+    )
+    run = sail_lake.materialise("trusted/sellers", day=days[0], to=days[2])
+    told = sail_lake.told("trusted/sellers", *days)
+    for metadata in told.values():
+        whole = metadata.pop("range")
+        assert (whole["window"], whole["rows_read"]) == ("2018-05-10 to 2018-05-12", 3)
+    counts = ("rows_read", "rows_inserted", "rows_updated", "rows_unchanged", "rows_superseded", "rows_quarantined")
+    table = {"dagster/uri": str(sail_lake.root / "trusted/sellers"), "delta_version": 1} | dict.fromkeys(counts, 0)
+    assert told == {
+        "2018-05-10": table | {"rows_read": 1, "rows_superseded": 1},
+        "2018-05-11": table | {"note": "no rows: raw holds none of this day"},
+        "2018-05-12": table | {"rows_read": 2, "rows_inserted": 1, "rows_quarantined": 1},
+    }
+    [path] = [p for p in sail_lake.objects("control/steps") if run.run_id in p]
+    record = json.loads((sail_lake.root / path).read_text())
+    assert (record["rows_read"], record["rows_quarantined"]) == (3, 1)
+    assert "days" not in record  # a record is one row of control.steps
+
+
+def test_a_table_that_is_computed_whole_tells_no_day_of_a_range_its_totals(sail_lake):
+    sail_lake.materialise("refined/dim_sellers", day=DAY, to="2018-05-11")
+    for metadata in sail_lake.told("refined/dim_sellers", DAY, "2018-05-11").values():
+        assert set(metadata) == {"dagster/uri", "delta_version", "range"}
+        assert metadata["range"]["rows_inserted"] == 1  # the unknown seller
 
 
 def test_an_aggregate_is_materialised_without_a_day(lake):

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from spark_steps.contract import Check, DeltaTable, LandedFile, StepRequest, StepResult, Window
+from spark_steps.contract import Check, DayCounts, DeltaTable, LandedFile, StepRequest, StepResult, Window
 from spark_steps.schema import Severity
 
 WINDOW = Window(date(2018, 5, 10), date(2018, 5, 13))
@@ -47,6 +47,18 @@ RESULT = StepResult(
     checks=(
         Check("rows_accounted_for", Severity.ERROR, 0, "every row is accounted for"),
         Check("seller_missing", Severity.WARN, 2, "the item names no seller"),
+    ),
+    days=(
+        DayCounts(
+            day=date(2018, 5, 10),
+            rows_read=14,
+            rows_inserted=1,
+            rows_updated=2,
+            rows_unchanged=3,
+            rows_superseded=4,
+            rows_quarantined=4,
+        ),
+        DayCounts(day=date(2018, 5, 12), rows_read=1, rows_quarantined=1, rows_held=9),
     ),
 )
 
@@ -112,6 +124,11 @@ def test_the_window_of_a_day_ends_where_the_next_day_starts(day, window):
 )
 def test_a_window_is_told_by_its_first_and_last_day(window, text):
     assert str(window) == text
+
+
+def test_a_windows_days_are_all_but_its_end():
+    assert WINDOW.days == (date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12))
+    assert Window.of_day(date(2017, 12, 31)).days == (date(2017, 12, 31),)
 
 
 def test_a_windows_predicate_is_half_open_with_literal_dates():
@@ -186,7 +203,7 @@ def test_a_result_survives_its_way_through_json():
     assert StepResult.from_json(RESULT.to_json()) == RESULT
 
 
-def test_a_result_as_json_holds_every_number_and_check():
+def test_a_result_as_json_holds_every_number_check_and_day():
     assert json.loads(RESULT.to_json()) == {
         "table": "trusted/orders",
         "version_before": 3,
@@ -215,6 +232,28 @@ def test_a_result_as_json_holds_every_number_and_check():
                 "severity": "warn",
                 "failed_rows": 2,
                 "description": "the item names no seller",
+            },
+        ],
+        "days": [
+            {
+                "day": "2018-05-10",
+                "rows_read": 14,
+                "rows_inserted": 1,
+                "rows_updated": 2,
+                "rows_unchanged": 3,
+                "rows_superseded": 4,
+                "rows_quarantined": 4,
+                "rows_held": None,
+            },
+            {
+                "day": "2018-05-12",
+                "rows_read": 1,
+                "rows_inserted": 0,
+                "rows_updated": 0,
+                "rows_unchanged": 0,
+                "rows_superseded": 0,
+                "rows_quarantined": 1,
+                "rows_held": 9,
             },
         ],
     }

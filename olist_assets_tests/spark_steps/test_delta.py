@@ -370,11 +370,20 @@ def test_the_rows_of_a_window_are_read_and_counted(lake, window, ids):
     handle = lake.table("raw/sellers", window)
     assert sorted(row["seller_id"] for row in delta.read(lake.spark, handle).collect()) == ids
     assert delta.row_count(handle) == len(ids)
+    assert sum(delta.rows_by_day(handle).values()) == len(ids)
+
+
+def test_rows_are_counted_by_landing_date_over_all_files_of_the_window(lake):
+    for _ in range(2):
+        lake.rows("raw/sellers", *(seller(f"s{n}", day) for n, day in enumerate((MAY_12, MAY_11, MAY_10, MAY_11))))
+    handle = lake.table("raw/sellers", Window(MAY_10, MAY_12))
+    assert list(delta.rows_by_day(handle).items()) == [(MAY_10, 2), (MAY_11, 4)]
 
 
 def test_a_table_that_was_never_written_has_no_rows(lake):
     assert delta.row_count(lake.table("raw/sellers")) == 0
     assert delta.row_count(lake.table("raw/orders", Window.of_day(MAY_10))) == 0
+    assert delta.rows_by_day(lake.table("raw/sellers")) == {}
     assert delta.read(lake.spark, lake.table("raw/customers")).collect() == []
 
 

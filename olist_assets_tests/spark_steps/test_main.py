@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_steps.contract import StepRequest, StepResult, Window
+from spark_steps.contract import DayCounts, StepRequest, StepResult, Window
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 
@@ -72,6 +72,7 @@ def test_a_step_from_the_command_line_leaves_its_rows_and_its_result(lake, serve
         rows_inserted=2,
         files_added=len(files),
         bytes_added=sum(path.stat().st_size for path in files),
+        days=(DayCounts(day=file.landing_date, rows_read=2, rows_inserted=2, rows_held=2),),
     )
     assert list(json.loads(result_file.read_text())) == list(json.loads(result.to_json()))
 

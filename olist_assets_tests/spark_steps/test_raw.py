@@ -7,7 +7,7 @@ from pathlib import Path
 import deltalake
 import pytest
 
-from spark_steps.contract import LandedFile, StepError, StepResult, Window
+from spark_steps.contract import DayCounts, LandedFile, StepError, StepResult, Window
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)
@@ -208,6 +208,30 @@ def test_a_file_of_a_day_outside_the_window_is_not_appended_twice(lake):
     lake.run("raw/sellers", day=MAY_12, files=[file])
     lake.run("raw/sellers", day=MAY_10, files=[file])
     assert sellers(lake) == [("2018-05-12", "late.csv", 0, "s1")]
+
+
+def test_each_day_of_a_window_is_told_its_rows_appended_and_held(lake):
+    may_9 = date(2018, 5, 9)
+    lake.run("raw/sellers", day=may_9, files=[lake.file("9.csv", HEADER + "s9,1001,a,SP\n", day=may_9)])
+    lake.run("raw/sellers", day=MAY_10, files=[lake.file("10.csv", HEADER + "s10,1001,a,SP\n", day=MAY_10)])
+    files = [
+        lake.file("10.csv", HEADER + "s10,1001,a,SP\n", day=MAY_10),
+        lake.file("10-late.csv", HEADER + "late,1001,a,SP\n" * 2, day=MAY_10),
+        lake.file("11.csv", HEADER, day=MAY_11),
+        lake.file("12.csv", HEADER + "s12,1001,a,SP\ns12\n", day=MAY_12),
+        lake.file("12-more.csv", HEADER + "more,1001,a,SP\n", day=MAY_12),
+    ]
+    window = Window(MAY_10, date(2018, 5, 13))
+    result = lake.run("raw/sellers", window=window, files=files)
+    assert result.days == (
+        DayCounts(day=MAY_10, rows_read=2, rows_inserted=2, rows_held=3),
+        DayCounts(day=MAY_12, rows_read=3, rows_inserted=3, rows_held=3),
+    )
+    assert counts(result) == (2, 3, 5, 5)
+    nothing_new = (DayCounts(day=MAY_10, rows_held=3), DayCounts(day=MAY_12, rows_held=3))
+    assert lake.run("raw/sellers", window=window, files=files).days == nothing_new
+    assert lake.run("raw/sellers", window=window).days == nothing_new
+    assert lake.run("raw/sellers", day=MAY_11).days == ()
 
 
 # --- Nothing to append ---------------------------------------------------------------------------------------------

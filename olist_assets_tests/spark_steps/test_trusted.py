@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spark_steps import quality
-from spark_steps.contract import Check, StepRequest, StepResult, Window
+from spark_steps.contract import Check, DayCounts, StepRequest, StepResult, Window
 from spark_steps.schema import Severity
 from spark_steps.step import run_step
 from spark_steps.tables import TABLES
@@ -54,6 +54,7 @@ def counts(result: StepResult):
         "rows_accounted_for", Severity.ERROR, 0, "every raw row has won, was superseded or is quarantined"
     )
     assert found["read"] == sum(n for name, n in found.items() if name != "read")
+    assert found == {name: sum(getattr(day, f"rows_{name}") for day in result.days) for name in names}
     return {name: n for name, n in found.items() if n}
 
 
@@ -944,6 +945,38 @@ def test_days_one_by_one_and_all_at_once_end_alike(lake):
     assert cities(once) == {"c0": "day 12", "c1": "day 12", "c2": "day 12"}
 
 
+def test_each_day_of_a_window_is_told_what_became_of_its_rows(lake):
+    def landed(day, *states):
+        lake.rows(
+            "raw/orders",
+            *(
+                order(order_id, status, _landing_date=day, _extracted_at=f"{day} 03:00:00", _row=row)
+                for row, (order_id, status) in enumerate(states)
+            ),
+        )
+
+    landed(MAY_9, ("o1", "created"), ("o2", "created"))
+    lake.run("trusted/orders", day=MAY_9)
+    landed(MAY_10, ("o1", "approved"), ("o3", "created"), ("o4", "lost"))  # of which o1 is soon outdone
+    landed(MAY_12, ("o1", "shipped"), ("o3", "created"), ("o5", "created"), ("o6", "created"), (None, "created"))
+    window = Window(MAY_9, date(2018, 5, 14))  # on the 11th and the 13th nothing lands
+    result = lake.run("trusted/orders", window=window)
+    assert result.days == (
+        DayCounts(day=MAY_9, rows_read=2, rows_unchanged=1, rows_superseded=1),
+        DayCounts(day=MAY_10, rows_read=3, rows_superseded=2, rows_quarantined=1),
+        DayCounts(day=MAY_12, rows_read=5, rows_inserted=3, rows_updated=1, rows_quarantined=1),
+    )
+    assert counts(result) == {
+        "read": 10,
+        "inserted": 3,
+        "updated": 1,
+        "unchanged": 1,
+        "superseded": 3,
+        "quarantined": 2,
+    }
+    assert lake.run("trusted/orders", day=MAY_11).days == ()
+
+
 def test_without_a_window_all_days_are_loaded(lake):
     lake.rows("raw/customers", *(customer(f"c{day.day}", "rio", _landing_date=day) for day in (MAY_9, MAY_12)))
     lake.rows("raw/customers", customer("c3", "rio", customer_state="XX", _row=1))
@@ -967,6 +1000,7 @@ def test_a_rerun_of_a_day_changes_nothing(lake):
         rows_read=3,
         rows_unchanged=2,
         rows_superseded=1,
+        days=(DayCounts(day=MAY_10, rows_read=3, rows_unchanged=2, rows_superseded=1),),
     )
     assert lake.read("trusted/orders") == before
     assert (version(lake, "trusted/orders"), version(lake, "quarantine/orders")) == (1, 0)
