@@ -60,7 +60,9 @@ class Lake:
     def landed(self, table: str, window: Window) -> tuple[LandedFile, ...]:
         """The files of a table that wait in the landzone, of the window's days, in the order of their names."""
         found: list[LandedFile] = []
-        for meta in self._list(f"landzone/{table}"):
+        days = window.days
+        prefix = f"landzone/{table}/{days[0]}" if len(days) == 1 else f"landzone/{table}"
+        for meta in self._list(prefix):
             match = _LANDED.fullmatch(meta["path"])
             if match is None or date.fromisoformat(match["day"]) not in window:
                 continue

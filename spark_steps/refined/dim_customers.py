@@ -71,12 +71,13 @@ FROM periods
 """
 
 _CUSTOMERS = """
-  SELECT customer_id FROM landed_customers
+  -- '' makes values of columns, as in dim_location
+  SELECT customer_id || '' AS customer_id FROM landed_customers
   UNION
-  SELECT customer_id FROM landed_orders
+  SELECT customer_id || '' FROM landed_orders
   -- the customers that a corrected order has left
   UNION
-  SELECT r.customer_id FROM raw_orders r LEFT SEMI JOIN landed_orders o ON o.order_id = r.order_id
+  SELECT r.customer_id || '' FROM raw_orders r LEFT SEMI JOIN landed_orders o ON o.order_id = r.order_id
 """
 
 INCREMENT = Increment(

@@ -9,9 +9,11 @@ from spark_steps.tables import FIVE_DIGITS
 
 QUERY = f"""
 WITH mentions AS (
-  -- appending nothing makes values of columns: Sail refuses a union of columns whose comments differ if a branch is empty
+  -- '' makes values of columns: Sail refuses a union of columns whose comments differ where a branch is empty
   SELECT
-    geolocation_zip_code_prefix || '' AS zip_code_prefix, geolocation_city || '' AS city, geolocation_state || '' AS state
+    geolocation_zip_code_prefix || '' AS zip_code_prefix,
+    geolocation_city || '' AS city,
+    geolocation_state || '' AS state
   FROM geolocation
   UNION ALL
   SELECT customer_zip_code_prefix || '', customer_city || '', customer_state || '' FROM customers
