@@ -7,9 +7,12 @@ from spark_steps.expressions import surrogate_key
 
 QUERY = f"""
 WITH mentions AS (
-  -- appending nothing makes values of columns: Sail refuses a union of columns whose comments differ if a branch is empty
+  -- With nothing appended they are values, not columns: Sail refuses a union of columns whose comments differ once an
+  -- input has no rows.
   SELECT
-    geolocation_zip_code_prefix || '' AS zip_code_prefix, geolocation_city || '' AS city, geolocation_state || '' AS state
+    geolocation_zip_code_prefix || '' AS zip_code_prefix,
+    geolocation_city || '' AS city,
+    geolocation_state || '' AS state
   FROM geolocation
   UNION ALL
   SELECT customer_zip_code_prefix || '', customer_city || '', customer_state || '' FROM customers

@@ -73,11 +73,14 @@ def test_any_one_of_the_three_may_have_no_rows_yet(lake, dim_location, lacking):
     for table in known.keys() - {lacking}:
         lake.rows(f"trusted/{table}", known[table])
     known_places = {row["zip_code_prefix"]: row["points"] for row in dim_location()}
-    assert known_places == {
-        "geolocation": {None: None, "01001": 0, "13023": 0},
-        "customers": {None: None, "01001": 1, "13023": 0},
-        "sellers": {None: None, "01001": 1},
-    }[lacking]
+    assert (
+        known_places
+        == {
+            "geolocation": {None: None, "01001": 0, "13023": 0},
+            "customers": {None: None, "01001": 1, "13023": 0},
+            "sellers": {None: None, "01001": 1},
+        }[lacking]
+    )
 
 
 def test_a_prefix_that_only_customers_know_has_a_row_without_coordinates(lake, dim_location):
