@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 import pytest
+from hypothesis import settings
 from pyspark.sql import SparkSession
 
 from olist_assets.engines.base import LocalEngine
@@ -27,6 +28,8 @@ _SMALL_AND_QUICK = {
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms1500m -Xmn1000m",
 }
 _TESTS_OF_A_MODULE = 3
+
+settings.register_profile("thorough", deadline=None, max_examples=300)  # --hypothesis-profile=thorough
 
 
 def pytest_addoption(parser):

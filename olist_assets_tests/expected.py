@@ -15,14 +15,16 @@ from olist_assets_tests.spark_steps.refined.refined_rows import key_of
 from olist_assets_tests.worlds import File
 
 Record = dict[str, Any]
-CENT = Decimal("0.01")
-MICROSECOND = timedelta(microseconds=1)
+_CENT = Decimal("0.01")
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - all times are UTC, and none says so
+_LONG_AGO = datetime(1900, 1, 1)  # noqa: DTZ001
 
 # --- Trusted and quarantine -----------------------------------------------------------------------------------------
 
 
 def _amount(text: str) -> Decimal:
-    value = Decimal(text).quantize(CENT)
+    value = Decimal(text).quantize(_CENT)
     if value < 0:
         raise ValueError(text)
     return value
@@ -198,7 +200,7 @@ def _periods(orders: list[Record], customers: Mapping[str, Record]) -> list[Reco
             if holding:
                 holding |= {"valid_to": time, "is_current": False}
             holding = {
-                "customer_key": key_of(person, (time - datetime(1970, 1, 1)) // MICROSECOND),  # noqa: DTZ001 - all UTC
+                "customer_key": key_of(person, (time - _EPOCH) // _MICROSECOND),
                 "customer_unique_id": person,
                 **address,
                 "location_key": _place_key(address["zip_code_prefix"]),
@@ -272,7 +274,7 @@ def _sellers(trusted: Mapping[str, list[Record]]) -> list[Record]:
 def _date_keys(orders: list[Record]) -> list[Record]:
     """The days of the calendar; what else it says of a day is a function of its key."""
     years = {order["order_purchase_timestamp"].year for order in orders} or {2016}
-    first, last = date(min(2016, *years, 2016), 1, 1), date(max(years) + 1, 12, 31)
+    first, last = date(min(2016, *years), 1, 1), date(max(years) + 1, 12, 31)
     days = (first + timedelta(days=n) for n in range((last - first).days + 1))
     return [{"date_key": -1}, *({"date_key": int(f"{day:%Y%m%d}")} for day in days)]
 
@@ -313,9 +315,7 @@ def _order_facts(trusted: Mapping[str, list[Record]], periods: list[Record]) -> 
         person = customers.get(order["customer_id"], {}).get("customer_unique_id")
         period = period_of(periods, person, purchased) if person else None
         items, payments, reviews = (of_order[order["order_id"]] for of_order in children.values())
-        newest = max(
-            reviews, key=lambda r: (r["review_answer_timestamp"] or datetime.min, r["review_id"]), default=None
-        )
+        newest = max(reviews, key=lambda r: (r["review_answer_timestamp"] or _LONG_AGO, r["review_id"]), default=None)
         items_value, freight_value = (sum((i[c] for i in items), Decimal()) for c in ("price", "freight_value"))
         facts.append(
             {
@@ -427,7 +427,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def _half_up(total: Decimal, count: int) -> Decimal:
-    return (total / count).quantize(CENT, ROUND_HALF_UP)
+    return (total / count).quantize(_CENT, ROUND_HALF_UP)
 
 
 def _late_share(sales: list[Record]) -> float | None:
@@ -550,5 +550,5 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     if isinstance(value, Decimal):
-        return str(value.quantize(CENT))
+        return str(value.quantize(_CENT))
     return str(value) if isinstance(value, date) else value
