@@ -323,23 +323,24 @@ def test_several_threads_store_at_once_each_batch_in_one_piece(storage):
 # --- Connections and processes ---------------------------------------------------------------------------------------
 
 
-def test_another_connection_sees_what_is_committed_and_nothing_else(storage, monkeypatch):
-    reader = BatchingSqliteEventLogStorage(str(Path(storage.get_db_path()).parent))
+def test_another_connection_sees_what_is_committed_and_nothing_else(tmp_path):
+    reader = BatchingSqliteEventLogStorage(str(tmp_path))
+    amid = []
+
+    class Looking(BatchingSqliteEventLogStorage):
+        def _store_asset_event(self, *arguments):
+            amid.append((steps(reader), steps(self)))
+            super()._store_asset_event(*arguments)
+
+    storage = Looking(str(tmp_path))
     storage.store_event(event(step="first"))
     assert steps(reader) == ["first"]
 
-    amid = []
-    store_asset_event = storage._store_asset_event
-
-    def look(*arguments):
-        amid.append((steps(reader), steps(storage)))
-        store_asset_event(*arguments)
-
-    monkeypatch.setattr(storage, "_store_asset_event", look)
     storage.store_event_batch([event(step="second", asset="orders"), event(step="third")])
     assert amid == [(["first"], ["first", "second", "third"])]
     assert steps(reader) == ["first", "second", "third"]
     reader.dispose()
+    storage.dispose()
 
 
 def test_a_watcher_in_another_connection_is_called_with_each_event(storage):
