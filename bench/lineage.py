@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import deltalake
 import pyarrow as pa
@@ -97,7 +97,7 @@ def run(
         BenchError: a command failed, or a refined table of an engine differs from the floor's.
     """
     source, floor_lake = workspace / "source", workspace / "floor"
-    _olist(["deliver", str(dump)], {"OLIST_SOURCE": str(source)}, workspace)
+    olist(["deliver", str(dump)], {"OLIST_SOURCE": str(source)}, workspace)
     [delivery] = source.iterdir()
     floors: list[Figures] = []
     firsts: dict[str, list[Figures]] = {engine: [] for engine in engines}
@@ -107,7 +107,7 @@ def run(
         floors.append(_floor(delivery, floor_lake))
         progress(_line(name, "floor", floors[-1]))
         for engine in engines:
-            with _Lakehouse(engine, source, workspace / engine) as lakehouse:
+            with Lakehouse(engine, source, workspace / engine) as lakehouse:
                 firsts[engine].append(lakehouse.load())
                 progress(_line(name, engine, firsts[engine][-1]))
                 equal = _verified(engine, floor_lake, lakehouse.lake)
@@ -168,7 +168,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class _Lakehouse:
+class Lakehouse:
     """The product with a lake and a Dagster instance of its own, which the `with` block ends."""
 
     engine: str
@@ -184,42 +184,45 @@ class _Lakehouse:
 
     @property
     def lake(self) -> Path:
+        """Where its lake lies."""
         return self.root / "lake"
 
     @property
     def home(self) -> Path:
+        """Where its Dagster instance lies."""
         return self.root / "dagster"
 
     def load(self, *options: str) -> Figures:
         """Run `olist run`."""
+        took, records = self.run(*options)
+        return figures_of(took, [_step(record) for record in records])
+
+    def run(self, *options: str) -> tuple[Measured, list[dict[str, Any]]]:
+        """Run `olist run`, and return its steps' control objects in the order in which they ran."""
         settings = {
             "OLIST_SOURCE": str(self.source),
             "OLIST_LAKE": str(self.lake),
             "DAGSTER_HOME": str(self.home),
         }
         before = self._run_ids()
-        took = _olist(["run", "--engine", self.engine, *options], settings, self.root)
+        took = olist(["run", "--engine", self.engine, *options], settings, self.root)
         [run_id] = self._run_ids() - before
-        return figures_of(took, self._steps(run_id))
+        records = [json.loads(path.read_text()) for path in self.lake.glob(f"control/steps/*/{run_id}/*.json")]
+        return took, sorted(records, key=lambda record: record["started_at"])
 
     def _run_ids(self) -> set[str]:
         return {path.name for path in self.lake.glob("control/steps/*/*")}
 
-    def _steps(self, run_id: str) -> list[Step]:
-        """The steps of a run, in the order in which they ran."""
-        records = [json.loads(path.read_text()) for path in self.lake.glob(f"control/steps/*/{run_id}/*.json")]
-        steps = [
-            Step(
-                table=record["table"],
-                started=datetime.fromisoformat(record["started_at"]).timestamp(),
-                seconds=record["total_seconds"],
-                work=record["seconds"],
-                files=record.get("files_added", 0),
-                bytes=record.get("bytes_added", 0),
-            )
-            for record in records
-        ]
-        return sorted(steps, key=lambda step: step.started)
+
+def _step(record: dict[str, Any]) -> Step:
+    return Step(
+        table=record["table"],
+        started=datetime.fromisoformat(record["started_at"]).timestamp(),
+        seconds=record["total_seconds"],
+        work=record["seconds"],
+        files=record.get("files_added", 0),
+        bytes=record.get("bytes_added", 0),
+    )
 
 
 def figures_of(took: Measured, steps: list[Step]) -> Figures:
@@ -263,7 +266,8 @@ def _verified(engine: str, floor: Path, lake: Path) -> tuple[str, ...]:
     return tuple(table.id for table in tables)
 
 
-def _olist(arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> Measured:
+def olist(arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> Measured:
+    """Run an `olist` command in a process of its own, in this folder."""
     return measured(
         [sys.executable, "-m", "olist_assets", *arguments], environment=_environment(settings), folder=folder
     )

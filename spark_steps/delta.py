@@ -28,6 +28,8 @@ DELETED = "_deleted"
 
 _DELTA_TYPES = {"int": "integer", "bigint": "long"}
 
+_EXACT_IN_LOG = ("string", "int", "bigint", "date", "timestamp")
+
 # What writes, merges and deletes call the same thing in their commit's metrics.
 _METRICS = {
     "rows_inserted": ("numTargetRowsInserted", "numOutputRows"),
@@ -206,10 +208,21 @@ def _opened(handle: DeltaTable) -> deltalake.DeltaTable:
             handle.uri,
             schema=DeltaSchema([_field(column) for column in table.columns]),
             partition_by=[table.partition] if table.partition else None,
+            configuration=_properties(table),
             name=table.id,
             description=table.grain,
             mode="ignore",
         )
+
+
+def _properties(table: Table) -> dict[str, str]:
+    """Have the log keep no least and greatest values of fractions.
+
+    They stand there as text, and where both are equal Sail takes them for the whole file's value: a double comes back
+    with another last bit, a great decimal with other cents.
+    """
+    exact = [c.name for c in table.columns if c.type in _EXACT_IN_LOG and c.name != table.partition]
+    return {} if len(exact) == len(table.columns) else {"delta.dataSkippingStatsColumns": ",".join(exact)}
 
 
 def _files(handle: DeltaTable) -> Any:

@@ -212,6 +212,7 @@ def test_a_result_as_json_holds_every_number_check_and_day():
         "rows_inserted": 1,
         "rows_updated": 2,
         "rows_deleted": 6,
+        "rows_copied": 0,
         "rows_unchanged": 3,
         "rows_superseded": 4,
         "rows_quarantined": 5,

@@ -407,3 +407,14 @@ def test_a_text_survives_as_a_sql_literal(spark, text):
 
 def test_a_sql_literal_written_out():
     assert delta.quoted("a'b\\c") == "'a\\'b\\\\c'"
+
+
+def test_a_fraction_that_a_whole_file_shares_is_read_back_to_its_last_bit(lake):
+    """Sail takes such a value from the statistics of the log, where its text is not exact."""
+    second = 1 / 86400
+    point = {"geolocation_zip_code_prefix": "01001", "geolocation_city": "x", "geolocation_state": "SP"}
+    lake.rows("trusted/geolocation", point | {"geolocation_lat": second, "geolocation_lng": second})
+    rows = delta.read(lake.spark, lake.table("trusted/geolocation"))
+    assert [row["geolocation_lat"] for row in rows.collect()] == [second]
+    delta.append(rows, lake.table("trusted/geolocation"))
+    assert [row["geolocation_lat"] for row in rows.collect()] == [second, second]

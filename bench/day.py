@@ -1,0 +1,170 @@
+"""`python -m bench.day`: what a day's load costs on lakes of 1, 5 and 20 times the history.
+
+The day is the last of a made-up shop's deliveries. The lakes hold the days before it, and the greater ones as many
+orders of other times as their size asks for. Each loads the day in a process of its own, through Dagster, on Sail.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench.lineage import LAYERS, Lakehouse, olist
+from bench.report import Machine
+from olist_assets.sources.generate import generate
+from spark_steps.tables import TABLES
+
+_ORDERS, _DAYS = 8_000, 60
+_SEED = 11
+_COUNTS = ("rows_inserted", "rows_updated", "rows_deleted", "rows_copied")
+_STORAGE = ("files_added", "files_removed", "bytes_added", "bytes_removed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What the day's load took on one lake.
+
+    Attributes:
+        orders: how many orders the lake held before.
+        wall: seconds of the command.
+        steps: of each table the seconds of its step, and the rows, files and bytes that it added, changed or copied.
+    """
+
+    orders: int
+    wall: float
+    steps: Mapping[str, Mapping[str, float]]
+
+    def seconds(self, layer: str) -> float:
+        """The seconds of a layer's steps."""
+        return sum(step["seconds"] for table, step in self.steps.items() if table.startswith(f"{layer}/"))
+
+    @property
+    def work(self) -> float:
+        """The seconds of all steps."""
+        return sum(map(self.seconds, LAYERS))
+
+
+def run(times: Sequence[int], *, runs: int, workspace: Path, progress: Callable[[str], None]) -> dict[int, Load]:
+    """Load the day on a lake of each size.
+
+    Args:
+        times: how many times the shop's own history each lake holds.
+        runs: how often each is done; the quickest counts.
+        workspace: an empty folder.
+        progress: called with a line for each load.
+    """
+    shop, daily = workspace / "shop", workspace / "daily"
+    generate(shop, orders=_ORDERS, days=_DAYS, seed=_SEED)
+    olist(["replay", str(shop)], {"OLIST_SOURCE": str(daily)}, workspace)
+    day = _last_day_of_sales(daily)
+    found: dict[int, Load] = {}
+    for factor in times:
+        source = workspace / f"source-{factor}"
+        for folder in sorted(daily.iterdir()):
+            if folder.name < day:
+                shutil.copytree(folder, source / folder.name)
+        if factor > 1:
+            others = workspace / f"others-{factor}"
+            generate(others, orders=_ORDERS * (factor - 1), days=_DAYS * (factor - 1), seed=_SEED + 1)
+            olist(["deliver", str(others)], {"OLIST_SOURCE": str(source)}, workspace)
+        with Lakehouse("sail", source, workspace / f"lake-{factor}") as lakehouse:
+            _, before = lakehouse.run()
+            shutil.copytree(daily / day, source / day)
+            kept = workspace / f"kept-{factor}"
+            shutil.copytree(lakehouse.lake, kept)
+            for _ in range(runs):
+                shutil.rmtree(lakehouse.lake)
+                shutil.copytree(kept, lakehouse.lake)
+                took, records = lakehouse.run("--day", day)
+                orders = next(r["rows_inserted"] for r in before if r["table"] == "refined/fact_orders")
+                load = Load(orders=orders, wall=took.wall, steps={r["table"]: _figures(r) for r in records})
+                progress(f"{factor}x, {load.orders:,} orders: {load.wall:.1f} s, of which work {load.work:.1f} s")
+                found[factor] = min(found.get(factor, load), load, key=lambda a: a.work)
+            shutil.rmtree(kept)
+    return found
+
+
+def _last_day_of_sales(daily: Path) -> str:
+    """The last day but one on which orders were placed: a full one."""
+    placed = [folder.name for folder in sorted(daily.iterdir()) if list(folder.glob("olist_customers_dataset*"))]
+    return placed[-2]
+
+
+def _figures(record: Mapping[str, Any]) -> dict[str, float]:
+    return {name: record.get(name, 0) for name in ("seconds", *_COUNTS, *_STORAGE)}
+
+
+def markdown(loads: Mapping[int, Load], machine: Machine, day: date, runs: int) -> str:
+    """The loads side by side, by step: seconds with their multiple of the first, and what the greatest lake wrote."""
+    first, *others = loads.values()
+    greatest = [*loads.values()][-1]
+    heads = ["", *(f"{factor}x: s" for factor in loads), *(n.replace("_", " ") for n in (*_COUNTS, *_STORAGE))]
+    rows = [
+        ["orders before", *(f"{load.orders:,}" for load in loads.values()), *[""] * 8],
+        *(
+            [
+                table,
+                f"{first.steps[table]['seconds']:.2f}",
+                *(_multiple(load.steps[table]["seconds"], first.steps[table]["seconds"]) for load in others),
+                *(f"{greatest.steps[table][name]:,.0f}" for name in (*_COUNTS, *_STORAGE)),
+            ]
+            for table in first.steps
+            if table in TABLES
+        ),
+        *(
+            [f"**{name}**", f"{of(first):.2f}", *(_multiple(of(load), of(first)) for load in others), *[""] * 8]
+            for name, of in (
+                *((layer, lambda load, layer=layer: load.seconds(layer)) for layer in LAYERS),
+                ("all steps", lambda load: load.work),
+                ("the command", lambda load: load.wall),
+            )
+        ),
+    ]
+    cells = [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]
+    runs_text = "one run of each" if runs == 1 else f"of {runs} runs of each the quickest"
+    return "\n".join(
+        [
+            f"# A day's load on growing history: {day}",
+            "",
+            f"{machine}; {runs_text}. Rows, files and bytes are those on the greatest lake.",
+            "",
+            *(f"| {' | '.join(row)} |" for row in cells),
+            "",
+        ]
+    )
+
+
+def _multiple(value: float, first: float) -> str:
+    return f"{value:.2f} ({value / first:.1f}x)" if first else f"{value:.2f}"
+
+
+def main() -> None:
+    """Bench the day, and write `day.json` and `day.md`."""
+    parser = argparse.ArgumentParser(prog="python -m bench.day", description=__doc__)
+    parser.add_argument("--times", type=int, nargs="+", default=[1, 5, 20], metavar="N", help="histories, the first 1")
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="run each N times, and take the quickest")
+    parser.add_argument("--out", type=Path, default=Path("bench", "results"), metavar="DIR", help="where results go")
+    arguments = parser.parse_args()
+    today = datetime.now(UTC).date()
+    machine = Machine.this(today)
+    with TemporaryDirectory(prefix="olist-bench-") as workspace:
+        loads = run(arguments.times, runs=arguments.runs, workspace=Path(workspace), progress=_say)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    result = {"machine": asdict(machine), "loads": {factor: asdict(load) for factor, load in loads.items()}}
+    (arguments.out / "day.json").write_text(json.dumps(result, indent=1, default=str) + "\n")
+    (arguments.out / "day.md").write_text(markdown(loads, machine, today, arguments.runs))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    main()
