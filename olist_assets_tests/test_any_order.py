@@ -9,17 +9,9 @@ import deltalake
 from hypothesis import HealthCheck, given, settings
 
 from olist_assets_tests.expected import expected
-from olist_assets_tests.worlds import STORY, STORY_RUNS, WHOLE, Range, load, ranges, worlds
+from olist_assets_tests.worlds import STORY, STORY_RUNS, WHOLE, load, ranges, worlds
 from spark_steps.schema import Layer
 from spark_steps.tables import TABLES
-
-SPARK_RUNS = (Range(0, 2), Range(3, 5))
-SPARK_TABLES = (
-    *(f"{layer}/{name}" for layer in ("raw", "trusted") for name in ("orders", "customers", "order_items")),
-    "refined/dim_customers",
-    "refined/fact_orders",
-)
-"""What a minute allows on Spark: two runs of the tables whose increments are the hardest."""
 
 
 def compared(tables):
@@ -160,12 +152,10 @@ def of_rows_and_sums(refined, trusted):
 # --- Any order ------------------------------------------------------------------------------------------------------
 
 
-def test_a_world_that_holds_the_worst_is_right_after_each_run(lake):
-    runs, tables = (SPARK_RUNS, SPARK_TABLES) if lake.engine.name == "spark" else (STORY_RUNS, tuple(TABLES))
-    files = [file for file in STORY if f"raw/{file.table}" in tables]
-    for number, run in enumerate(runs):
-        load(lake, files, run, tables)
-        assert differences(lake, delivered(files, runs[: number + 1]), compared(tables)) == {}
+def test_a_world_that_holds_the_worst_is_right_after_each_run(sail_lake):
+    for number, run in enumerate(STORY_RUNS):
+        load(sail_lake, STORY, run)
+        assert differences(sail_lake, delivered(STORY, STORY_RUNS[: number + 1])) == {}
 
 
 @settings(

@@ -12,7 +12,6 @@ import pytest
 from bench.compare import differences
 from olist_assets.assets import all_assets
 from olist_assets.engines.sail import SailEngine
-from olist_assets.engines.spark import SparkEngine
 from olist_assets.sources.deliver import deliver
 from olist_assets.sources.generate import generate
 from olist_assets.sources.replay import replay
@@ -23,15 +22,6 @@ from spark_steps.tables import TABLES
 
 RUN = frozenset({"_run_id"})
 """What tells two equal lakes apart: which run appended a row."""
-
-
-@pytest.fixture(scope="module")
-def spark_engine():
-    """Local Spark as people run it, one session for all runs."""
-    engine = SparkEngine()
-    session = engine.session(print)
-    yield engine
-    session.stop()
 
 
 @pytest.fixture(scope="module")

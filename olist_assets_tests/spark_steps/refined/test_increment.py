@@ -1,6 +1,6 @@
 """Increments: a run changes what its days touch and leaves all else alone, down to the files.
 
-That increments end in the right tables, whatever comes in which order, is what `test_any_order.py` is for.
+That increments end in the right tables, whatever comes in which order, and on every engine, is for `test_any_order.py`.
 """
 
 from datetime import date
@@ -26,8 +26,9 @@ DAILY = (
 
 
 @pytest.fixture
-def shop(lake):
+def shop(sail_lake):
     """A lake that has loaded its first day: an order of April and one of May, and all that belongs to them."""
+    lake = sail_lake
     lake.rows("trusted/customers", customer("c1", "ana"), customer("c2", "bia", "20001", "rio de janeiro", "RJ"))
     lake.rows(
         "raw/customers", *({"customer_id": c, "customer_unique_id": p} for c, p in (("c1", "ana"), ("c2", "bia")))
@@ -109,7 +110,8 @@ def test_an_unknown_member_stays_as_it_is(shop):
     assert [row["product_id"] for row in shop.read("refined/dim_products")] == [None, "p2", "p1"]
 
 
-def test_items_get_their_product_and_seller_when_these_come(lake):
+def test_items_get_their_product_and_seller_when_these_come(sail_lake):
+    lake = sail_lake
     lake.rows("trusted/customers", customer("c1", "ana"))
     lake.rows("trusted/orders", order("o1", "c1"))
     lake.rows("trusted/order_items", item("o1", 1, product="late", seller="late"))
