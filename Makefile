@@ -51,8 +51,9 @@ test: setup lint ## Lint, check types and imports, run all tests
 e2e: setup ## Take real data through the lineage on every engine, and compare every table (some minutes)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile olist_assets_tests/e2e
 
-bench: setup ## Time the engines against a script that only overwrites: ORDERS="100000 1000000", or DUMP=folder
+bench: setup ## Time the engines and a day's load: ORDERS="100000 1000000", or DUMP=folder
 	@$(BIN)/python -m bench $(if $(DUMP),--dump '$(DUMP)',--orders $(ORDERS))
+	@$(BIN)/python -m bench.day
 
 lint: .venv/.done
 	@$(BIN)/ruff check --quiet .
