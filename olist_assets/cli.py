@@ -206,20 +206,20 @@ def run(
         from olist_assets import runs  # noqa: PLC0415
         from spark_steps.contract import Window  # noqa: PLC0415
 
-    if first is None or last is None:
-        days = runs.days_to_load()
-        if not days:
-            out.print("nothing to load: every delivered day has been loaded")
-            return
-        first, last = days[0], days[-1]
-    window, started = Window(first, last + timedelta(days=1)), time.perf_counter()
-    selection = runs.selection(select or (), window)
+    windows = [Window(first, last + timedelta(days=1))] if first and last else runs.windows_to_load()
+    if not windows:
+        out.print("nothing to load: every delivered day has been loaded")
+        return
+    selections = [runs.selection(select or (), window) for window in windows]
+    started = time.perf_counter()
     runs.prepare(lambda line: out.print(line, style="dim", highlight=False))
-    out.print(f"[bold]loading {window}[/bold] into {settings.lake}", highlight=False)
-    for path in runs.deliveries.strangers(window):
-        out.print(f"[yellow]note:[/yellow] {escape(path)} belongs to no table and is left alone", highlight=False)
-    with err.status("running") as status:
-        steps = runs.materialise(window, selection, on_step=_step_printer(status.update))
+    steps: list[runs.Step] = []
+    for window, selection in zip(windows, selections, strict=True):
+        out.print(f"[bold]loading {window}[/bold] into {settings.lake}", highlight=False)
+        for path in runs.deliveries.strangers(window):
+            out.print(f"[yellow]note:[/yellow] {escape(path)} belongs to no table and is left alone", highlight=False)
+        with err.status("running") as status:
+            steps += runs.materialise(window, selection, on_step=_step_printer(status.update))
     failed = [step for step in steps if step.error]
     done = f"{len(steps) - len(failed)} assets in {time.perf_counter() - started:.1f} s"
     for step in failed:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 from uuid import uuid4
@@ -114,11 +114,21 @@ def materialise(
     return steps
 
 
-def days_to_load() -> list[date]:
-    """The days whose delivery is not what a wholly successful run has loaded, or that wait in the landzone."""
-    loaded = lake.loaded()
-    changed = {day for day, files in deliveries.days().items() if loaded.get(day) != files}
-    return sorted(changed.union(lake.waiting()))
+def windows_to_load() -> list[Window]:
+    """The days whose delivery is not what a wholly successful run has loaded, or that wait in the landzone.
+
+    They are in as few windows as hold no day that has been loaded; days without a delivery do not part them.
+    """
+    loaded, delivered = lake.loaded(), deliveries.days()
+    pending = {day for day, files in delivered.items() if loaded.get(day) != files}.union(lake.waiting())
+    windows: list[Window] = []
+    adjoining = False
+    for day in sorted(pending.union(delivered)):
+        if day in pending:
+            start = windows.pop().start if adjoining else day
+            windows.append(Window(start, day + timedelta(days=1)))
+        adjoining = day in pending
+    return windows
 
 
 def _partitions(window: Window, assets: list[dg.AssetKey]) -> dict[str, Any]:

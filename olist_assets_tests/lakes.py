@@ -72,6 +72,11 @@ class TestLake:
         return self.root.parent / "source"
 
     @property
+    def deliveries(self) -> Deliveries:
+        """The deliveries as assets see them."""
+        return Deliveries(str(self.source))
+
+    @property
     def spark(self) -> SparkSession:
         """The engine's session."""
         return self.engine.session()
@@ -164,7 +169,7 @@ class TestLake:
             tags=tags if to else None,
             resources={
                 "lake": self.lake,
-                "deliveries": Deliveries(str(self.source)),
+                "deliveries": self.deliveries,
                 "engine": self.engine,
                 "io_manager": HandleIOManager(self.lake),
             },

@@ -55,7 +55,7 @@ def whole(dump, tmp_path_factory) -> TestLake:
     """A lake with the dump loaded whole."""
     lake = TestLake(tmp_path_factory.mktemp("whole") / "lake", SailEngine())
     day, _, _ = deliver(dump, str(lake.source))
-    load(lake, Deliveries(str(lake.source)), [day])
+    load(lake, lake.deliveries, [day])
     return lake
 
 
