@@ -28,7 +28,7 @@ DELETED = "_deleted"
 
 _DELTA_TYPES = {"int": "integer", "bigint": "long"}
 
-_EXACT_IN_LOG = ("string", "int", "bigint", "date", "timestamp")
+_EXACT_IN_LOG = ("string", "int", "bigint", "date")
 
 # What writes, merges and deletes call the same thing in their commit's metrics.
 _METRICS = {
@@ -83,20 +83,22 @@ def nothing(handle: DeltaTable) -> Commit:
 
 
 def read(spark: "SparkSession", handle: DeltaTable) -> "DataFrame":
-    """The table's rows: those of the handle's window if it has one.
+    """The table's rows as they are now: those of the handle's window if it has one.
 
-    Where the log tells that there are none, the engine is given no table to open, and plans as for a constant.
+    However often the rows are evaluated, and whoever writes meanwhile, they are those of one version. Where its log
+    tells that there are none, the engine is given no table to open, and plans as for a constant.
     """
-    if not _files(handle).num_rows:
+    table = _opened(handle)
+    if not _files(handle, table).num_rows:
         columns = (f"CAST(NULL AS {column.type}) AS {column.name}" for column in handle.declaration.columns)
         return spark.sql(f"SELECT {', '.join(columns)} WHERE false")
-    rows = spark.read.format("delta").load(handle.uri)
+    rows = spark.read.format("delta").option("versionAsOf", table.version()).load(handle.uri)
     return rows.where(handle.window.predicate()) if handle.window else rows
 
 
 def row_count(handle: DeltaTable) -> int:
     """How many rows the table holds in the handle's window, from the Delta log; no data is read."""
-    files = _files(handle)
+    files = _files(handle, _opened(handle))
     return sum(files.column("num_records").to_pylist()) if files.num_rows else 0
 
 
@@ -105,7 +107,7 @@ def rows_by_day(handle: DeltaTable) -> dict[date, int]:
 
     Only of tables that are partitioned by landing date. Days without rows are left out.
     """
-    files = _files(handle)
+    files = _files(handle, _opened(handle))
     if not files.num_rows:
         return {}
     days = files.group_by("partition._landing_date").aggregate([("num_records", "sum")])
@@ -216,18 +218,18 @@ def _opened(handle: DeltaTable) -> deltalake.DeltaTable:
 
 
 def _properties(table: Table) -> dict[str, str]:
-    """Have the log keep no least and greatest values of fractions.
+    """Have the log keep no least and greatest values of fractions and timestamps.
 
     They stand there as text, and where both are equal Sail takes them for the whole file's value: a double comes back
-    with another last bit, a great decimal with other cents.
+    with another last bit, a great decimal with other cents, a timestamp that Spark wrote without its microseconds.
     """
     exact = [c.name for c in table.columns if c.type in _EXACT_IN_LOG and c.name != table.partition]
     return {} if len(exact) == len(table.columns) else {"delta.dataSkippingStatsColumns": ",".join(exact)}
 
 
-def _files(handle: DeltaTable) -> Any:
-    """The files of the table, a row each, that hold rows of the handle's window; the table exists afterwards."""
-    files: Any = pa.table(_opened(handle).get_add_actions(flatten=True))
+def _files(handle: DeltaTable, table: deltalake.DeltaTable) -> Any:
+    """The files of the opened table, a row each, that hold rows of the handle's window."""
+    files: Any = pa.table(table.get_add_actions(flatten=True))
     if files.num_rows and handle.window:
         day = pc.field("partition._landing_date")
         files = files.filter((day >= pa.scalar(handle.window.start)) & (day < pa.scalar(handle.window.end)))

@@ -414,7 +414,15 @@ def test_a_fraction_that_a_whole_file_shares_is_read_back_to_its_last_bit(lake):
     second = 1 / 86400
     point = {"geolocation_zip_code_prefix": "01001", "geolocation_city": "x", "geolocation_state": "SP"}
     lake.rows("trusted/geolocation", point | {"geolocation_lat": second, "geolocation_lng": second})
-    rows = delta.read(lake.spark, lake.table("trusted/geolocation"))
-    assert [row["geolocation_lat"] for row in rows.collect()] == [second]
-    delta.append(rows, lake.table("trusted/geolocation"))
-    assert [row["geolocation_lat"] for row in rows.collect()] == [second, second]
+    table = lake.table("trusted/geolocation")
+    delta.append(delta.read(lake.spark, table), table)
+    assert [row["geolocation_lat"] for row in delta.read(lake.spark, table).collect()] == [second, second]
+
+
+def test_rows_that_were_read_stay_those_of_their_version(lake):
+    table = lake.table("trusted/orders")
+    lake.rows("trusted/orders", order("o1"))
+    rows = delta.read(lake.spark, table)
+    lake.rows("trusted/orders", order("o2"))
+    assert [row["order_id"] for row in rows.collect()] == ["o1"]
+    assert delta.read(lake.spark, table).count() == 2
