@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -87,10 +88,11 @@ class Lake:
         """Take exactly these files out of the landzone: into the archive, or away, as the setting says."""
         for file in files:
             path = file.uri.removeprefix(f"{self.root}/")
-            if self.after_raw == "delete":
-                self.store.delete(path)
-            else:
-                self.store.rename(path, path.replace("landzone/", "archive/", 1))
+            with suppress(FileNotFoundError):  # another run of the day has taken it out
+                if self.after_raw == "delete":
+                    self.store.delete(path)
+                else:
+                    self.store.rename(path, path.replace("landzone/", "archive/", 1))
 
     # --- Control ----------------------------------------------------------------------------------------------
 
@@ -104,6 +106,11 @@ class Lake:
     def record_loaded(self, day: date, files: list[str]) -> None:
         """Note that the whole lineage has been materialised for a day whose delivery held these files."""
         self.store.put(f"control/days/{day}.json", json.dumps(files, indent=1).encode())
+
+    def forget_loaded(self, day: date) -> None:
+        """Take that note back, if there is one."""
+        with suppress(FileNotFoundError):
+            self.store.delete(f"control/days/{day}.json")
 
     def loaded(self) -> dict[date, list[str]]:
         """Of each day that has been loaded, the files that its delivery held."""

@@ -85,6 +85,9 @@ def materialise(
     """
     steps: list[Step] = []
     delivered = deliveries.days()  # what arrives from here on is for the next run
+    whole = {day: files for day, files in delivered.items() if day in window and len(assets) == len(all_assets)}
+    for day in whole:
+        lake.forget_loaded(day)  # until this run has succeeded, too
 
     def listen(entry: dg.EventLogEntry) -> None:
         step = _step(entry.dagster_event)
@@ -105,10 +108,9 @@ def materialise(
         )
     if any(_interrupted(event) for event in result.all_events):
         raise KeyboardInterrupt
-    if result.success and len(assets) == len(all_assets):
-        for day, files in delivered.items():
-            if day in window:
-                lake.record_loaded(day, files)
+    if result.success:
+        for day, files in whole.items():
+            lake.record_loaded(day, files)
     if not result.success and not any(step.error for step in steps):
         raise OlistError(f"the run {run_id} failed; see it in `olist ui`")
     return steps

@@ -20,6 +20,9 @@ from spark_steps.schema import Layer, Severity, Table
 _KINDS = {Layer.RAW: "bronze", Layer.TRUSTED: "silver", Layer.REFINED: "gold"}
 _OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-engineering", Layer.REFINED: "team:analytics"}
 
+_CHECKS_THAT_BLOCK = {"rows_accounted_for"}
+"""Checks whose failure fails the asset: what stands below it must not go on."""
+
 _COUNTS_OF_A_DAY = {
     Layer.RAW: ("rows_read", "rows_inserted"),
     Layer.TRUSTED: (
@@ -56,7 +59,9 @@ def delta_asset(table: Table) -> Callable[[Callable[..., dg.MaterializeResult]],
             **({"partitioned_by": table.partition} if table.partition else {}),
         },
         "check_specs": [
-            dg.AssetCheckSpec(name, asset=table.id.split("/"), description=description)
+            dg.AssetCheckSpec(
+                name, asset=table.id.split("/"), description=description, blocking=name in _CHECKS_THAT_BLOCK
+            )
             for name, description in _expected_checks(table).items()
         ],
     }

@@ -1,9 +1,13 @@
 """One asset at a time, as people who write assets test it: for a day, for a range, and computed whole."""
 
 import json
+from dataclasses import replace
 
 import dagster as dg
 import pytest
+
+from olist_assets.engines.sail import SailEngine
+from olist_assets_tests.lakes import TestLake
 
 DAY = "2018-05-10"
 
@@ -74,3 +78,25 @@ def test_a_failed_step_fails_the_test_unless_it_shall_not(sail_lake):
     with pytest.raises(dg.Failure, match="lacks the column seller_zip_code_prefix"):
         sail_lake.materialise(*assets, day=DAY)
     assert not sail_lake.materialise(*assets, day=DAY, raise_on_error=False).success
+
+
+class Miscounting(SailEngine):
+    """An engine that loses a row and notices it."""
+
+    def run(self, context, request):
+        """The step's result, the check failed."""
+        result = super().run(context, request)
+        failed = (replace(check, failed_rows=int(check.name == "rows_accounted_for")) for check in result.checks)
+        return replace(result, checks=tuple(failed))
+
+
+def test_rows_that_are_not_accounted_for_fail_their_asset_and_stop_what_is_below(tmp_path):
+    lake = TestLake(tmp_path / "lake", Miscounting())
+    header = "seller_id,seller_zip_code_prefix,seller_city,seller_state"
+    lake.deliver("2018-05-10", "olist_sellers_dataset.csv", f"{header}\ns1,1001,sao paulo,SP\n")
+    lake.materialise("landzone/sellers", "raw/sellers", day="2018-05-10")
+    result = lake.materialise("trusted/sellers", "refined/dim_sellers", day="2018-05-10", raise_on_error=False)
+    assert not result.success
+    assert [event.step_key for event in result.all_events if event.is_step_failure] == ["trusted__sellers"]
+    started = [event.step_key for event in result.all_events if event.is_step_start]
+    assert started == ["trusted__sellers"]
