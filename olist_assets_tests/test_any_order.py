@@ -9,7 +9,7 @@ import deltalake
 from hypothesis import HealthCheck, given, settings
 
 from olist_assets_tests.expected import expected
-from olist_assets_tests.worlds import STORY, STORY_RUNS, WHOLE, load, ranges, worlds
+from olist_assets_tests.worlds import STORY, STORY_RUNS, WHOLE, Range, load, ranges, worlds
 from spark_steps.schema import Layer
 from spark_steps.tables import TABLES
 
@@ -156,6 +156,18 @@ def test_a_world_that_holds_the_worst_is_right_after_each_run(sail_lake):
     for number, run in enumerate(STORY_RUNS):
         load(sail_lake, STORY, run)
         assert differences(sail_lake, delivered(STORY, STORY_RUNS[: number + 1])) == {}
+
+
+def test_a_run_that_failed_midway_is_made_good_by_running_its_days_again(sail_lake):
+    until = {}
+    for name in ("refined/dim_customers", "refined/fact_orders"):
+        until[name] = tuple(TABLES)[: tuple(TABLES).index(name) + 1]
+    load(sail_lake, STORY, Range(0, 1))
+    load(sail_lake, STORY, Range(2, 3), until["refined/dim_customers"])
+    load(sail_lake, STORY, Range(4, 5), until["refined/fact_orders"])
+    load(sail_lake, STORY, Range(4, 5))
+    load(sail_lake, STORY, Range(2, 3))
+    assert differences(sail_lake, delivered(STORY, (Range(0, 5),))) == {}
 
 
 @settings(

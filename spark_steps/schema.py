@@ -80,7 +80,6 @@ class Table:
         dimension: it holds one row for the unknown member, under surrogate key -1.
         rules: row rules beyond those that follow from its columns.
         file_stem: the name of the delivered files without suffix and ending (raw only).
-        checks: names of the checks over the table's rows that its step reports.
     """
 
     layer: Layer
@@ -94,7 +93,6 @@ class Table:
     dimension: bool = False
     rules: tuple[Rule, ...] = ()
     file_stem: str | None = None
-    checks: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

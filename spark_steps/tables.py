@@ -27,7 +27,8 @@ STATES = (
 )
 # fmt: on
 
-FIVE_DIGITS = "CASE WHEN trim({value}) RLIKE '^[0-9]{{1,5}}$' THEN lpad(trim({value}), 5, '0') ELSE {value} END"
+_STRIPPED = "btrim({value}, ' \\t\\r\\n')"
+FIVE_DIGITS = f"CASE WHEN {_STRIPPED} RLIKE '^[0-9]{{{{1,5}}}}$' THEN lpad({_STRIPPED}, 5, '0') ELSE {{value}} END"
 """SQL of a zip prefix in its canonical form, over `{value}`."""
 
 # --- Columns that come with every delivery -------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from spark_steps.refined import (
     fact_reviews,
 )
 from spark_steps.refined.increment import changes, merge, touched, views
-from spark_steps.schema import Severity, Table
+from spark_steps.schema import Layer, Severity, Table
 
 _QUERIES = {
     "dim_date": dim_date.QUERY,
@@ -54,7 +54,8 @@ _INCREMENTS = {
 def load(spark: SparkSession, request: StepRequest) -> StepResult:
     """Bring the table to what its inputs say, in one commit: what the window touches of it, or the whole.
 
-    Of an increment `rows_read` are the rows that it computed, otherwise all rows of the inputs.
+    Of an increment `rows_read` are the rows that it computed, otherwise all rows of the inputs, without raw ones: these
+    only tell what a window touches.
     """
     table = request.output.declaration
     query, increment = _QUERIES[table.name], _INCREMENTS.get(table.name)
@@ -62,7 +63,8 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     values = touched(spark, request, increment) if increment else None
     if increment is None or values is None:
         commit = _replace_whole(spark, request, query)
-        rows_read, rows_unchanged = sum(delta.row_count(replace(i, window=None)) for i in request.inputs), 0
+        read = [handle for handle in request.inputs if handle.declaration.layer is not Layer.RAW]
+        rows_read, rows_unchanged = sum(delta.row_count(replace(handle, window=None)) for handle in read), 0
     else:
         found = changes(spark, request, increment, inputs, query, values)
         commit = merge(spark, found, request.output)
