@@ -127,7 +127,7 @@ def test_a_step_that_fails_says_the_same_on_all_engines(tmp_path, spark_engine):
     said = {}
     for engine in (SailEngine(), spark_engine):
         lake = TestLake(tmp_path / engine.name / "lake", engine)
-        lake.deliver("2018-05-10", "olist_sellers_dataset.csv", "seller_id,seller_city\ns1,x\n")
+        lake.deliver("2018-05-10", "olist_sellers_dataset_20180510T030000Z.csv", "seller_id,seller_city\ns1,x\n")
         run = lake.materialise("landzone/sellers", "raw/sellers", day="2018-05-10", raise_on_error=False)
         assert not run.success
         said[engine.name] = records(lake)["raw/sellers"]["error"]
