@@ -6,7 +6,7 @@ What a commit did is read from the Delta log, never asked of the data again.
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -132,8 +132,9 @@ def merge(
 ) -> Commit:
     """Update the rows whose key the table holds and insert the others, in one commit; delete those marked so.
 
-    Of a partitioned table the partitions concerned are written anew: planning a MERGE takes Sail seconds where columns
-    are many, and hardly a file of such a partition would be left alone by it.
+    Where nothing is updated or deleted, the rows are appended. Of a partitioned table the partitions concerned are
+    written anew: planning a MERGE takes Sail seconds where columns are many, and hardly a file of such a partition
+    would be left alone by it.
 
     Args:
         spark: the session.
@@ -142,40 +143,39 @@ def merge(
         counts: what becomes of the rows, as the caller, who has compared them, knows; nothing is done if all are zero.
         partitions: all values of the partition column that rows are in or come from; only these are looked at.
     """
-    version_before = ensure(handle)
-    if not any(asdict(counts).values()):
+    if counts == Counts():
         return nothing(handle)
+    if counts == Counts(inserted=counts.inserted):
+        return append(rows.drop(DELETED), handle)
+    version_before = ensure(handle)
     table = handle.declaration
     marks = tuple(name for name in rows.columns if name == DELETED)
     conformed(rows, table, *marks).createOrReplaceTempView("merge_source")
     names = table.column_names
     same_key = " AND ".join(f"t.{name} = s.{name}" for name in table.key)
-    if table.partition:
-        read(spark, DeltaTable(handle.id, handle.uri)).createOrReplaceTempView("merge_target")
-        concerned = f"{table.partition} IN ({', '.join(quoted(value) for value in partitions)})"
-        anew = spark.sql(f"""
-            SELECT {", ".join(f"t.{name}" for name in names)}
-            FROM merge_target t LEFT ANTI JOIN merge_source s ON {same_key} WHERE t.{concerned}
-            UNION ALL
-            SELECT {", ".join(names)} FROM merge_source {f"WHERE NOT {DELETED}" if marks else ""}
-        """)
-        commit = _write(anew, handle, mode="overwrite", options={"replaceWhere": concerned})
-        copied = commit.rows_inserted - counts.inserted - counts.updated
-    else:
+    if table.partition is None:
         spark.sql(f"""
             MERGE INTO delta.`{handle.uri}` t USING merge_source s ON {same_key}
             {f"WHEN MATCHED AND s.{DELETED} THEN DELETE" if marks else ""}
             WHEN MATCHED THEN UPDATE SET {", ".join(f"{name} = s.{name}" for name in names)}
             WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"s.{name}" for name in names)})
         """).collect()
-        commit = _commit_since(handle, version_before)
-        copied = commit.rows_copied
+        return _commit_since(handle, version_before)
+    read(spark, DeltaTable(handle.id, handle.uri)).createOrReplaceTempView("merge_target")
+    concerned = f"{table.partition} IN ({', '.join(quoted(value) for value in partitions)})"
+    anew = spark.sql(f"""
+        SELECT {", ".join(f"t.{name}" for name in names)}
+        FROM merge_target t LEFT ANTI JOIN merge_source s ON {same_key} WHERE t.{concerned}
+        UNION ALL
+        SELECT {", ".join(names)} FROM merge_source {f"WHERE NOT {DELETED}" if marks else ""}
+    """)
+    commit = _write(anew, handle, mode="overwrite", options={"replaceWhere": concerned})
     return dataclasses.replace(
         commit,
         rows_inserted=counts.inserted,
         rows_updated=counts.updated,
         rows_deleted=counts.deleted,
-        rows_copied=copied,
+        rows_copied=commit.rows_inserted - counts.inserted - counts.updated,
     )
 
 

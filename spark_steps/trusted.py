@@ -55,9 +55,10 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
         _judge_against(spark, table, raw, request.output)
         outcome = _outcome(spark, table)
 
-    quarantined = delta.nothing(quarantine)
     if outcome.of("quarantined") or rows_quarantined_before:
         quarantined = delta.replace(_quarantined(spark, table), quarantine)
+    else:
+        quarantined = delta.nothing(quarantine)
     written = _write(spark, request.output, outcome)
 
     counts = asdict(written)
@@ -161,16 +162,13 @@ def _quarantined(spark: SparkSession, table: Table) -> DataFrame:
 
 def _write(spark: SparkSession, output: DeltaTable, outcome: _Outcome) -> delta.Commit:
     """Insert and update in one commit; nothing is rewritten where nothing is updated."""
-    columns = _list(output.declaration.column_names)
-    if outcome.of("updated"):
-        changes = spark.sql(f"SELECT {columns} FROM outcomes WHERE _outcome IN ('inserted', 'updated')")
-        counts = delta.Counts(inserted=outcome.of("inserted"), updated=outcome.of("updated"))
-        return delta.merge(spark, changes, output, counts, partitions=outcome.partitions)
-    if outcome.of("inserted"):
-        # where all accepted rows are new, nothing needs to be compared once more
-        new = "judged WHERE _rule IS NULL" if outcome.all_new else "outcomes WHERE _outcome = 'inserted'"
-        return delta.append(spark.sql(f"SELECT {columns} FROM {new}"), output)
-    return delta.nothing(output)
+    counts = delta.Counts(inserted=outcome.of("inserted"), updated=outcome.of("updated"))
+    if counts == delta.Counts():
+        return delta.nothing(output)
+    # where all accepted rows are new, nothing needs to be compared once more
+    changed = "judged WHERE _rule IS NULL" if outcome.all_new else "outcomes WHERE _outcome IN ('inserted', 'updated')"
+    rows = spark.sql(f"SELECT {_list(output.declaration.column_names)} FROM {changed}")
+    return delta.merge(spark, rows, output, counts, partitions=outcome.partitions)
 
 
 def _checks(result: StepResult, table: Table, outcome: _Outcome) -> tuple[Check, ...]:

@@ -19,7 +19,7 @@ from spark_steps.refined import (
     fact_payments,
     fact_reviews,
 )
-from spark_steps.refined.increment import changes, merge, touched, views
+from spark_steps.refined.increment import changes, merge, views
 from spark_steps.schema import Layer, Severity, Table
 
 _QUERIES = {
@@ -60,13 +60,12 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     table = request.output.declaration
     query, increment = _QUERIES[table.name], _INCREMENTS.get(table.name)
     inputs = views(spark, request)
-    values = touched(spark, request, increment) if increment else None
-    if increment is None or values is None:
+    found = changes(spark, request, increment, query, inputs) if increment else None
+    if found is None:
         commit = _replace_whole(spark, request, query)
         read = [handle for handle in request.inputs if handle.declaration.layer is not Layer.RAW]
         rows_read, rows_unchanged = sum(delta.row_count(replace(handle, window=None)) for handle in read), 0
     else:
-        found = changes(spark, request, increment, inputs, query, values)
         commit = merge(spark, found, request.output)
         rows_read, rows_unchanged = found.computed, found.unchanged
     return StepResult(

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_steps import delta
 from spark_steps.contract import DeltaTable, StepRequest
-from spark_steps.schema import Layer
+from spark_steps.schema import Layer, Table
 
 _FEW, _SHARE, _MANY = 1_000, 5, 200_000
 """An increment is for up to a fifth of as many values as the table has rows; for 1,000 always, for 200,000 at most."""
@@ -51,23 +51,6 @@ def views(spark: SparkSession, request: StepRequest) -> dict[str, DataFrame]:
     return frames
 
 
-def touched(spark: SparkSession, request: StepRequest, increment: Increment) -> pa.Table | None:
-    """The values that the window touches, in one column; None if the table is better computed whole.
-
-    That is where it is empty, where it is asked for without a window, and where a good part of it is touched. So the
-    touched values and their rows, which pass through the driver, are few.
-    """
-    held = replace(request.output, window=None)
-    rows_held = delta.row_count(held)
-    if request.window is None or not rows_held:
-        return None
-    delta.read(spark, held).createOrReplaceTempView("held")
-    key, limit = increment.key, min(max(_FEW, rows_held // _SHARE), _MANY)
-    values = spark.sql(f"SELECT DISTINCT {key} FROM ({increment.touched}) v WHERE {key} IS NOT NULL LIMIT {limit + 1}")
-    found = values.toArrow()
-    return found if found.num_rows <= limit else None
-
-
 @dataclass(frozen=True, slots=True)
 class Changes:
     """The rows that shall be inserted, updated or deleted, how many of each, and how many need no change.
@@ -87,17 +70,34 @@ class Changes:
 
 
 def changes(
-    spark: SparkSession,
-    request: StepRequest,
-    increment: Increment,
-    inputs: Mapping[str, DataFrame],
-    query: str,
-    values: pa.Table,
-) -> Changes:
-    """Run the query for the touched values alone, and compare its rows with those that the table holds of them."""
+    spark: SparkSession, request: StepRequest, increment: Increment, query: str, inputs: Mapping[str, DataFrame]
+) -> Changes | None:
+    """Run the query for the values that the window touches, and compare its rows with those that the table holds.
+
+    Args:
+        spark: the session.
+        request: the step's.
+        increment: how the table is cut.
+        query: what computes it.
+        inputs: its inputs, as `views` gives them.
+
+    Returns:
+        What differs; None if the table is better computed whole: where it is empty, where it is asked for without a
+        window, and where a good part of it is touched. So touched values and rows, which pass through the driver, are
+        few.
+    """
+    output = replace(request.output, window=None)
+    rows_held = delta.row_count(output)
+    if request.window is None or not rows_held:
+        return None
+    held = delta.read(spark, output)
+    held.createOrReplaceTempView("held")
+    limit = min(max(_FEW, rows_held // _SHARE), _MANY)
+    values = _touched(spark, increment, limit + 1)
+    if values.num_rows > limit:
+        return None
     if not values.num_rows:
-        return Changes(pa.table({}), delta.Counts())
-    table, held = request.output.declaration, delta.read(spark, replace(request.output, window=None))
+        return Changes(values, delta.Counts())
     wanted = spark.createDataFrame(values)
 
     def cut(rows: DataFrame, column: str, name: str) -> None:
@@ -106,15 +106,34 @@ def changes(
     for name, column in increment.slices.items():
         cut(inputs[name], column, name)
     cut(held, increment.key, "held")
+    table = output.declaration
     delta.conformed(spark.sql(query), table).createOrReplaceTempView("computed")
+    rows = spark.sql(_compared(table)).toArrow()
+    found = Counter(rows.column("_change").to_pylist())
+    return Changes(
+        rows.filter(pc.field("_change") != "unchanged"),
+        delta.Counts(inserted=found["inserted"], updated=found["updated"], deleted=found["deleted"]),
+        unchanged=found["unchanged"],
+    )
 
+
+def _touched(spark: SparkSession, increment: Increment, most: int) -> pa.Table:
+    """The values that the window touches, in one column; of too many, `most` of them."""
+    key = increment.key
+    return spark.sql(
+        f"SELECT DISTINCT {key} FROM ({increment.touched}) v WHERE {key} IS NOT NULL LIMIT {most}"
+    ).toArrow()
+
+
+def _compared(table: Table) -> str:
+    """The rows that were computed and those held, side by side by key, with what becomes of each."""
     key = table.key[0]
     newest = ", ".join(
         f"CASE WHEN c.{key} IS NULL THEN h.{name} ELSE c.{name} END AS {name}" for name in table.column_names
     )
     same_row = " AND ".join(f"c.{name} <=> h.{name}" for name in table.column_names)
     same_key = " AND ".join(f"c.{name} = h.{name}" for name in table.key)
-    rows = spark.sql(f"""
+    return f"""
         SELECT {newest},
           CASE
             WHEN h.{key} IS NULL THEN 'inserted'
@@ -124,26 +143,19 @@ def changes(
           END AS _change,
           {f"h.{table.partition}" if table.partition else "CAST(NULL AS STRING)"} AS _held_partition
         FROM computed c FULL OUTER JOIN held h ON {same_key}
-    """).toArrow()
-    found = Counter(rows.column("_change").to_pylist())
-    return Changes(
-        rows.filter(pc.field("_change") != "unchanged"),
-        delta.Counts(inserted=found["inserted"], updated=found["updated"], deleted=found["deleted"]),
-        unchanged=found["unchanged"],
-    )
+    """
 
 
 def merge(spark: SparkSession, changes: Changes, output: DeltaTable) -> delta.Commit:
     """Bring changed rows into the table in one commit; none if there are none."""
-    table, counts = output.declaration, changes.counts
     if not changes.rows.num_rows:
         return delta.nothing(output)
-    rows = changes.rows.select(table.column_names)
-    if not counts.updated and not counts.deleted:
-        return delta.append(spark.createDataFrame(rows), output)
+    table = output.declaration
+    rows, marks = changes.rows.select(table.column_names), changes.rows.column("_change").to_pylist()
     partitions: set[str] = set()
     if table.partition:
         partitions = {*rows.column(table.partition).to_pylist(), *changes.rows.column("_held_partition").to_pylist()}
-    deleted = pa.array([change == "deleted" for change in changes.rows.column("_change").to_pylist()])
-    marked = rows.append_column(delta.DELETED, deleted)
-    return delta.merge(spark, spark.createDataFrame(marked), output, counts, partitions=sorted(partitions - {None}))
+    marked = rows.append_column(delta.DELETED, pa.array([mark == "deleted" for mark in marks]))
+    return delta.merge(
+        spark, spark.createDataFrame(marked), output, changes.counts, partitions=sorted(partitions - {None})
+    )
