@@ -1,7 +1,6 @@
 """Items of the orders that have arrived. The order's person, place and day come from its own fact."""
 
-from spark_steps.refined.fact_orders import orders_changed
-from spark_steps.refined.increment import Increment
+from spark_steps.refined.fact_orders import following
 
 QUERY = """
 SELECT
@@ -24,12 +23,11 @@ LEFT JOIN dim_products p ON p.product_id = i.product_id
 LEFT JOIN dim_sellers s ON s.seller_id = i.seller_id
 """
 
-INCREMENT = Increment(
-    key="order_id",
-    touched=f"""
-        SELECT order_id FROM landed_order_items
-        UNION
-        {orders_changed("customer_key", "location_key")}
+INCREMENT = following(
+    "order_items",
+    "customer_key",
+    "location_key",
+    further="""
         -- items of sellers that have moved
         UNION
         SELECT h.order_id
@@ -44,5 +42,4 @@ INCREMENT = Increment(
         LEFT JOIN dim_sellers s ON s.seller_id = i.seller_id
         WHERE (h.product_key = -1 AND p.product_key IS NOT NULL) OR (h.seller_key = -1 AND s.seller_key IS NOT NULL)
     """,
-    slices={"order_items": "order_id", "fact_orders": "order_id"},
 )

@@ -102,14 +102,22 @@ INCREMENT = Increment(
 )
 
 
-def orders_changed(*columns: str) -> str:
-    """SQL of the orders that landed, and of those of which a fact holds other values in `columns` than fact_orders.
+def following(source: str, *columns: str, further: str = "") -> Increment:
+    """The increment of a fact that has a row for each row of `source` and takes these columns from fact_orders.
 
-    For the facts that take the columns from there; it stands over `landed_orders`, `held` and `fact_orders`.
+    Touched are the orders of the rows that landed, orders that landed, those of which the fact holds other values than
+    fact_orders, and what `further`, SQL that goes on with UNION, adds.
     """
     differs = " OR ".join(f"h.{column} <> o.{column}" for column in columns)
-    return f"""
-        SELECT order_id FROM landed_orders
-        UNION
-        SELECT h.order_id FROM held h INNER JOIN fact_orders o ON o.order_id = h.order_id WHERE {differs}
-    """
+    return Increment(
+        key="order_id",
+        touched=f"""
+            SELECT order_id FROM landed_{source}
+            UNION
+            SELECT order_id FROM landed_orders
+            UNION
+            SELECT h.order_id FROM held h INNER JOIN fact_orders o ON o.order_id = h.order_id WHERE {differs}
+            {further}
+        """,
+        slices={source: "order_id", "fact_orders": "order_id"},
+    )

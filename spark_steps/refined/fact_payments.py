@@ -1,7 +1,6 @@
 """Payments of the orders that have arrived."""
 
-from spark_steps.refined.fact_orders import orders_changed
-from spark_steps.refined.increment import Increment
+from spark_steps.refined.fact_orders import following
 
 QUERY = """
 SELECT
@@ -17,12 +16,4 @@ FROM order_payments p
 INNER JOIN fact_orders o ON o.order_id = p.order_id
 """
 
-INCREMENT = Increment(
-    key="order_id",
-    touched=f"""
-        SELECT order_id FROM landed_order_payments
-        UNION
-        {orders_changed("customer_key")}
-    """,
-    slices={"order_payments": "order_id", "fact_orders": "order_id"},
-)
+INCREMENT = following("order_payments", "customer_key")

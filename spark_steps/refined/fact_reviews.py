@@ -1,8 +1,7 @@
 """Reviews of the orders that have arrived."""
 
 from spark_steps.expressions import seconds_between
-from spark_steps.refined.fact_orders import orders_changed
-from spark_steps.refined.increment import Increment
+from spark_steps.refined.fact_orders import following
 
 QUERY = f"""
 SELECT
@@ -20,12 +19,4 @@ FROM order_reviews r
 INNER JOIN fact_orders o ON o.order_id = r.order_id
 """
 
-INCREMENT = Increment(
-    key="order_id",
-    touched=f"""
-        SELECT order_id FROM landed_order_reviews
-        UNION
-        {orders_changed("customer_key")}
-    """,
-    slices={"order_reviews": "order_id", "fact_orders": "order_id"},
-)
+INCREMENT = following("order_reviews", "customer_key")
