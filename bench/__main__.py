@@ -25,17 +25,17 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what it has started ends too
     machine = report.Machine.this(datetime.now(UTC).date())
     if machine.load > _QUIET:
-        _say(f"the machine is busy (load {machine.load}): the figures will be too high, and vary")
+        report.say(f"the machine is busy (load {machine.load}): the figures will be too high, and vary")
     try:
         for name, dump in _dumps(arguments):
             with TemporaryDirectory(prefix="olist-bench-") as workspace:
                 result = lineage.run(
-                    name, dump, arguments.engines, runs=arguments.runs, workspace=Path(workspace), progress=_say
+                    name, dump, arguments.engines, runs=arguments.runs, workspace=Path(workspace), progress=report.say
                 )
             written = report.write(result, machine, arguments.out)
-            _say(f"{name}: wrote {' and '.join(map(str, written))}")
+            report.say(f"{name}: wrote {' and '.join(map(str, written))}")
     except BenchError as error:
-        _say(f"error: {error}")
+        report.say(f"error: {error}")
         sys.exit(1)
 
 
@@ -60,14 +60,9 @@ def _dumps(arguments: argparse.Namespace) -> Iterator[tuple[str, Path]]:
         yield arguments.dump.resolve().name, arguments.dump.resolve()
     for orders in arguments.orders or ():
         with TemporaryDirectory(prefix="olist-bench-dump-") as folder:
-            _say(f"generated-{orders}: generating {orders:,} orders")
+            report.say(f"generated-{orders}: generating {orders:,} orders")
             generate(Path(folder), orders=orders, days=_DAYS, seed=_SEED)
             yield f"generated-{orders}", Path(folder)
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -7,16 +7,15 @@ orders of other times as their size asks for. Each loads the day in a process of
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench import report
 from bench.lineage import LAYERS, Lakehouse, olist
-from bench.report import Machine
 from olist_assets.sources.generate import generate
 from spark_steps.tables import TABLES
 
@@ -62,7 +61,7 @@ def run(times: Sequence[int], *, runs: int, workspace: Path, progress: Callable[
     shop, daily = workspace / "shop", workspace / "daily"
     generate(shop, orders=_ORDERS, days=_DAYS, seed=_SEED)
     olist(["replay", str(shop)], {"OLIST_SOURCE": str(daily)}, workspace)
-    day = _last_day_of_sales(daily)
+    day = _last_full_day_of_sales(daily)
     found: dict[int, Load] = {}
     for factor in times:
         source = workspace / f"source-{factor}"
@@ -75,23 +74,24 @@ def run(times: Sequence[int], *, runs: int, workspace: Path, progress: Callable[
             olist(["deliver", str(others)], {"OLIST_SOURCE": str(source)}, workspace)
         with Lakehouse("sail", source, workspace / f"lake-{factor}") as lakehouse:
             _, before = lakehouse.run()
+            orders = next(r["rows_inserted"] for r in before if r["table"] == "refined/fact_orders")
             shutil.copytree(daily / day, source / day)
             kept = workspace / f"kept-{factor}"
             shutil.copytree(lakehouse.lake, kept)
+            loads: list[Load] = []
             for _ in range(runs):
                 shutil.rmtree(lakehouse.lake)
                 shutil.copytree(kept, lakehouse.lake)
                 took, records = lakehouse.run("--day", day)
-                orders = next(r["rows_inserted"] for r in before if r["table"] == "refined/fact_orders")
-                load = Load(orders=orders, wall=took.wall, steps={r["table"]: _figures(r) for r in records})
-                progress(f"{factor}x, {load.orders:,} orders: {load.wall:.1f} s, of which work {load.work:.1f} s")
-                found[factor] = min(found.get(factor, load), load, key=lambda a: a.work)
+                loads.append(Load(orders=orders, wall=took.wall, steps={r["table"]: _figures(r) for r in records}))
+                progress(f"{factor}x, {orders:,} orders: {took.wall:.1f} s, of which work {loads[-1].work:.1f} s")
+            found[factor] = min(loads, key=lambda load: load.work)
             shutil.rmtree(kept)
     return found
 
 
-def _last_day_of_sales(daily: Path) -> str:
-    """The last day but one on which orders were placed: a full one."""
+def _last_full_day_of_sales(daily: Path) -> str:
+    """The last day but one on which orders were placed."""
     placed = [folder.name for folder in sorted(daily.iterdir()) if list(folder.glob("olist_customers_dataset*"))]
     return placed[-2]
 
@@ -100,48 +100,34 @@ def _figures(record: Mapping[str, Any]) -> dict[str, float]:
     return {name: record.get(name, 0) for name in ("seconds", *_COUNTS, *_STORAGE)}
 
 
-def markdown(loads: Mapping[int, Load], machine: Machine, day: date, runs: int) -> str:
+def markdown(loads: Mapping[int, Load], machine: report.Machine, runs: int) -> str:
     """The loads side by side, by step: seconds with their multiple of the first, and what the greatest lake wrote."""
-    first, *others = loads.values()
-    greatest = [*loads.values()][-1]
+    first, greatest = loads[min(loads)], loads[max(loads)]
     heads = ["", *(f"{factor}x: s" for factor in loads), *(n.replace("_", " ") for n in (*_COUNTS, *_STORAGE))]
     rows = [
-        ["orders before", *(f"{load.orders:,}" for load in loads.values()), *[""] * 8],
+        ["orders before", *(f"{load.orders:,}" for load in loads.values())],
         *(
             [
-                table,
-                f"{first.steps[table]['seconds']:.2f}",
-                *(_multiple(load.steps[table]["seconds"], first.steps[table]["seconds"]) for load in others),
-                *(f"{greatest.steps[table][name]:,.0f}" for name in (*_COUNTS, *_STORAGE)),
+                step,
+                *report.compared([load.steps[step]["seconds"] for load in loads.values()]),
+                *(f"{greatest.steps[step][name]:,.0f}" for name in (*_COUNTS, *_STORAGE)),
             ]
-            for table in first.steps
-            if table in TABLES
+            for step in first.steps
+            if step in TABLES
         ),
-        *(
-            [f"**{name}**", f"{of(first):.2f}", *(_multiple(of(load), of(first)) for load in others), *[""] * 8]
-            for name, of in (
-                *((layer, lambda load, layer=layer: load.seconds(layer)) for layer in LAYERS),
-                ("all steps", lambda load: load.work),
-                ("the command", lambda load: load.wall),
-            )
-        ),
+        *([f"**{layer}**", *report.compared([load.seconds(layer) for load in loads.values()])] for layer in LAYERS),
+        ["**all steps**", *report.compared([load.work for load in loads.values()])],
+        ["**the command**", *report.compared([load.wall for load in loads.values()])],
     ]
-    cells = [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]
-    runs_text = "one run of each" if runs == 1 else f"of {runs} runs of each the quickest"
-    return "\n".join(
-        [
-            f"# A day's load on growing history: {day}",
-            "",
-            f"{machine}; {runs_text}. Rows, files and bytes are those on the greatest lake.",
-            "",
-            *(f"| {' | '.join(row)} |" for row in cells),
-            "",
-        ]
-    )
-
-
-def _multiple(value: float, first: float) -> str:
-    return f"{value:.2f} ({value / first:.1f}x)" if first else f"{value:.2f}"
+    lines = [
+        f"# A day's load on growing history: {machine.day}",
+        "",
+        f"{machine}; {report.runs_of(runs)}. Rows, files and bytes are those on the greatest lake.",
+        "",
+        *report.table(heads, rows),
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -151,19 +137,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="run each N times, and take the quickest")
     parser.add_argument("--out", type=Path, default=Path("bench", "results"), metavar="DIR", help="where results go")
     arguments = parser.parse_args()
-    today = datetime.now(UTC).date()
-    machine = Machine.this(today)
+    machine = report.Machine.this(datetime.now(UTC).date())
     with TemporaryDirectory(prefix="olist-bench-") as workspace:
-        loads = run(arguments.times, runs=arguments.runs, workspace=Path(workspace), progress=_say)
+        loads = run(arguments.times, runs=arguments.runs, workspace=Path(workspace), progress=report.say)
     arguments.out.mkdir(parents=True, exist_ok=True)
     result = {"machine": asdict(machine), "loads": {factor: asdict(load) for factor, load in loads.items()}}
     (arguments.out / "day.json").write_text(json.dumps(result, indent=1, default=str) + "\n")
-    (arguments.out / "day.md").write_text(markdown(loads, machine, today, arguments.runs))
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    (arguments.out / "day.md").write_text(markdown(loads, machine, arguments.runs))
 
 
 if __name__ == "__main__":

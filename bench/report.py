@@ -3,7 +3,8 @@
 import json
 import os
 import platform
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from importlib.metadata import version
@@ -77,54 +78,67 @@ def write(result: Result, machine: Machine, folder: Path) -> list[Path]:
 
 def markdown(result: Result, machine: Machine) -> str:
     """The result as a page of Markdown: a table whose columns are the floor and the engines."""
-    runs = "one run of each" if result.runs == 1 else f"of {result.runs} runs of each the quickest"
     tables = f"{len(result.equal)} refined tables of each engine equal the floor's in every row"
     lines = [
         f"# {result.dump}: {result.orders:,} orders, {result.csv_bytes / _MEGABYTE:,.0f} MB of CSV",
         "",
-        f"{machine}; {runs}. {tables}.",
+        f"{machine}; {runs_of(result.runs)}. {tables}.",
         "",
-        *_table(result),
+        *table(["", "floor", *result.engines], _rows(result)),
         "",
         _NOTES,
     ]
     return "\n".join(lines)
 
 
-def _table(result: Result) -> list[str]:
-    firsts, agains = [result.floor, *result.engines.values()], [result.floor, *result.reruns.values()]
-    rows = [
-        ("**Seconds of work**",),
-        *((layer, *_compared([f.layers.get(layer) for f in firsts])) for layer in LAYERS),
-        ("all layers", *_compared([f.parts["work"] for f in firsts])),
-        ("**Seconds of the command**",),
-        *((label, *_compared([f.parts.get(part) for f in firsts])) for part, label in _PARTS.items()),
-        ("from start to end", *_compared([f.wall for f in firsts])),
-        ("of CPU", *_compared([f.cpu for f in firsts])),
-        ("**Memory and storage**",),
-        ("MB of the largest process", *_compared([f.peak_process / _MEGABYTE for f in firsts], "{:,.0f}")),
-        ("MB of all processes", *_compared([f.peak_tree / _MEGABYTE for f in firsts], "{:,.0f}")),
-        ("data files written", *_compared([f.files for f in firsts], "{:,.0f}")),
-        ("MB of data files", *_compared([f.bytes / _MEGABYTE for f in firsts], "{:,.1f}")),
-        ("**The same delivery again**",),
-        ("seconds of work", *_compared([f.parts["work"] for f in agains])),
-        ("from start to end", *_compared([f.wall for f in agains])),
-        ("data files written", *_compared([f.files for f in agains], "{:,.0f}")),
-    ]
-    names = ["", "floor", *result.engines]
-    cells = [names, ["---", *["--:"] * (len(names) - 1)], *([*row, *[""] * (len(names) - len(row))] for row in rows)]
+def runs_of(runs: int) -> str:
+    """How many runs the figures stand for."""
+    return "one run of each" if runs == 1 else f"of {runs} runs of each the quickest"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown, numbers to the right; short rows are filled up."""
+    cells = [heads, ["---", *["--:"] * (len(heads) - 1)], *([*row, *[""] * (len(heads) - len(row))] for row in rows)]
     return [f"| {' | '.join(row)} |" for row in cells]
 
 
-def _compared(values: list[float | None], form: str = "{:,.2f}") -> list[str]:
+def compared(values: Sequence[float | None], form: str = "{:,.2f}") -> list[str]:
     """The values as text, those after the first with their multiple of it."""
-    floor, *others = values
-    return [_text(floor, form), *(_text(value, form) + _multiple(value, floor) for value in others)]
+    first, *others = values
+    return [_text(first, form), *(_text(value, form) + _multiple(value, first) for value in others)]
+
+
+def say(line: str) -> None:
+    """Tell how far a bench is."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def _rows(result: Result) -> list[tuple[str, ...]]:
+    firsts, agains = [result.floor, *result.engines.values()], [result.floor, *result.reruns.values()]
+    return [
+        ("**Seconds of work**",),
+        *((layer, *compared([f.layers.get(layer) for f in firsts])) for layer in LAYERS),
+        ("all layers", *compared([f.parts["work"] for f in firsts])),
+        ("**Seconds of the command**",),
+        *((label, *compared([f.parts.get(part) for f in firsts])) for part, label in _PARTS.items()),
+        ("from start to end", *compared([f.wall for f in firsts])),
+        ("of CPU", *compared([f.cpu for f in firsts])),
+        ("**Memory and storage**",),
+        ("MB of the largest process", *compared([f.peak_process / _MEGABYTE for f in firsts], "{:,.0f}")),
+        ("MB of all processes", *compared([f.peak_tree / _MEGABYTE for f in firsts], "{:,.0f}")),
+        ("data files written", *compared([f.files for f in firsts], "{:,.0f}")),
+        ("MB of data files", *compared([f.bytes / _MEGABYTE for f in firsts], "{:,.1f}")),
+        ("**The same delivery again**",),
+        ("seconds of work", *compared([f.parts["work"] for f in agains])),
+        ("from start to end", *compared([f.wall for f in agains])),
+        ("data files written", *compared([f.files for f in agains], "{:,.0f}")),
+    ]
 
 
 def _text(value: float | None, form: str) -> str:
     return _NOTHING if value is None else form.format(value)
 
 
-def _multiple(value: float | None, floor: float | None) -> str:
-    return f" ({value / floor:.1f}x)" if value is not None and floor else ""
+def _multiple(value: float | None, first: float | None) -> str:
+    return f" ({value / first:.1f}x)" if value is not None and first else ""
