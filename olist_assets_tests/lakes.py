@@ -129,7 +129,10 @@ class TestLake:
     ) -> StepResult:
         """Run the step of a table for a landing date or a window, its inputs being this lake's tables."""
         table = TABLES[table_id]
-        window = window or (Window.of_day(day) if day and table.daily else None)
+        if not table.daily:
+            window = None  # it is computed whole
+        elif window is None and day:
+            window = Window.of_day(day)
         quarantine = self.table(f"quarantine/{table.name}") if table.layer is Layer.TRUSTED else None
         request = StepRequest(
             output=self.table(table_id),

@@ -15,6 +15,7 @@ from itertools import combinations
 from hypothesis import strategies as st
 
 from olist_assets_tests.lakes import TestLake
+from olist_assets_tests.spark_steps.refined.refined_rows import point
 from spark_steps.contract import LandedFile, Window
 from spark_steps.tables import TABLES
 
@@ -84,8 +85,7 @@ def load(lake: TestLake, files: Sequence[File], days: Range, tables: Sequence[st
             landed[f"raw/{file.table}"].append(lake.file(name, file.content, **landing))
     for table_id in tables:
         if not table_id.startswith("quarantine/"):
-            window = days.window if TABLES[table_id].daily else None
-            result = lake.run(table_id, day=None, window=window, files=landed[table_id])
+            result = lake.run(table_id, window=days.window, files=landed[table_id])
             assert [check for check in result.checks if check.severity == "error" and not check.passed] == []
 
 
@@ -187,16 +187,6 @@ def _seller(number: int, address: tuple[str, str, str]) -> Row:
     }
 
 
-def _point(zip_code_prefix: str, latitude: str, longitude: str, city: str, state: str) -> Row:
-    return {
-        "geolocation_zip_code_prefix": zip_code_prefix,
-        "geolocation_lat": latitude,
-        "geolocation_lng": longitude,
-        "geolocation_city": city,
-        "geolocation_state": state,
-    }
-
-
 def _translation(category: str, english: str) -> Row:
     return {"product_category_name": category, "product_category_name_english": english}
 
@@ -220,9 +210,9 @@ USUAL: tuple[tuple[str, Row], ...] = (
     ("order_reviews", _review(2, 2, "4", "", (_LATER[1], _LATER[2]))),  # a review that stands for two orders
     *(("products", _product(n, ("beleza", "moveis", "")[n], "100")) for n in range(_PRODUCTS)),
     *(("sellers", _seller(n, _SELLER_HOMES[n])) for n in range(_SELLERS)),
-    ("geolocation", _point("01001", "-23.5", "-46.5", "são paulo", "SP")),
-    ("geolocation", _point("1001", "-23.25", "-46.5", "são paulo", "SP")),
-    ("geolocation", _point("20001", "-22.25", "-43.125", "rio", "RJ")),
+    ("geolocation", point("01001", "-23.5", "-46.5", "são paulo", "SP")),
+    ("geolocation", point("1001", "-23.25", "-46.5", "são paulo", "SP")),
+    ("geolocation", point("20001", "-22.25", "-43.125", "rio", "RJ")),
     ("product_category_translation", _translation("beleza", "health_beauty")),
     ("product_category_translation", _translation("moveis", "furniture")),
 )
@@ -279,7 +269,7 @@ OTHER: dict[str, st.SearchStrategy[Row]] = {
         st.sampled_from(["1.00", "2.5"]),
     ),
     "geolocation": st.builds(
-        _point,
+        point,
         st.sampled_from(["01001", "20001", "1001", "99999"]),
         st.sampled_from(["-23.5", "-22.25", "-23.50", "0"]),
         st.sampled_from(["-46.5", "-43.125"]),

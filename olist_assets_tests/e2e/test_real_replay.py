@@ -77,7 +77,7 @@ def load(lake: TestLake, deliveries: Deliveries, days: list[date]) -> None:
                 lake.lake.land(name, day, file)
     for table in (t for layer in (Layer.RAW, Layer.TRUSTED, Layer.REFINED) for t in tables_of(layer)):
         files = lake.lake.landed(table.name, window) if table.layer is Layer.RAW else ()
-        lake.run(table.id, day=None, window=window if table.daily else None, files=files)
+        lake.run(table.id, window=window, files=files)
         lake.lake.clear(files)
 
 
