@@ -4,15 +4,19 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
+from pyspark.conf import SparkConf
+from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from olist_assets.engines.base import LocalEngine
 from olist_assets.engines.jars import default_folder, delta_jars, find
 from olist_assets.engines.java import require_java
+from olist_assets.errors import OlistError
 
 PROPERTIES = {
     "spark.master": "local[*]",
@@ -83,7 +87,27 @@ class SparkEngine(LocalEngine):
         jars = self._jars(on_progress)
         on_progress("starting Spark on the JVM")
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # Spark's Python workers need this environment
+        # Spark is for this process alone; without it, Spark looks up the machine's own name, which may have no address.
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         properties = {**PROPERTIES, "spark.jars": ",".join(map(str, jars)), **self.properties}
-        spark: SparkSession = LazyPySparkResource(spark_config=properties).spark_session
+        try:
+            spark: SparkSession = LazyPySparkResource(spark_config=properties).spark_session
+        except PySparkRuntimeError as error:
+            if error.getCondition() != "JAVA_GATEWAY_EXITED":
+                raise
+            raise OlistError(f"local Spark does not start: {_last_words(properties)}") from error
         spark.sparkContext.setLogLevel("ERROR")
         return spark
+
+
+def _last_words(properties: Mapping[str, str]) -> str:
+    """What the JVM says when it ends instead of serving: the innermost cause, or the last line."""
+    from pyspark.java_gateway import launch_gateway  # noqa: PLC0415 - of use in an error only
+
+    with tempfile.TemporaryFile("w+") as said:
+        with suppress(PySparkRuntimeError):  # as before; now its words are kept
+            launch_gateway(SparkConf(loadDefaults=False).setAll(list(properties.items())), {"stderr": said}).shutdown()
+        said.seek(0)
+        lines = [line.strip() for line in said if line.strip() and not line.lstrip().startswith(("at ", "..."))]
+    causes = [line for line in lines if line.startswith(("Caused by: ", "Exception in thread", "Error: "))]
+    return (causes or lines or ["it said nothing; try again"])[-1]

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from pyspark.sql import SparkSession
 
 from olist_assets.engines.spark import SparkEngine
@@ -13,20 +14,30 @@ from olist_assets_tests.lakes import TestLake
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state"
 
 
-def test_a_run_on_spark_needs_nothing_but_the_option(tmp_path):
-    delivery = tmp_path / "source" / "2018-05-10"
-    delivery.mkdir(parents=True)
-    (delivery / "olist_sellers_dataset.csv").write_text(f"{HEADER}\ns1,1001,são paulo,SP\ns2,20001,rio de janeiro,XX\n")
-    places = {"OLIST_LAKE": "lake", "OLIST_SOURCE": "source", "DAGSTER_HOME": "dagster"}
-    select = [word for layer in ("landzone", "raw", "trusted") for word in ("--select", f"{layer}/sellers")]
-    done = subprocess.run(
-        [sys.executable, "-m", "olist_assets", "run", "--engine", "spark", "--day", "2018-05-10", *select],
-        cwd=tmp_path,
-        env={**os.environ, **places},
+@pytest.fixture
+def nameless(tmp_path) -> dict[str, str]:
+    """The environment of a machine on which Java finds no address for any name, the machine's own included."""
+    (tmp_path / "hosts").touch()
+    return {**os.environ, "JAVA_TOOL_OPTIONS": f"-Djdk.net.hosts.file={tmp_path / 'hosts'}"}
+
+
+def run(folder, environment: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "olist_assets", "run", "--engine", "spark", "--day", "2018-05-10", *options],
+        cwd=folder,
+        env={**environment, "OLIST_LAKE": "lake", "OLIST_SOURCE": "source", "DAGSTER_HOME": "dagster"},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_a_run_on_spark_needs_nothing_but_the_option(tmp_path, nameless):
+    delivery = tmp_path / "source" / "2018-05-10"
+    delivery.mkdir(parents=True)
+    (delivery / "olist_sellers_dataset.csv").write_text(f"{HEADER}\ns1,1001,são paulo,SP\ns2,20001,rio de janeiro,XX\n")
+    select = [word for layer in ("landzone", "raw", "trusted") for word in ("--select", f"{layer}/sellers")]
+    done = run(tmp_path, nameless, *select)
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert any(line.startswith("✓ raw/sellers 2 inserted") for line in lines)
@@ -35,6 +46,20 @@ def test_a_run_on_spark_needs_nothing_but_the_option(tmp_path):
     [record] = (json.loads(path.read_text()) for path in tmp_path.glob("lake/control/steps/*/*/trusted.sellers.json"))
     assert (record["engine"], record["status"], record["rows_quarantined"]) == ("spark", "succeeded", 1)
     assert not (tmp_path / "spark-warehouse").exists()
+
+
+def test_a_jvm_that_does_not_start_has_the_last_word(nameless):
+    engine = "from olist_assets.engines.spark import SparkEngine; SparkEngine().session()"
+    done = subprocess.run(
+        [sys.executable, "-c", engine],
+        env={**nameless, "SPARK_LOCAL_IP": "no-such-host"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = done.stderr.splitlines()[-1]
+    assert "OlistError: local Spark does not start: Caused by: java.net.UnknownHostException" in last
+    assert "no-such-host" in last
 
 
 def test_a_session_that_a_run_started_ends_with_it(tmp_path):
