@@ -46,10 +46,10 @@ ui: .venv/.done ## Open Dagit on the lake
 	@$(BIN)/olist ui
 
 test: setup lint ## Lint, check types and imports, run all tests
-	@$(BIN)/python -m pytest $(PARALLEL) --ignore olist_assets_tests/e2e
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 
 e2e: setup ## Take real data through the lineage on every engine, and compare every table (some minutes)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile olist_assets_tests/e2e
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 bench: setup ## Time the engines and a day's load: ORDERS="100000 1000000", or DUMP=folder
 	@$(BIN)/python -m bench $(if $(DUMP),--dump '$(DUMP)',--orders $(ORDERS))

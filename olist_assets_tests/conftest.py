@@ -1,6 +1,7 @@
 """What tests share: the engines, their sessions, and a small lake to write rows into and run steps on."""
 
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -27,7 +28,8 @@ _SMALL_AND_QUICK = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms1500m -Xmn1000m",
 }
-_TESTS_OF_A_MODULE = 3
+_TESTS_OF_A_MODULE = 2
+_LONG = Path(__file__).parent / "e2e"
 
 settings.register_profile("thorough", deadline=None, max_examples=300)  # --hypothesis-profile=thorough
 
@@ -56,10 +58,14 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(config, items):
-    """On all engines: every test on the first; of each module the first tests, a case of each, on the others.
+    """Mark the end-to-end tests as long, and leave out of the others most of what is not for the first engine.
 
-    A test's few rows take Spark a hundred times as long as Sail. `--engine=spark` runs everything there.
+    On all engines: every test on the first; of each module the first tests, a case of each, on the others. A test's few
+    rows take Spark a hundred times as long as Sail. `--engine=spark` runs everything there.
     """
+    for item in items:
+        if item.path.is_relative_to(_LONG):
+            item.add_marker(pytest.mark.long)
     if config.getoption("--engine") != "all":
         return
     kept, left_out, bodies = [], [], defaultdict(dict)

@@ -174,7 +174,7 @@ def test_a_run_that_failed_midway_is_made_good_by_running_its_days_again(sail_la
     derandomize=False,  # each run of the tests looks at other worlds
     deadline=None,
     print_blob=True,
-    max_examples=settings().max_examples if settings.get_current_profile_name() == "thorough" else 2,
+    max_examples=settings().max_examples if settings.get_current_profile_name() == "thorough" else 1,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(files=worlds(), runs=ranges())

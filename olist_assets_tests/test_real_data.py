@@ -2,7 +2,7 @@
 
 The reference shares nothing with the steps: Python reads the files, walks through timelines
 and places; DuckDB joins and sums.
-A generated dump is always tested; the real one too where it lies (see `real_dump`).
+A generated dump is always tested; the real one too where it lies (see `real_dump`), among the long tests.
 """
 
 import csv
@@ -377,7 +377,10 @@ class Dump:
         return self.duck.execute(query).fetchall()
 
 
-@pytest.fixture(scope="module", params=["generated", *(["real"] if real_dump() else [])])
+_REAL = [pytest.param("real", marks=pytest.mark.long)] if real_dump() else []
+
+
+@pytest.fixture(scope="module", params=["generated", *_REAL])
 def dump(request, tmp_path_factory):
     root = tmp_path_factory.mktemp(request.param)
     folder = real_dump() if request.param == "real" else root / "dump"
