@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from olist_assets.aws import S3, redacted
 from olist_assets.errors import OlistError
-from olist_assets.settings import EngineName, Settings
+from olist_assets.settings import EngineName, current
 
 if TYPE_CHECKING:
     from olist_assets.runs import Step
@@ -86,13 +87,18 @@ def main() -> None:
         usage = isinstance(error, typer.TyperException)
         message = getattr(error, "format_message", error.__str__)()
         if message:  # none without any argument: the help was shown
-            err.print(f"[red]error:[/red] {escape(message)}" + ("; see --help" if usage else ""), highlight=False)
+            err.print(
+                f"[red]error:[/red] {escape(redacted(message))}" + ("; see --help" if usage else ""), highlight=False
+            )
         sys.exit(2 if usage else 1)
     except Exception as error:
         if debug:
             raise
         line = next(iter(str(error).splitlines()), "")
-        err.print(f"[red]error:[/red] {type(error).__name__}: {escape(line)}; see more with --debug", highlight=False)
+        err.print(
+            f"[red]error:[/red] {type(error).__name__}: {escape(redacted(line))}; see more with --debug",
+            highlight=False,
+        )
         sys.exit(1)
 
 
@@ -132,7 +138,7 @@ def deliver(
     """Put a dump into the source folder, as one day's delivery."""
     from olist_assets.sources import deliver as source  # noqa: PLC0415
 
-    settings = Settings.from_environment()
+    settings = current()
     copied: list[str] = []
 
     def show(name: str) -> None:
@@ -155,7 +161,7 @@ def replay(
     """Put a dump into the source folder as daily deliveries, as the shop would have sent them."""
     from olist_assets.sources import replay as source  # noqa: PLC0415
 
-    settings = Settings.from_environment()
+    settings = current()
     files: Counter[str] = Counter()  # by month
     with out.status("reading the dump") as status:
 
@@ -197,7 +203,7 @@ def run(
     first, last = _range(day, from_, to)
     if engine is not None:
         os.environ["OLIST_ENGINE"] = engine  # where the code location looks for it
-    settings = Settings.from_environment()
+    settings = current()
 
     from olist_assets.instance import prepare_home  # noqa: PLC0415
 
@@ -215,7 +221,7 @@ def run(
     runs.prepare(lambda line: out.print(line, style="dim", highlight=False))
     steps: list[runs.Step] = []
     for window, selection in zip(windows, selections, strict=True):
-        out.print(f"[bold]loading {window}[/bold] into {settings.lake}", highlight=False)
+        out.print(f"[bold]loading {window}[/bold] into {redacted(settings.lake)}", highlight=False)
         for path in runs.deliveries.strangers(window):
             out.print(f"[yellow]note:[/yellow] {escape(path)} belongs to no table and is left alone", highlight=False)
         with err.status("running") as status:
@@ -267,12 +273,12 @@ def status() -> None:
     from olist_assets import status as lake_status  # noqa: PLC0415
     from olist_assets.lake import Lake  # noqa: PLC0415
 
-    settings = Settings.from_environment()
-    if not Path(settings.lake).is_dir():
+    settings = current()
+    if not settings.lake.startswith(S3) and not Path(settings.lake).is_dir():
         raise OlistError(f"there is no lake at {settings.lake} yet; run `olist deliver` and `olist run`")
     lake = Lake(settings.lake)
     tables = lake_status.tables(lake)
-    grid = Table(title=f"lake {settings.lake}", title_justify="left", box=None, pad_edge=False)
+    grid = Table(title=f"lake {redacted(settings.lake)}", title_justify="left", box=None, pad_edge=False)
     grid.add_column("layer")
     grid.add_column("table")
     grid.add_column("rows", justify="right")
@@ -309,7 +315,7 @@ def sql(
     if (query is None) == (file is None):
         raise typer.BadParameter("give a statement, or a file with one")
     statement = query if file is None else file.read_text()
-    result = serving.query(Settings.from_environment().lake, statement or "")
+    result = serving.query(current().lake, statement or "")
     if format_ is Format.TABLE:
         _print_table(result.columns, [[*map(_text, row)] for row in serving.rows(result)])
         return
@@ -350,7 +356,7 @@ def ui(
     """Open Dagit on this lake: the lineage, its tables, runs and backfills. Ctrl-C ends it."""
     from olist_assets.instance import prepare_home  # noqa: PLC0415
 
-    settings = Settings.from_environment()
+    settings = current()
     prepare_home(settings.dagster_home)
     out.print(f"Dagit: http://{host}:{port}", highlight=False)
     sys.stdout.flush()

@@ -3,17 +3,17 @@
 import dagster as dg
 
 from olist_assets.assets import all_assets
-from olist_assets.engines import engine_named
+from olist_assets.engines import engine_of
 from olist_assets.io_managers import HandleIOManager
 from olist_assets.jobs import lakehouse
 from olist_assets.lake import Lake
-from olist_assets.settings import Settings
+from olist_assets.settings import current
 from olist_assets.sources.deliveries import Deliveries
 
-settings = Settings.from_environment()
+settings = current()
 lake = Lake(settings.lake, settings.after_raw)
 deliveries = Deliveries(settings.source)
-engine = engine_named(settings.engine)
+engine = engine_of(settings)
 
 defs = dg.Definitions(
     assets=all_assets,

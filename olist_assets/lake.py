@@ -13,6 +13,7 @@ from typing import Any
 from obstore import open_writer
 from obstore.store import ObjectStore
 
+from olist_assets.aws import S3
 from olist_assets.sources.deliveries import DeliveredFile, extraction_time
 from olist_assets.storage import open_store
 from spark_steps.contract import DeltaTable, LandedFile, Window
@@ -32,9 +33,18 @@ class Lake:
         """The lake's objects, by their path below the root."""
         return open_store(self.root, create=True)
 
+    @property
+    def on_s3(self) -> bool:
+        """Whether it lies on S3."""
+        return self.root.startswith(S3)
+
     def table(self, table_id: str, window: Window | None = None) -> DeltaTable:
         """The handle of a Delta table: the one place that decides where a table lies."""
         return DeltaTable(table_id, f"{self.root}/{table_id}", window)
+
+    def shown(self, uri: str) -> str:
+        """A URI of this lake as events may show it: without the name of a bucket."""
+        return uri.replace(self.root, "$OLIST_LAKE", 1) if self.on_s3 else uri
 
     # --- Landzone ---------------------------------------------------------------------------------------------
 
@@ -124,18 +134,22 @@ class Lake:
     def last_records(self, tables: set[str], days: int = 30) -> dict[str, dict[str, Any]]:
         """The newest control object of each table, from the last days on which steps ran."""
         newest: dict[str, dict[str, Any]] = {}
-        for path in self._newest_records(days):
-            table = path.rpartition("/")[2].removesuffix(".json").replace(".", "/")
-            if table in tables and table not in newest:
-                newest[table] = json.loads(bytes(self.store.get(path).bytes()))
-                if newest.keys() == tables:
-                    break
+        written: dict[str, datetime] = {}
+        for meta in self._newest_records(days):
+            table = meta["path"].rpartition("/")[2].removesuffix(".json").replace(".", "/")
+            if newest.keys() == tables and meta["last_modified"] < min(written.values()):
+                break
+            if table in tables and meta["last_modified"] >= written.get(table, meta["last_modified"]):
+                record = json.loads(bytes(self.store.get(meta["path"]).bytes()))
+                written[table] = meta["last_modified"]
+                if table not in newest or record["started_at"] > newest[table]["started_at"]:  # S3 knows seconds only
+                    newest[table] = record
         return newest
 
-    def _newest_records(self, days: int) -> Iterator[str]:
+    def _newest_records(self, days: int) -> Iterator[Any]:
         prefixes = self.store.list_with_delimiter("control/steps")["common_prefixes"]
         for prefix in sorted(prefixes, reverse=True)[:days]:
-            yield from (m["path"] for m in sorted(self._list(prefix), key=lambda m: m["last_modified"], reverse=True))
+            yield from sorted(self._list(prefix), key=lambda meta: meta["last_modified"], reverse=True)
 
     def _list(self, prefix: str) -> list[Any]:
         return [meta for page in self.store.list(prefix) for meta in page]

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import deltalake
+import deltalake.exceptions
 
 from olist_assets.lake import Lake
 from spark_steps import delta
@@ -57,7 +57,8 @@ def problems(lake: Lake, statuses: list[TableStatus]) -> list[str]:
 def _status(lake: Lake, table_id: str, last: dict[str, Any] | None) -> TableStatus:
     handle = lake.table(table_id)
     table = TABLES[table_id]
-    if not Path(handle.uri).is_dir():
+    try:
+        version = deltalake.DeltaTable(handle.uri).version()
+    except deltalake.exceptions.TableNotFoundError:
         return TableStatus(table.layer, table.name, None, None, last)
-    version = deltalake.DeltaTable(handle.uri).version()
     return TableStatus(table.layer, table.name, delta.row_count(handle), version, last)

@@ -1,18 +1,25 @@
 """What tests share: the engines, their sessions, and a small lake to write rows into and run steps on."""
 
+import logging
+import os
+import uuid
 from collections import defaultdict
 from pathlib import Path
 
+import boto3
 import pytest
 from hypothesis import settings
+from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
 
+from olist_assets import aws
 from olist_assets.engines.base import LocalEngine
 from olist_assets.engines.java import require_java
 from olist_assets.engines.sail import SailEngine
 from olist_assets.engines.spark import SparkEngine
 from olist_assets.errors import OlistError
 from olist_assets.settings import ENGINES
+from olist_assets.storage import open_store
 from olist_assets_tests.lakes import TestLake
 
 _SMALL_AND_QUICK = {
@@ -79,6 +86,52 @@ def pytest_collection_modifyitems(config, items):
             (kept if first_case and len(of_module) <= _TESTS_OF_A_MODULE else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """The address of an S3 server in this process."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch):
+    """A client of an S3 server, which the AWS variables name."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    for name, value in {**credentials, "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": s3_server}.items():
+        monkeypatch.setenv(name, value)
+    configured = dict(os.environ)
+    aws.configure(environment=configured)
+    for name in configured.keys() - os.environ.keys():
+        monkeypatch.setenv(name, configured[name])
+    return boto3.client("s3")
+
+
+@pytest.fixture
+def bucket(s3):
+    """The URI of an empty bucket."""
+    name = f"shop-{uuid.uuid4().hex}"
+    s3.create_bucket(Bucket=name)
+    return f"s3://{name}"
+
+
+@pytest.fixture(params=["local", "s3"])
+def root(request, tmp_path) -> str:
+    """Where a lake may lie: in a folder, and on S3."""
+    return f"{request.getfixturevalue('bucket')}/lake" if request.param == "s3" else str(tmp_path / "lake")
+
+
+@pytest.fixture
+def store(root):
+    """Storage on a disk, and on an S3 server."""
+    return open_store(root, create=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Leases: of many that want to write a table one may, and who lost that right notices."""
 
 import json
-import logging
 import signal
 import socket
 import subprocess
@@ -12,11 +11,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
-import boto3
 import pytest
 import yaml
-from moto.server import ThreadedMotoServer
-from obstore.store import S3Store
 
 from olist_assets import processes
 from olist_assets.assets import all_assets
@@ -26,42 +22,6 @@ from olist_assets.storage import open_store
 
 TABLE = "raw/orders"
 NOON = datetime(2018, 5, 10, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def s3_server():
-    """The address of an S3 server."""
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3_server, tmp_path):
-    """An empty bucket."""
-    name = tmp_path.name.replace("_", "-").lower().strip("-")[-50:].strip("-")
-    access = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1", **access).create_bucket(Bucket=name)
-    return S3Store(
-        name,
-        prefix="lake",
-        endpoint=s3_server,
-        region="us-east-1",
-        client_options={"allow_http": True},
-        virtual_hosted_style_request=False,
-        **access,
-    )
-
-
-@pytest.fixture(params=["local", "s3"])
-def store(request, tmp_path):
-    """Storage on a disk, and on an S3 server."""
-    if request.param == "s3":
-        return request.getfixturevalue("bucket")
-    return open_store(str(tmp_path / "lake"), create=True)
 
 
 def names(store, table="raw.orders"):

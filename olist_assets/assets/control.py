@@ -1,6 +1,7 @@
 """What every step run leaves behind, whether it ends well or not: its control object."""
 
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 import spark_steps
+from olist_assets.aws import redacted
 from olist_assets.engines.base import Engine
 from olist_assets.errors import OlistError
 from olist_assets.lake import Lake
@@ -42,8 +44,17 @@ def controlled(
         yield record
         record["status"] = "succeeded"
     except (StepError, OlistError) as error:
-        record["error"] = str(error)
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        record["error"] = redacted(str(error))
+        raise dg.Failure(description=record["error"], allow_retries=False) from (None if lake.on_s3 else error)
+    except Exception as error:
+        record["error"] = redacted(f"{type(error).__name__}: {error}")
+        if not lake.on_s3:
+            raise
+        # Dagster would keep and show the texts of all causes, which name the bucket.
+        context.log.error(  # noqa: TRY400 - with the traceback, redacted
+            redacted("".join(traceback.format_exception(error)))
+        )
+        raise dg.Failure(description=record["error"], allow_retries=False) from None
     except BaseException as error:
         record["error"] = f"{type(error).__name__}: {error}"
         raise

@@ -98,7 +98,7 @@ def run_step_of(
         result = engine.run(context, request)
         record.update(_figures(result))
         lake.clear(files)  # the table holds them now
-    metadata = {"dagster/uri": request.output.uri, "delta_version": result.version_after}
+    metadata = {"dagster/uri": lake.shown(request.output.uri), "delta_version": result.version_after}
     metadata |= metadata_of(context, window, _totals(result), _days(table, window, result))
     return dg.MaterializeResult(metadata=metadata, check_results=[_check_result(check) for check in result.checks])
 

@@ -1,14 +1,15 @@
-"""Engines: what runs a step. `engine_named` gives the one that a setting names."""
+"""Engines: what runs a step. `engine_of` gives the one that the settings name."""
 
 from olist_assets.engines.base import Engine
+from olist_assets.settings import Settings
 
 
-def engine_named(name: str) -> Engine:
-    """The engine of a name of `settings.ENGINES`; nothing of the others is imported."""
-    if name == "spark":
+def engine_of(settings: Settings) -> Engine:
+    """The engine that the settings name; nothing of the others is imported."""
+    if settings.engine == "spark":
         from olist_assets.engines.spark import SparkEngine  # noqa: PLC0415 - only what is used
 
-        return SparkEngine()
+        return SparkEngine(on_s3=settings.on_s3)
     from olist_assets.engines.sail import SailEngine  # noqa: PLC0415 - only what is used
 
     return SailEngine()

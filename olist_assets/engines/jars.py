@@ -20,6 +20,39 @@ from pathlib import Path
 from olist_assets.engines.java import require_java
 from olist_assets.errors import OlistError
 
+_SDK = (
+    "annotations",
+    "apache-client",
+    "arns",
+    "auth",
+    "aws-core",
+    "aws-json-protocol",
+    "aws-query-protocol",
+    "aws-xml-protocol",
+    "checksums",
+    "checksums-spi",
+    "crt-core",
+    "endpoints-spi",
+    "http-auth",
+    "http-auth-aws",
+    "http-auth-aws-eventstream",
+    "http-auth-spi",
+    "http-client-spi",
+    "identity-spi",
+    "json-utils",
+    "metrics-spi",
+    "profiles",
+    "protocol-core",
+    "regions",
+    "retries",
+    "retries-spi",
+    "s3",
+    "s3-transfer-manager",
+    "sdk-core",
+    "sts",
+    "third-party-jackson-core",
+    "utils",
+)
 _TIMEOUT_SECONDS = 300
 _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion>
@@ -71,6 +104,21 @@ def delta_jars() -> tuple[Jar, ...]:
         "delta-kernel-unitycatalog",
     )
     return tuple(Jar("io.delta", name, delta) for name in names)
+
+
+def s3_jars() -> tuple[Jar, ...]:
+    """S3A for the Hadoop that Spark was built with, and the parts of AWS's SDK that it calls.
+
+    The SDK as one bundle has 600 MB.
+    """
+    hadoop = Jar("org.apache.hadoop", "hadoop-aws", "3.4.2")
+    return (
+        hadoop,
+        *(Jar("software.amazon.awssdk", name, "2.29.52") for name in _SDK),
+        Jar("software.amazon.eventstream", "eventstream", "1.0.1"),
+        Jar("org.reactivestreams", "reactive-streams", "1.0.4"),
+        Jar("org.wildfly.openssl", "wildfly-openssl", "2.1.4.Final"),
+    )
 
 
 def default_folder() -> Path:
@@ -176,9 +224,9 @@ def _reason(error: Exception) -> str:
 
 
 def main() -> int:
-    """Find or fetch all jars, for `make setup`."""
+    """Find or fetch all jars, those for S3 too, for `make setup`."""
     try:
-        for path in find(delta_jars(), on_progress=lambda line: print(line, file=sys.stderr)):  # noqa: T201 - a command
+        for path in find((*delta_jars(), *s3_jars()), on_progress=lambda line: print(line, file=sys.stderr)):  # noqa: T201 - a command
             print(path)  # noqa: T201 - a command
     except OlistError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command

@@ -14,7 +14,7 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from olist_assets.engines.base import LocalEngine
-from olist_assets.engines.jars import default_folder, delta_jars, find
+from olist_assets.engines.jars import default_folder, delta_jars, find, s3_jars
 from olist_assets.engines.java import require_java
 from olist_assets.errors import OlistError
 
@@ -37,16 +37,41 @@ PROPERTIES = {
 }
 """What local Spark is started with, beside the jars."""
 
+_ENCRYPTION = {"AES256": "SSE-S3", "aws:kms": "SSE-KMS"}
+
+
+def s3_properties(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Spark properties by which s3:// is reached through S3A, as the AWS variables say; they hold no credentials."""
+    properties = {
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        # Variables, profiles, containers, instances: the chain that AWS's other libraries follow.
+        "spark.hadoop.fs.s3a.aws.credentials.provider": (
+            "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
+        ),
+    }
+    if region := environment.get("AWS_REGION"):
+        properties["spark.hadoop.fs.s3a.endpoint.region"] = region
+    if endpoint := environment.get("AWS_ENDPOINT_URL_S3"):
+        properties["spark.hadoop.fs.s3a.endpoint"] = endpoint
+        properties["spark.hadoop.fs.s3a.path.style.access"] = "true"
+    if encryption := environment.get("AWS_SERVER_SIDE_ENCRYPTION"):
+        properties["spark.hadoop.fs.s3a.encryption.algorithm"] = _ENCRYPTION[encryption]
+    if key := environment.get("AWS_SSE_KMS_KEY_ID"):
+        properties["spark.hadoop.fs.s3a.encryption.key"] = key
+    return properties
+
 
 class SparkEngine(LocalEngine):
     """Runs steps on local Spark. A session that a run has started ends with it.
 
     Attributes:
         jars_folder: where Delta's jars are looked for first, and put if they have to be fetched.
+        on_s3: whether tables or files lie on S3.
         properties: Spark properties beside, or in place of, those of `PROPERTIES`.
     """
 
     jars_folder: str = str(default_folder())
+    on_s3: bool = False
     properties: Mapping[str, str] = Field(default_factory=dict)
     _started: SparkSession | None = PrivateAttr(default=None)
 
@@ -79,7 +104,8 @@ class SparkEngine(LocalEngine):
 
     def _jars(self, on_progress: Callable[[str], None]) -> list[Path]:
         require_java()
-        return find(delta_jars(), folder=Path(self.jars_folder), on_progress=on_progress)
+        jars = (*delta_jars(), *(s3_jars() if self.on_s3 else ()))
+        return find(jars, folder=Path(self.jars_folder), on_progress=on_progress)
 
     def _start(self, on_progress: Callable[[str], None]) -> SparkSession:
         from dagster_pyspark import LazyPySparkResource  # noqa: PLC0415 - costs a second
@@ -89,7 +115,8 @@ class SparkEngine(LocalEngine):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # Spark's Python workers need this environment
         # Spark is for this process alone; without it, Spark looks up the machine's own name, which may have no address.
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        properties = {**PROPERTIES, "spark.jars": ",".join(map(str, jars)), **self.properties}
+        properties = PROPERTIES | (s3_properties() if self.on_s3 else {})
+        properties |= {"spark.jars": ",".join(map(str, jars)), **self.properties}
         try:
             spark: SparkSession = LazyPySparkResource(spark_config=properties).spark_session
         except PySparkRuntimeError as error:

@@ -3,21 +3,23 @@
 import csv
 import io
 import json
+import os
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from importlib.resources import files
-from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import duckdb
 import pyarrow.parquet
 
+from olist_assets.aws import S3, reason_of
 from olist_assets.errors import OlistError
 from spark_steps.tables import TABLES
 
 CONTROL_STEPS = "control.steps"
 T = TypeVar("T")
+_NOT_THERE = ("No files in log segment", "No files found")
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _NAMES = {table_id.replace("/", "."): table_id for table_id in TABLES}
 
@@ -29,10 +31,11 @@ def query(lake: str, sql: str) -> duckdb.DuckDBPyRelation:
         OlistError: it is not one reading statement, a table is not known or not written yet, or DuckDB refuses it.
     """
     connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
-    extension = files("duckdb_extension_delta") / "extensions" / f"v{duckdb.__version__}" / "delta.duckdb_extension"
-    connection.load_extension(str(extension))
+    _load(connection, "delta")
     connection.execute("SET TimeZone = 'UTC'")
     try:
+        if lake.startswith(S3):
+            _reach_s3(connection)
         _check_reading(connection, sql)
         for name in _tables_in(connection, sql):
             _create_view(connection, lake, name)
@@ -42,6 +45,24 @@ def query(lake: str, sql: str) -> duckdb.DuckDBPyRelation:
         return connection.sql(sql)
     except duckdb.Error as error:
         raise _one_line(error) from error
+
+
+def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
+    folder = files(f"duckdb_extension_{extension}") / "extensions" / f"v{duckdb.__version__}"
+    connection.load_extension(str(folder / f"{extension}.duckdb_extension"))
+
+
+def _reach_s3(connection: duckdb.DuckDBPyConnection) -> None:
+    """Read S3 with the credentials, region and endpoint of the AWS variables or profile."""
+    _load(connection, "httpfs")
+    _load(connection, "aws")
+    options = {"TYPE": "s3", "PROVIDER": "credential_chain"}
+    if region := os.environ.get("AWS_REGION"):
+        options["REGION"] = _literal(region)
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3"):
+        scheme, _, address = endpoint.partition("://")
+        options |= {"ENDPOINT": _literal(address), "URL_STYLE": "'path'", "USE_SSL": str(scheme == "https").lower()}
+    connection.execute(f"CREATE SECRET ({', '.join(' '.join(option) for option in options.items())})")
 
 
 def rows(result: duckdb.DuckDBPyRelation) -> list[tuple]:
@@ -77,7 +98,7 @@ def _fetched(fetch: Callable[[], T]) -> T:
 
 
 def _one_line(error: duckdb.Error) -> OlistError:
-    return OlistError(" ".join(str(error).split("\n\n")[0].split()))
+    return OlistError(reason_of(error))
 
 
 def _check_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -101,21 +122,23 @@ def _tables_in(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
 def _create_view(connection: duckdb.DuckDBPyConnection, lake: str, name: str) -> None:
     schema = name.partition(".")[0]
     if name == CONTROL_STEPS:
-        if not (Path(lake) / "control" / "steps").is_dir():
-            raise OlistError(f"{name} is empty: nothing has run on {lake} yet; run `olist run`")
         rows = f"read_json({_literal(f'{lake}/control/steps/*/*/*.json')}, union_by_name = true)"
+        missing = f"{name} is empty: nothing has run on {lake} yet; run `olist run`"
     elif name not in _NAMES:
         near = get_close_matches(name, [*_NAMES, CONTROL_STEPS], n=3)
         raise OlistError(
             f"no table {name}" + (f"; did you mean {' or '.join(near)}?" if near else "; see `olist status`")
         )
     else:
-        uri = f"{lake}/{_NAMES[name]}"
-        if not (Path(uri) / "_delta_log").is_dir():
-            raise OlistError(f"{name} has not been written yet; run `olist run`")
-        rows = f"delta_scan({_literal(uri)})"
+        rows = f"delta_scan({_literal(f'{lake}/{_NAMES[name]}')})"
+        missing = f"{name} has not been written yet; run `olist run`"
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {rows}")
+    try:
+        connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {rows}")
+    except duckdb.IOException as error:
+        if not any(sign in str(error) for sign in _NOT_THERE):
+            raise
+        raise OlistError(missing) from error
 
 
 def _literal(text: str) -> str:

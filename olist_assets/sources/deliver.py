@@ -1,6 +1,5 @@
 """Delivering a dump whole: its files as one day's delivery."""
 
-import filecmp
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ from obstore.store import ObjectStore
 
 from olist_assets.errors import OlistError
 from olist_assets.sources.deliveries import FILE_STEMS, FIRST_LANDING_DATE, extraction_time, table_of
-from olist_assets.storage import open_store
+from olist_assets.storage import holds, open_store
 
 _EVENTS = {
     "orders": (
@@ -55,7 +54,7 @@ def deliver(
     held = names_in_delivery(store, day)
     names: list[str] = []
     for path in files:
-        name = _name_in_delivery(path, day, Path(source) / str(day), held)
+        name = _name_in_delivery(path, day, store, held)
         if name not in held:
             on_file(name)
             store.put(f"{day}/{name}", path)
@@ -94,13 +93,13 @@ def names_in_delivery(store: ObjectStore, day: date) -> set[str]:
     return {meta["path"].rpartition("/")[2] for page in store.list(str(day)) for meta in page}
 
 
-def _name_in_delivery(path: Path, day: date, delivery: Path, held: set[str]) -> str:
+def _name_in_delivery(path: Path, day: date, store: ObjectStore, held: set[str]) -> str:
     """The name under which the delivery holds this content, or the next free one."""
     extracted_at = extraction_time(path.name) or datetime(day.year, day.month, day.day, tzinfo=UTC)
     stem = path.stem.removesuffix(f"_{extracted_at:%Y%m%dT%H%M%SZ}")
     while True:
         name = f"{stem}_{extracted_at:%Y%m%dT%H%M%SZ}.csv"
-        if name not in held or filecmp.cmp(path, delivery / name, shallow=False):
+        if name not in held or holds(store, f"{day}/{name}", path):
             return name
         extracted_at += timedelta(seconds=1)
 

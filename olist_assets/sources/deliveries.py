@@ -9,7 +9,7 @@ from functools import cached_property
 from obstore.store import ObjectStore
 
 from olist_assets.errors import OlistError
-from olist_assets.storage import open_store
+from olist_assets.storage import chunks, open_store
 from spark_steps.contract import Window
 from spark_steps.schema import Layer
 from spark_steps.tables import tables_of
@@ -22,7 +22,6 @@ FIRST_LANDING_DATE = date(2016, 1, 1)
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME_SUFFIX = re.compile(r"_(\d{8}T\d{6}Z)\.csv$")
-_CHUNK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,7 @@ class DeliveredFile:
 
     def chunks(self) -> Iterator[bytes]:
         """The file's content, piece by piece."""
-        for chunk in self.store.get(self.path).stream(min_chunk_size=_CHUNK_BYTES):
-            yield bytes(chunk)
+        return chunks(self.store, self.path)
 
 
 @dataclass(frozen=True)

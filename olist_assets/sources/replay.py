@@ -1,7 +1,6 @@
 """Replaying a dump: one delivery a day by event time, as the shop would have sent them."""
 
 import csv
-import filecmp
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from obstore.store import ObjectStore
 from olist_assets.errors import OlistError
 from olist_assets.sources.deliver import check_landing_date, dump_files, names_in_delivery
 from olist_assets.sources.deliveries import FILE_STEMS, FIRST_LANDING_DATE, table_of
-from olist_assets.storage import open_store
+from olist_assets.storage import holds, open_store
 from spark_steps import csv_files
 from spark_steps.contract import LandedFile, StepError
 from spark_steps.tables import ORDER_STATUSES, TABLES
@@ -122,7 +121,7 @@ def replay(
         pieces = [_pieces(database, table, header, window) for table, header in headers.items()]
         new_files: dict[date, list[bool]] = {}
         for day, of_day in groupby(heapq.merge(*pieces, key=attrgetter("day", "table")), attrgetter("day")):
-            delivery = _Delivery(store, Path(source), day, names_in_delivery(store, day), Path(folder) / "draft.csv")
+            delivery = _Delivery(store, day, names_in_delivery(store, day), Path(folder) / "draft.csv")
             new_files[day] = [
                 delivery.put(table, headers[table], rows) for table, rows in groupby(of_day, attrgetter("table"))
             ]
@@ -331,7 +330,6 @@ class _Delivery:
     """The delivery of a day, which holds files of these names; a file is written as `draft` before it is put there."""
 
     store: ObjectStore
-    source: Path
     day: date
     held: set[str]
     draft: Path
@@ -343,7 +341,7 @@ class _Delivery:
         if name not in self.held:
             self.store.put(f"{self.day}/{name}", self.draft)
             return True
-        if filecmp.cmp(self.draft, self.source / str(self.day) / name, shallow=False):
+        if holds(self.store, f"{self.day}/{name}", self.draft):
             return False
         raise OlistError(
             f"the delivery of {self.day} holds {name} with other content; a dump that has changed can be "

@@ -15,9 +15,9 @@ import pyarrow as pa
 from deltalake.schema import Schema as DeltaSchema
 from pyspark.sql import SparkSession
 
-from olist_assets.engines import engine_named
 from olist_assets.engines.base import LocalEngine
-from olist_assets.settings import ENGINES
+from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.spark import SparkEngine
 
 FOLDER = Path(__file__).parent
 
@@ -128,7 +128,7 @@ def _without_traces(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    for engine_name in ENGINES:
-        shutil.rmtree(FOLDER / engine_name, ignore_errors=True)
-        write(engine_named(engine_name), FOLDER / engine_name)
-        _without_traces(FOLDER / engine_name)
+    for engine in (SailEngine(), SparkEngine()):
+        shutil.rmtree(FOLDER / engine.name, ignore_errors=True)
+        write(engine, FOLDER / engine.name)
+        _without_traces(FOLDER / engine.name)
