@@ -1,0 +1,202 @@
+"""The template of the production stack: linted, created against moto, and what it makes.
+
+AWS has not seen it. What moto's CloudFormation does not create, or only in part, is looked up in the template with all
+its functions resolved: see `test_what_moto_does_not_create`.
+"""
+
+import re
+
+import pytest
+
+from olist_assets_tests.deploy.stacks import ACCOUNT, BUCKETS, KEY, LAKE, LOGS, SOURCE, TEMPLATE
+
+pytestmark = pytest.mark.xdist_group("deploy")  # the stack is created once
+
+TAG = {"Key": "olist:lakehouse", "Value": "olist"}
+
+
+# --- The template as a text -------------------------------------------------------------------------------------------
+
+
+def test_the_linter_finds_nothing():
+    # Loaded here, because it takes seconds, which every collection of tests would pay for.
+    from cfnlint import api as linter  # noqa: PLC0415
+
+    settings = linter.ManualArgs(regions=["us-east-1", "eu-west-1", "sa-east-1"], include_checks=["I"])
+    assert [str(found) for found in linter.lint_file(TEMPLATE, config=settings)] == []
+
+
+def test_the_linter_is_told_to_ignore_nothing():
+    assert "cfn-lint" not in TEMPLATE.read_text()
+    assert not list(TEMPLATE.parents[1].glob(".cfnlintrc*"))
+
+
+def test_it_can_be_sent_without_a_bucket():
+    assert TEMPLATE.stat().st_size <= 51_200
+
+
+def test_no_account_is_written_into_it():
+    assert re.findall(r"\b\d{12}\b", TEMPLATE.read_text()) == []
+
+
+# --- The stack --------------------------------------------------------------------------------------------------------
+
+
+def test_it_is_created_and_each_output_is_a_setting(any_stack):
+    assert any_stack.status == "CREATE_COMPLETE"
+    assert any_stack.outputs == {
+        "OLIST_LAKE": f"s3://{LAKE}/lake",
+        "OLIST_SOURCE": f"s3://{SOURCE}",
+        "OLIST_EMR_SERVICE_ROLE": "olist-emr-service",
+        "OLIST_EMR_INSTANCE_PROFILE": "olist-emr-instance",
+        "OLIST_EMR_SUBNETS": ",".join(any_stack.subnets),
+        "OLIST_EMR_LOGS": f"s3://{LOGS}/emr",
+        "OLIST_EMR_SERVERLESS_ROLE": f"arn:aws:iam::{ACCOUNT}:role/olist-emr-serverless",
+        "OLIST_EMR_SERVERLESS_APPLICATION": "olist",
+    }
+
+
+def test_what_moto_does_not_create(stack):
+    """These are looked up in the template. So is what moto leaves out of what it does create.
+
+    That is: of a bucket all but encryption and tags, a log group's key, the outbound rules of a security group, and the
+    policies of AWS that a role has.
+    """
+    assert stack.not_created == {
+        "AWS::S3::BucketPolicy",
+        "AWS::Glue::Database",
+        "AWS::EC2::SecurityGroupEgress",
+        "AWS::EMRServerless::Application",
+    }
+
+
+# --- Buckets ----------------------------------------------------------------------------------------------------------
+
+
+def test_there_are_three_tagged_buckets(any_stack):
+    assert any_stack.tags.keys() == set(BUCKETS.values())
+    assert all(TAG in tags for tags in any_stack.tags.values())
+
+
+def test_buckets_are_encrypted_by_s3_without_a_key(stack):
+    assert stack.encryption == {bucket: {"SSEAlgorithm": "AES256"} for bucket in BUCKETS.values()}
+
+
+def test_buckets_are_encrypted_with_the_key_if_there_is_one(with_all_options):
+    assert with_all_options.encryption == {
+        bucket: {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY} for bucket in BUCKETS.values()
+    }
+    for name in BUCKETS:
+        (rule,) = with_all_options.properties(name)["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["BucketKeyEnabled"] is True
+
+
+def test_no_bucket_is_public_or_has_access_lists(stack):
+    for name in BUCKETS:
+        assert stack.properties(name)["PublicAccessBlockConfiguration"] == {
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        }
+        assert stack.properties(name)["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def test_lake_and_source_keep_versions_and_outlive_the_stack(stack):
+    for name in ("Lake", "Source"):
+        assert stack.properties(name)["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert stack.resources[name]["DeletionPolicy"] == "Retain"
+        assert stack.resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+ARCHIVE = {
+    "Id": "Archive",
+    "Status": "Enabled",
+    "Prefix": "lake/archive/",
+    "Transitions": [{"StorageClass": "GLACIER_IR", "TransitionInDays": 30}],
+}
+NONCURRENT = {
+    "Id": "NoncurrentVersions",
+    "Status": "Enabled",
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+    "ExpiredObjectDeleteMarker": True,
+}
+UPLOADS = {"Id": "IncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}
+
+
+def test_the_archive_becomes_cheap_and_old_versions_end(stack):
+    assert stack.properties("Lake")["LifecycleConfiguration"]["Rules"] == [ARCHIVE, NONCURRENT, UPLOADS]
+    assert stack.properties("Source")["LifecycleConfiguration"]["Rules"] == [NONCURRENT, UPLOADS]
+
+
+def test_the_archive_ends_if_that_is_asked_for(with_all_options):
+    archive, *_ = with_all_options.properties("Lake")["LifecycleConfiguration"]["Rules"]
+    assert archive == {**ARCHIVE, "ExpirationInDays": 400}
+
+
+def test_logs_end(stack):
+    (rule,) = stack.properties("Logs")["LifecycleConfiguration"]["Rules"]
+    assert rule == {
+        "Id": "Expire",
+        "Status": "Enabled",
+        "ExpirationInDays": 90,
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+    }
+
+
+# --- Logs, network, EMR, catalog --------------------------------------------------------------------------------------
+
+
+def test_log_groups_end_their_logs(stack):
+    found = {group["logGroupName"]: group["retentionInDays"] for group in stack.log_groups}
+    assert found == {"/olist/emr-serverless": 90, "/olist/orchestrator": 90}
+
+
+def test_log_groups_use_the_key_if_there_is_one(stack, with_all_options):
+    assert [group.get("KmsKeyId") for group in stack.of_type("AWS::Logs::LogGroup")] == [None, None]
+    assert [group.get("KmsKeyId") for group in with_all_options.of_type("AWS::Logs::LogGroup")] == [KEY, KEY]
+
+
+def test_nothing_reaches_workers_but_workers(stack):
+    (group,) = stack.security_groups
+    assert (group["GroupName"], group["VpcId"]) == ("olist-emr-serverless", stack.vpc)
+    (inbound,) = group["IpPermissions"]
+    assert (inbound["IpRanges"], inbound["Ipv6Ranges"], inbound["PrefixListIds"]) == ([], [], [])
+    assert [pair["GroupId"] for pair in inbound["UserIdGroupPairs"]] == [group["GroupId"]]
+    (outbound,) = stack.properties("ServerlessSecurityGroup")["SecurityGroupEgress"]
+    assert (outbound["IpProtocol"], outbound["FromPort"], outbound["ToPort"]) == ("tcp", 443, 443)
+    assert stack.properties("ServerlessEgressToWorkers")["DestinationSecurityGroupId"] == group["GroupId"]
+
+
+def test_emr_finds_an_instance_profile_named_like_its_role(stack):
+    assert stack.profiles == {
+        "olist-emr-instance": ["olist-emr-instance"],
+        "olist-orchestrator": ["olist-orchestrator"],
+    }
+
+
+def test_the_serverless_application_costs_nothing_between_steps(stack):
+    (group,) = stack.security_groups
+    assert stack.properties("ServerlessApplication") == {
+        "Name": "olist",
+        "Type": "Spark",
+        "ReleaseLabel": "emr-spark-8.2.0",
+        "Architecture": "X86_64",
+        "AutoStartConfiguration": {"Enabled": True},
+        "AutoStopConfiguration": {"Enabled": True, "IdleTimeoutMinutes": 15},
+        "MaximumCapacity": {"Cpu": "16 vCPU", "Memory": "64 GB"},  # and no InitialCapacity
+        "NetworkConfiguration": {"SubnetIds": stack.subnets, "SecurityGroupIds": [group["GroupId"]]},
+        "MonitoringConfiguration": {
+            "S3MonitoringConfiguration": {"LogUri": f"s3://{LOGS}/emr-serverless/"},
+            "CloudWatchLoggingConfiguration": {"Enabled": True, "LogGroupName": "/olist/emr-serverless"},
+        },
+        "Tags": [TAG],
+    }
+
+
+def test_trusted_and_refined_are_databases(stack):
+    found = [properties["DatabaseInput"] for properties in stack.of_type("AWS::Glue::Database")]
+    assert {database["Name"]: database["LocationUri"] for database in found} == {
+        "olist_trusted": f"s3://{LAKE}/lake/trusted/",
+        "olist_refined": f"s3://{LAKE}/lake/refined/",
+    }
