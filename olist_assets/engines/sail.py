@@ -27,6 +27,8 @@ class SailEngine(LocalEngine):
 
 @cache
 def _session() -> SparkSession:
+    # gRPC's handlers of forks abort a child now and then, before it has become the program that was to be started.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # read when the first channel is opened
     from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - costs a second
 
     _, port = _server().listening_address

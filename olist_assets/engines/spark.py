@@ -113,7 +113,7 @@ class SparkEngine(LocalEngine):
         jars = self._jars(on_progress)
         on_progress("starting Spark on the JVM")
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # Spark's Python workers need this environment
-        # Spark is for this process alone; without it, Spark looks up the machine's own name, which may have no address.
+        # Spark is for this process alone. It would look up the machine's own name, which may have no address.
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         properties = PROPERTIES | (s3_properties() if self.on_s3 else {})
         properties |= {"spark.jars": ",".join(map(str, jars)), **self.properties}
@@ -128,13 +128,12 @@ class SparkEngine(LocalEngine):
 
 
 def _last_words(properties: Mapping[str, str]) -> str:
-    """What the JVM says when it ends instead of serving: the innermost cause, or the last line."""
+    """What the JVM says when it ends instead of serving: the innermost cause."""
     from pyspark.java_gateway import launch_gateway  # noqa: PLC0415 - of use in an error only
 
     with tempfile.TemporaryFile("w+") as said:
         with suppress(PySparkRuntimeError):  # as before; now its words are kept
             launch_gateway(SparkConf(loadDefaults=False).setAll(list(properties.items())), {"stderr": said}).shutdown()
         said.seek(0)
-        lines = [line.strip() for line in said if line.strip() and not line.lstrip().startswith(("at ", "..."))]
-    causes = [line for line in lines if line.startswith(("Caused by: ", "Exception in thread", "Error: "))]
-    return (causes or lines or ["it said nothing; try again"])[-1]
+        causes = [line.strip() for line in said if line.startswith(("Caused by: ", "Exception in thread", "Error: "))]
+    return causes[-1] if causes else "its JVM ended without a word; try again"
