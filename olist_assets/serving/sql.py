@@ -19,7 +19,7 @@ from spark_steps.tables import TABLES
 
 CONTROL_STEPS = "control.steps"
 T = TypeVar("T")
-_NOT_THERE = ("No files in log segment", "No files found")
+_NOT_THERE = ("Path does not exist", "No files in log segment", "No files found")
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _NAMES = {table_id.replace("/", "."): table_id for table_id in TABLES}
 
