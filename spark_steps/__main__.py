@@ -1,4 +1,4 @@
-"""A step from a command line, as spark-submit runs it: a request as JSON in, its result as JSON out.
+"""A step from a command line, as spark-submit runs it: a request as JSON in, its result or its error as JSON out.
 
 python -m spark_steps --request URI --result URI
 """
@@ -17,7 +17,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Read the request, run its step in the session that Spark gives, write the result.
 
     Returns:
-        The exit code: 0, or 1 with a line on standard error where the step could not be done.
+        The exit code: 0, or 1 where the step could not be done: the error stands in place of the result, and on
+        standard error.
     """
     parser = argparse.ArgumentParser(prog="python -m spark_steps", description="Run one step of the lakehouse.")
     parser.add_argument("--request", required=True, help="path or URI of the request (JSON)")
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         result = run_step(spark, request)
     except StepError as error:
+        _write(options.result, error.to_json())
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the driver's log is where EMR looks
         return 1
     _write(options.result, result.to_json())

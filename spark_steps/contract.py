@@ -12,6 +12,10 @@ from spark_steps.tables import TABLES
 class StepError(Exception):
     """A step that cannot be done as asked: one line that names the table, the place and the cure."""
 
+    def to_json(self) -> str:
+        """The error in place of a result; `StepResult.from_json` raises it."""
+        return json.dumps({"error": str(self)})
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -204,8 +208,14 @@ class StepResult:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The result that `to_json` wrote."""
+        """The result that `to_json` wrote.
+
+        Raises:
+            StepError: the step could not be done, and left this error in place of a result.
+        """
         fields = json.loads(text)
+        if "error" in fields:
+            raise StepError(fields["error"])
         checks = tuple(Check(**c | {"severity": Severity(c["severity"])}) for c in fields.pop("checks"))
         days = tuple(DayCounts(**d | {"day": date.fromisoformat(d["day"])}) for d in fields.pop("days"))
         return cls(**fields, checks=checks, days=days)

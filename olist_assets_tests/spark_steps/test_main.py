@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_steps.contract import DayCounts, StepRequest, StepResult, Window
+from spark_steps.contract import DayCounts, StepError, StepRequest, StepResult, Window
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 
@@ -77,14 +78,16 @@ def test_a_step_from_the_command_line_leaves_its_rows_and_its_result(lake, serve
     assert list(json.loads(result_file.read_text())) == list(json.loads(result.to_json()))
 
 
-def test_a_step_that_cannot_be_done_is_one_line_and_no_result(lake, server, tmp_path):
+def test_a_step_that_cannot_be_done_leaves_one_line_in_place_of_its_result(lake, server, tmp_path):
     file = lake.file("olist_sellers_dataset.csv", "seller_id\ns1\n")
     process, result_file = run(server, request_for(lake, file), tmp_path)
     assert process.returncode == 1
     assert process.stdout == ""
-    assert process.stderr == (
-        "error: raw/sellers: olist_sellers_dataset.csv of 2018-05-10 lacks the column seller_zip_code_prefix, "
-        "seller_city, seller_state; take it out of the delivery and the landzone and deliver it mended\n"
+    error = (
+        "raw/sellers: olist_sellers_dataset.csv of 2018-05-10 lacks the column seller_zip_code_prefix, "
+        "seller_city, seller_state; take it out of the delivery and the landzone and deliver it mended"
     )
-    assert not result_file.exists()
+    assert process.stderr == f"error: {error}\n"
+    with pytest.raises(StepError, match=f"^{re.escape(error)}$"):
+        StepResult.from_json(result_file.read_text())
     assert lake.read("raw/sellers") == []
