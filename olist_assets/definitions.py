@@ -4,9 +4,11 @@ import dagster as dg
 
 from olist_assets.assets import all_assets
 from olist_assets.engines import engine_of
+from olist_assets.executors import executor_for
 from olist_assets.io_managers import HandleIOManager
 from olist_assets.jobs import lakehouse
 from olist_assets.lake import Lake
+from olist_assets.sensors import ends_what_runs_left
 from olist_assets.settings import current
 from olist_assets.sources.deliveries import Deliveries
 
@@ -18,8 +20,8 @@ engine = engine_of(settings)
 defs = dg.Definitions(
     assets=all_assets,
     jobs=[lakehouse],
-    # Steps share one engine in this process, and a process a step would cost more than the step.
-    executor=dg.in_process_executor,
+    sensors=ends_what_runs_left(engine),
+    executor=executor_for(engine),
     resources={
         "lake": lake,
         "deliveries": deliveries,

@@ -32,6 +32,10 @@ _KEPT = 2  # the greatest, and the one before it for who lists while the next is
 _log = logging.getLogger(__name__)
 
 
+class LeaseHeldError(OlistError):
+    """Another holds the lease."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """Who may write a table: a run, in a process of a host, from `acquired` until `expires` (UTC) or its release.
@@ -80,9 +84,9 @@ def held(
     """Hold the lease on a table while the block runs, renewing it every third of its lifetime.
 
     Raises:
-        OlistError: before the block, if another holds the lease; after it, if another has taken it over, because
-            this process stood still or did not reach the storage for longer than the lifetime. An error of the block
-            itself comes first.
+        LeaseHeldError: before the block, if another holds the lease.
+        OlistError: after it, if another has taken it over, because this process stood still or did not reach the
+            storage for longer than the lifetime. An error of the block itself comes first.
     """
     now, pid = clock(), os.getpid()
     lease = Lease(
@@ -134,7 +138,7 @@ class _Holding:
         while not acquired:
             self._number, newest = self._newest()
             if newest and not newest.is_free(now):
-                raise OlistError(
+                raise LeaseHeldError(
                     f"{newest.table} is being written by {newest} since {_text(newest.acquired)}: wait for that run; "
                     f"should it have died, its lease ends at {_text(newest.expires)}"
                 )

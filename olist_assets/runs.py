@@ -1,5 +1,6 @@
 """Materialising the lineage through Dagster: the job, the instance and the events, as Dagit would."""
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +16,9 @@ from olist_assets.definitions import defs, deliveries, engine, lake
 from olist_assets.errors import OlistError
 from olist_assets.partitions import landing_dates
 from spark_steps.contract import Window
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_TOLD = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.STEP_FAILURE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +100,26 @@ def materialise(
             on_step(step)
 
     with dg.DagsterInstance.get() as instance:
-        run_id = str(uuid4())
-        instance.add_event_listener(run_id, listen)
-        result = defs.resolve_job_def("lakehouse").execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            asset_selection=assets,
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            **_partitions(window, assets),
-        )
+        tags = _partitions(window, assets)
+        if engine.elsewhere:
+            result = _execute_in_processes(instance, assets, tags, listen)
+        else:
+            instance.add_event_listener(run_id := str(uuid4()), listen)
+            result = lakehouse_job().execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                asset_selection=assets,
+                raise_on_error=False,
+                run_config=_QUIET,
+                tags=tags,
+            )
     if any(_interrupted(event) for event in result.all_events):
         raise KeyboardInterrupt
     if result.success:
         for day, files in whole.items():
             lake.record_loaded(day, files)
     if not result.success and not any(step.error for step in steps):
-        raise OlistError(f"the run {run_id} failed; see it in `olist ui`")
+        raise OlistError(f"the run {result.run_id} failed; see it in `olist ui`")
     return steps
 
 
@@ -133,15 +140,55 @@ def windows_to_load() -> list[Window]:
     return windows
 
 
-def _partitions(window: Window, assets: list[dg.AssetKey]) -> dict[str, Any]:
-    """How a run is told its landing dates; not at all if every asset of it is computed whole."""
+def _partitions(window: Window, assets: list[dg.AssetKey]) -> dict[str, str]:
+    """The tags by which a run is told its landing dates; not at all if every asset of it is computed whole."""
     daily = {asset.key for asset in all_assets if asset.partitions_def is not None}
     if not daily.intersection(assets):
         return {}
     first, last = window.start.isoformat(), (window.end - timedelta(days=1)).isoformat()
     if first == last:
-        return {"partition_key": first}
-    return {"tags": {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}}
+        return {"dagster/partition": first}
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+
+
+def lakehouse_job() -> dg.JobDefinition:
+    """The job, as the processes of a run find it."""
+    return defs.resolve_job_def("lakehouse")
+
+
+def _execute_in_processes(
+    instance: dg.DagsterInstance,
+    assets: list[dg.AssetKey],
+    tags: dict[str, str],
+    listen: Callable[[dg.EventLogEntry], None],
+) -> dg.JobExecutionResult:
+    """Run the job in processes of its own, and listen to their events as they come into the event log."""
+    this_one = {"olist/invocation": str(uuid4())}
+    ended = threading.Event()
+
+    def follow() -> None:
+        cursor, last_look = None, False
+        while not last_look:
+            last_look = ended.wait(1)
+            for run in instance.get_runs(dg.RunsFilter(tags=this_one)):
+                found = instance.get_records_for_run(run.run_id, cursor, of_type=_TOLD)
+                cursor = found.cursor
+                for record in found.records:
+                    listen(record.event_log_entry)
+
+    following = threading.Thread(target=follow, name="follow the run", daemon=True)
+    following.start()
+    try:
+        return dg.execute_job(
+            dg.reconstructable(lakehouse_job),
+            instance=instance,
+            asset_selection=assets,
+            run_config=_QUIET,
+            tags=tags | this_one,
+        )
+    finally:
+        ended.set()
+        following.join()
 
 
 def _step(event: dg.DagsterEvent | None) -> Step | None:

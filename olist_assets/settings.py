@@ -12,9 +12,11 @@ from olist_assets.errors import OlistError
 
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._~+@=,-]+)*")
 _ENCRYPTION = re.compile(r"AES256|aws:kms(?::[A-Za-z0-9:/_-]+)?")
-EngineName = Literal["sail", "spark"]
+EngineName = Literal["sail", "spark", "emr", "emr-serverless"]
 ENGINES: tuple[str, ...] = get_args(EngineName)
 """What runs the steps; the first is the default."""
+LOCAL_ENGINES = ENGINES[:2]
+"""Those that run them on this machine."""
 
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~+@=,-]+")
 AFTER_RAW = ("archive", "delete")

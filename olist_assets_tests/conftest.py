@@ -18,11 +18,11 @@ from olist_assets.engines.java import require_java
 from olist_assets.engines.sail import SailEngine
 from olist_assets.engines.spark import SparkEngine
 from olist_assets.errors import OlistError
-from olist_assets.settings import ENGINES
+from olist_assets.settings import LOCAL_ENGINES
 from olist_assets.storage import open_store
 from olist_assets_tests.lakes import TestLake
 
-_SMALL_AND_QUICK = {
+SMALL_AND_QUICK = {
     # A test's data fits one task; what costs is planning and compiling, so as little as possible is compiled.
     "spark.master": "local[1]",
     "spark.sql.shuffle.partitions": "1",
@@ -42,12 +42,12 @@ settings.register_profile("thorough", deadline=None, max_examples=300)  # --hypo
 
 
 def pytest_addoption(parser):
-    parser.addoption("--engine", choices=[*ENGINES, "all"], default="all", help="engine that steps are tested on")
+    parser.addoption("--engine", choices=[*LOCAL_ENGINES, "all"], default="all", help="engine that steps are tested on")
 
 
 def _engines(config) -> list[str]:
     chosen = config.getoption("--engine")
-    return list(ENGINES) if chosen == "all" else [chosen]
+    return list(LOCAL_ENGINES) if chosen == "all" else [chosen]
 
 
 def pytest_configure(config):
@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(config, items):
     kept, left_out, bodies = [], [], defaultdict(dict)
     for item in items:
         engine = item.callspec.params.get("engine") if hasattr(item, "callspec") else None
-        if engine in (None, ENGINES[0]):
+        if engine in (None, LOCAL_ENGINES[0]):
             kept.append(item)
         else:
             of_module = bodies[engine, item.path]
@@ -139,7 +139,7 @@ def engine(request) -> LocalEngine:
     """Each engine in turn: what uses it runs on all of them."""
     if request.param == "sail":
         return SailEngine()
-    spark = SparkEngine(properties=_SMALL_AND_QUICK)
+    spark = SparkEngine(properties=SMALL_AND_QUICK)
     spark.session()  # the runs of a test find it running, and leave it so
     return spark
 

@@ -257,7 +257,10 @@ def test_a_mistake_is_one_line_and_an_exit_code(olist, arguments, code, message)
 
 
 def test_a_bad_setting_is_named_by_every_command_that_uses_it(olist):
-    assert olist("run", fails=1, OLIST_ENGINE="flink") == "error: OLIST_ENGINE=flink: takes sail or spark\n"
+    assert (
+        olist("run", fails=1, OLIST_ENGINE="flink")
+        == "error: OLIST_ENGINE=flink: takes sail or spark or emr or emr-serverless\n"
+    )
 
 
 def test_a_lake_that_is_a_file_is_named_before_anything_runs(olist):

@@ -32,7 +32,7 @@ def test_paths_become_absolute_and_a_home_is_expanded(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("OLIST_ENGINE", "flink", "OLIST_ENGINE=flink: takes sail or spark"),
+        ("OLIST_ENGINE", "flink", "OLIST_ENGINE=flink: takes sail or spark or emr or emr-serverless"),
         ("OLIST_LANDZONE_AFTER_RAW", "keep", "OLIST_LANDZONE_AFTER_RAW=keep: takes archive or delete"),
         (
             "OLIST_LAKE",

@@ -5,19 +5,15 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
-from hashlib import sha256
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-import spark_steps
 from olist_assets.aws import redacted
 from olist_assets.engines.base import Engine
 from olist_assets.errors import OlistError
 from olist_assets.lake import Lake
+from olist_assets.versions import code_version
 from spark_steps.contract import StepError, Window
 
 
@@ -62,13 +58,3 @@ def controlled(
         record["total_seconds"] = round(time.perf_counter() - started, 3)
         record.setdefault("seconds", record["total_seconds"])  # a step says itself how long it worked
         lake.record(record)
-
-
-@cache
-def code_version() -> str:
-    """The release, and the first 12 hex digits of the step code's SHA-256."""
-    digest = sha256()
-    package = Path(spark_steps.__path__[0])
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    return f"{version('olist-lakehouse')}+{digest.hexdigest()[:12]}"

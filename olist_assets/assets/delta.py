@@ -7,12 +7,15 @@ from typing import Any
 
 import dagster as dg
 
-from olist_assets.assets.control import code_version, controlled
+from olist_assets.assets.control import controlled
 from olist_assets.assets.days import metadata_of
 from olist_assets.engines.base import Engine
+from olist_assets.executors import pool_of
 from olist_assets.lake import Lake
 from olist_assets.leases import held
 from olist_assets.partitions import landing_dates, one_run_a_range, window_of
+from olist_assets.settings import Settings
+from olist_assets.versions import code_version
 from spark_steps import quality
 from spark_steps.contract import Check, DayCounts, DeltaTable, LandedFile, StepRequest, StepResult, Window
 from spark_steps.schema import Layer, Severity, Table
@@ -49,7 +52,7 @@ def delta_asset(table: Table) -> Callable[[Callable[..., dg.MaterializeResult]],
         "key": table.id.split("/"),
         "ins": {name.replace("/", "_"): dg.AssetIn(key=name.split("/")) for name in table.upstreams},
         "group_name": str(table.layer),
-        "pool": table.id.replace("/", "."),  # one writer a table, among Dagster's runs; the lease sees to the others
+        "pool": pool_of(table.id, Settings.from_environment().engine),  # the lease sees to writers beside Dagster
         "kinds": {"deltalake", "pyspark", _KINDS[table.layer]},
         "owners": [_OWNERS[table.layer]],
         "description": f"One row: {table.grain}. Key: {key}.",

@@ -10,6 +10,14 @@ def engine_of(settings: Settings) -> Engine:
         from olist_assets.engines.spark import SparkEngine  # noqa: PLC0415 - only what is used
 
         return SparkEngine(on_s3=settings.on_s3)
+    if settings.engine == "emr":
+        from olist_assets.engines.emr import EmrEngine  # noqa: PLC0415 - only what is used
+
+        return EmrEngine.from_environment(settings.lake)
+    if settings.engine == "emr-serverless":
+        from olist_assets.engines.emr_serverless import EmrServerlessEngine  # noqa: PLC0415 - only what is used
+
+        return EmrServerlessEngine.from_environment(settings.lake)
     from olist_assets.engines.sail import SailEngine  # noqa: PLC0415 - only what is used
 
     return SailEngine()

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 import dagster as dg
 from pyspark.sql import SparkSession
@@ -12,6 +13,9 @@ from spark_steps.step import run_step
 
 class Engine(dg.ConfigurableResource):
     """Something that can run a step. Assets do not know which one it is."""
+
+    elsewhere: ClassVar[bool] = False
+    """Whether steps run on other machines, and this one only waits for them."""
 
     @property
     @abstractmethod
@@ -35,6 +39,10 @@ class Engine(dg.ConfigurableResource):
         Raises:
             StepError: the step cannot be done; nothing of it was committed.
         """
+
+    def end_jobs(self, run_id: str) -> list[str]:  # noqa: ARG002 - the contract
+        """End what a run has left running elsewhere, and return the ids of the jobs; a local engine's end with it."""
+        return []
 
 
 class LocalEngine(Engine):

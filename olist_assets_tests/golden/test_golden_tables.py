@@ -2,7 +2,7 @@
 
 import pytest
 
-from olist_assets.settings import ENGINES
+from olist_assets.settings import LOCAL_ENGINES
 from olist_assets_tests.golden import tables
 from olist_assets_tests.golden.readers import READERS, by_spark, rows_of, types_of
 
@@ -26,7 +26,7 @@ TYPES = {
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("writer", ENGINES)
+@pytest.mark.parametrize("writer", LOCAL_ENGINES)
 @pytest.mark.parametrize("table", EXPECTED)
 def test_a_golden_table_is_read_alike_without_an_engine(table, writer, reader):
     found = READERS[reader](str(tables.FOLDER / writer / table))
@@ -38,14 +38,14 @@ def test_all_golden_tables_are_read_alike_by_every_engine(spark):
     found = {
         (table, writer): by_spark(spark, str(tables.FOLDER / writer / table))
         for table in EXPECTED
-        for writer in ENGINES
+        for writer in LOCAL_ENGINES
     }
     assert {key: rows_of(rows) for key, rows in found.items()} == {(t, w): EXPECTED[t] for t, w in found}
     assert {key: types_of(rows) for key, rows in found.items()} == dict.fromkeys(found, TYPES)
 
 
 def test_the_golden_tables_hold_what_they_are_there_for():
-    for writer in ENGINES:
+    for writer in LOCAL_ENGINES:
         log = tables.FOLDER / writer / "checkpointed" / "_delta_log"
         assert list(log.glob("*.checkpoint.parquet"))
         assert len(list(log.glob("*.json"))) == 6

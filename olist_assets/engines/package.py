@@ -1,0 +1,179 @@
+"""What a cluster needs to run steps: this project's wheel, and an environment with what the steps import.
+
+`python -m olist_assets.engines.package`, which `make package` calls, builds both into `dist/emr`. Files are named by
+what they hold, so each is uploaded once.
+"""
+
+import argparse
+import compileall
+import gzip
+import py_compile
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Self
+
+from obstore.exceptions import AlreadyExistsError
+from obstore.store import ObjectStore
+
+import spark_steps
+from olist_assets.errors import OlistError
+from olist_assets.versions import steps_digest
+
+FOLDER = Path("dist/emr")
+"""Where packages are built, below the project's folder."""
+
+CODE = "control/code"
+"""Where a lake keeps them."""
+
+_REQUIREMENTS = ("pyarrow", "deltalake", "pandas", "numpy")  # pyspark is the cluster's own
+_PYTHON = (3, 11)  # that of EMR's Spark 4.1
+_PLATFORM = "x86_64-manylinux_2_28"
+_LEFT_OUT = {"tests", "include"}
+# The cluster's Python, told where the packages are; they come after Spark's own, which PYTHONPATH names.
+_LAUNCHER = f"""#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")
+PYTHONPATH="${{PYTHONPATH:+$PYTHONPATH:}}$here/../site-packages" exec python{_PYTHON[0]}.{_PYTHON[1]} "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """The files that a cluster needs.
+
+    Attributes:
+        steps: this project's wheel, as the zip file that Spark takes.
+        environment: an archive with `bin/python` and the packages that steps import.
+        main: the script that Spark starts.
+    """
+
+    steps: Path
+    environment: Path
+    main: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        """The package of today's step code that was built into a folder.
+
+        Raises:
+            OlistError: there is none.
+        """
+        steps = folder / f"steps-{steps_digest()}.zip"
+        environments = sorted(folder.glob("environment-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+        if not steps.is_file() or not environments:
+            built = "was built of other step code" if environments else "has not been built"
+            raise OlistError(f"the package for EMR in {folder} {built}: run `make package`, or set OLIST_EMR_PACKAGE")
+        return cls(steps, environments[-1], Path(spark_steps.__path__[0]) / "__main__.py")
+
+    def upload(self, store: ObjectStore, on_progress: Callable[[str], None] = lambda _: None) -> "Uploaded":
+        """Put into the lake what it does not hold yet."""
+        names = Uploaded(
+            steps=f"{CODE}/{self.steps.name}",
+            environment=f"{CODE}/{self.environment.name}",
+            main=f"{CODE}/main-{steps_digest()}.py",
+        )
+        held = {meta["path"] for page in store.list(CODE) for meta in page}
+        for path, name in ((self.steps, names.steps), (self.environment, names.environment), (self.main, names.main)):
+            if name not in held:
+                on_progress(f"uploading {path.name} ({path.stat().st_size / 1e6:,.1f} MB)")
+                with suppress(AlreadyExistsError):  # another process was quicker
+                    store.put(name, path, mode="create", use_multipart=False)
+        return names
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The same files as objects of a lake, by their paths there."""
+
+    steps: str
+    environment: str
+    main: str
+
+
+def build(folder: Path, *, platform: str = _PLATFORM, constraints: Path = Path("constraints.txt")) -> Package:
+    """Build the wheel and the environment; equal contents get equal names.
+
+    Args:
+        folder: where to; older packages in it stay.
+        platform: the cluster's, as uv names it.
+        constraints: the versions that are tested.
+
+    Raises:
+        subprocess.CalledProcessError: a package cannot be built or fetched; uv has said why.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        wheels = Path(scratch, "wheels")
+        _uv("build", "--wheel", "--out-dir", str(wheels))
+        [wheel] = wheels.glob("*.whl")
+        wheel.replace(folder / f"steps-{steps_digest()}.zip")
+        root = Path(scratch, "environment")
+        _uv(
+            *("pip", "install", "--python", sys.executable, "--target", str(root / "site-packages")),
+            *("--python-platform", platform, "--python-version", "{}.{}".format(*_PYTHON), "--only-binary", ":all:"),
+            *("--constraint", str(constraints), *_REQUIREMENTS),
+        )
+        shutil.rmtree(root / "site-packages" / "bin", ignore_errors=True)
+        for left_out in [path for path in root.rglob("*") if path.name in _LEFT_OUT and path.is_dir()]:
+            shutil.rmtree(left_out, ignore_errors=True)
+        if sys.version_info[:2] == _PYTHON:  # otherwise every step compiles what it imports
+            never_stale = py_compile.PycInvalidationMode.UNCHECKED_HASH
+            compileall.compile_dir(root, stripdir=str(root), quiet=2, workers=0, invalidation_mode=never_stale)
+        (root / "bin").mkdir()
+        (root / "bin" / "python").write_text(_LAUNCHER)
+        (root / "bin" / "python").chmod(0o755)
+        archive = Path(scratch, "environment.tar.gz")
+        _pack(root, archive)
+        digest = sha256(archive.read_bytes()).hexdigest()[:12]
+        shutil.move(archive, folder / f"environment-{digest}.tar.gz")
+    return Package.of(folder)
+
+
+def _pack(root: Path, archive: Path) -> None:
+    """An archive of a folder's content that is the same for the same content."""
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+        member.uid = member.gid = member.mtime = 0
+        member.uname = member.gname = ""
+        return member
+
+    with (
+        archive.open("wb") as file,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as members,
+    ):
+        for path in sorted(root.rglob("*")):
+            inside = path.relative_to(root)
+            if path.is_file():
+                members.add(path, str(inside), filter=plain)
+
+
+def _uv(*arguments: str) -> None:
+    command = [sys.executable, "-m", "uv", "--quiet", *arguments]
+    subprocess.run(command, check=True)  # noqa: S603 - arguments from this module and its command line
+
+
+def main() -> int:
+    """Build the package, for `make package`."""
+    parser = argparse.ArgumentParser(prog="python -m olist_assets.engines.package", description=__doc__)
+    parser.add_argument("--platform", default=_PLATFORM, help="the cluster's; aarch64-manylinux_2_28 for Graviton")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the package is built")
+    options = parser.parse_args()
+    try:
+        package = build(options.folder, platform=options.platform)
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    for path in (package.steps, package.environment):
+        print(f"{path}  {path.stat().st_size / 1e6:,.1f} MB")  # noqa: T201 - a command
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
