@@ -1,13 +1,14 @@
 # Targets for people; each sets up what it needs. `make` lists them.
 
 UV_VERSION := 0.13.9
+VERSITYGW_VERSION := v1.8.0
 DUMP ?=
 ORDERS ?= 100000
 PARALLEL := -n 2 --dist loadgroup
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test lint e2e bench fmt lock clean
+.PHONY: help setup demo ui test lint e2e package bench fmt lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,8 +49,16 @@ ui: .venv/.done ## Open Dagit on the lake
 test: setup lint ## Lint, check types and imports, run all tests
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 
-e2e: setup ## Take real data through the lineage on every engine, and compare every table (some minutes)
+e2e: setup package .venv/bin/versitygw ## Take real data through the lineage on every engine, and compare every table (some minutes)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long
+
+.venv/bin/versitygw: .venv/.done
+	@command -v go >/dev/null || { echo "error: Go (1.24 or newer) builds the S3 server of the tests: install it, or put versitygw on PATH into .venv/bin"; exit 1; }
+	@echo "building an S3 server (a minute)"
+	@GOBIN=$(CURDIR)/.venv/bin go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
+
+package: .venv/.done ## Build what EMR needs to run steps, into dist/emr
+	@$(BIN)/python -m olist_assets.engines.package $(if $(PLATFORM),--platform $(PLATFORM))
 
 bench: setup ## Time the engines and a day's load: ORDERS="100000 1000000", or DUMP=folder
 	@$(BIN)/python -m bench $(if $(DUMP),--dump '$(DUMP)',--orders $(ORDERS))

@@ -1,8 +1,22 @@
 """What the end-to-end tests share."""
 
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
 import pytest
 
+from olist_assets import aws
+from olist_assets.engines.package import FOLDER, Package
 from olist_assets.engines.spark import SparkEngine
+from olist_assets_tests.e2e.cluster import REGION, Cluster
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -12,3 +26,59 @@ def spark_engine():
     session = engine.session(print)
     yield engine
     session.stop()
+
+
+@pytest.fixture(scope="module")
+def s3_folder(tmp_path_factory):
+    """The folder in which a real S3 server keeps its buckets, `shop` and `logs`; the AWS variables name the server."""
+    place = shutil.which("versitygw", path=os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]]))
+    assert place, "versitygw is missing: `make e2e` builds it, with Go"
+    folder = tmp_path_factory.mktemp("s3")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    keys = {"AWS_ACCESS_KEY_ID": "shop", "AWS_SECRET_ACCESS_KEY": "shops-secret-key"}
+    access = {"ROOT_ACCESS_KEY": keys["AWS_ACCESS_KEY_ID"], "ROOT_SECRET_KEY": keys["AWS_SECRET_ACCESS_KEY"]}
+    server = subprocess.Popen([place, "--quiet", "--port", address, "posix", str(folder)], env={**os.environ, **access})
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update({**keys, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": f"http://{address}"})
+    aws.configure()
+    _until_it_listens(address)
+    for bucket in ("shop", "logs"):
+        boto3.client("s3").create_bucket(Bucket=bucket)
+    yield folder
+    os.environ.clear()
+    os.environ.update(before)
+    server.kill()
+    server.wait()
+
+
+@pytest.fixture(scope="module")
+def package():
+    """The folder of the package that a cluster is given."""
+    Package.of(REPOSITORY / FOLDER)
+    return str(REPOSITORY / FOLDER)
+
+
+@pytest.fixture(scope="module")
+def cluster(request, s3_folder, tmp_path_factory):  # noqa: ARG001 - the cluster's machine needs S3
+    """A stand-in for EMR, whose steps run on local Spark; the AWS variables name its API."""
+    machine = Cluster(tmp_path_factory.mktemp("cluster"), spark=getattr(request.module, "ON_SPARK", True))
+    services = ("AWS_ENDPOINT_URL_EMR", "AWS_ENDPOINT_URL_EMR_SERVERLESS")
+    os.environ.update(dict.fromkeys(services, machine.url))
+    yield machine
+    machine.stop()
+    for name in services:
+        del os.environ[name]
+
+
+def _until_it_listens(address: str) -> None:
+    host, _, port = address.partition(":")
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"nothing listens on {address}")

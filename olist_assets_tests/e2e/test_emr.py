@@ -1,0 +1,108 @@
+"""The lake on S3, its steps on clusters: the first months of a dump through the lineage, by the command.
+
+The server of S3 is a real one, and each step a real spark-submit; EMR's API is a stand-in (see `cluster`). The dump is
+the real one where it lies (see `real_dump`), else a generated one. A step takes half a minute, so a usual test
+run takes part of the lineage, and OLIST_TEST_CLUSTERS=whole all of it, on both services.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import duckdb
+import pytest
+
+from bench.compare import differences
+from olist_assets.assets import all_assets
+from olist_assets.sources.generate import generate
+from olist_assets.sources.replay import replay
+from olist_assets_tests.test_real_data import real_dump
+from spark_steps.schema import Layer
+from spark_steps.tables import TABLES
+
+MONTHS = timedelta(days=92)
+RUN = frozenset({"_run_id"})
+ALL = tuple("/".join(asset.key.path) for asset in all_assets)
+SELLERS = tuple(f"{layer}/sellers" for layer in ("landzone", "raw", "trusted"))
+PLACES = (
+    *(
+        f"{layer}/{name}"
+        for layer in ("landzone", "raw", "trusted")
+        for name in ("customers", "sellers", "geolocation")
+    ),
+    "refined/dim_sellers",
+    "refined/dim_location",
+)
+PARTS = {"emr": PLACES, "emr-serverless": SELLERS}
+if os.environ.get("OLIST_TEST_CLUSTERS") == "whole":
+    PARTS = dict.fromkeys(PARTS, ALL)
+
+
+@pytest.fixture(scope="module")
+def days(s3_folder, tmp_path_factory):  # noqa: ARG001 - the deliveries lie on S3
+    """The first and last landing date of the deliveries in the source."""
+    dump = real_dump() or tmp_path_factory.mktemp("emr") / "dump"
+    if real_dump() is None:
+        generate(dump, orders=2_000, days=365, seed=6)
+    orders = str(dump / "olist_orders_dataset.csv")
+    first = duckdb.sql(f"SELECT min(order_purchase_timestamp)::DATE FROM '{orders}'").fetchall()[0][0]
+    done = replay(dump, "s3://shop/source", last=first + MONTHS)
+    return done.days[0], done.days[-1]
+
+
+@pytest.fixture(scope="module")
+def olist(tmp_path_factory, package, cluster, days):
+    """The command, with a lake of an engine on S3."""
+    folder = tmp_path_factory.mktemp("olist")
+    jars = (cluster.folder / "conf" / "spark-defaults.conf").read_text().split("extraClassPath ")[1].split("\n")[0]
+    own = {
+        "OLIST_SOURCE": "s3://shop/source",
+        "OLIST_EMR_PACKAGE": package,
+        "OLIST_EMR_LOGS": "s3://logs/emr",
+        "OLIST_EMR_POLL_SECONDS": "2",
+        "OLIST_EMR_SERVERLESS_RELEASE": "emr-7.10.0",  # moto knows none of Spark 4
+        "OLIST_EMR_SERVERLESS_ROLE": "arn:aws:iam::123456789012:role/olist",
+        "OLIST_EMR_SERVERLESS_DELTA_JARS": jars.replace(":", ","),
+    }
+
+    def run(engine: str, *options: str) -> str:
+        places = {"OLIST_LAKE": f"s3://shop/{engine}", "DAGSTER_HOME": str(folder / engine), "OLIST_ENGINE": engine}
+        window = ("--from", str(days[0]), "--to", str(days[1]))
+        done = subprocess.run(
+            [sys.executable, "-m", "olist_assets", "run", *window, *options],
+            env={**os.environ, **own, **places},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def sail(olist, s3_folder):
+    """The lake as the embedded engine makes it."""
+    olist("sail")
+    return s3_folder / "shop" / "sail"
+
+
+@pytest.mark.parametrize(("service", "selected"), PARTS.items(), ids=PARTS)
+def test_a_cluster_makes_the_same_tables(olist, sail, s3_folder, cluster, service, selected):
+    before = len(cluster.jobs)
+    output = olist(service, *(word for key in selected for word in ("--select", key)))
+    for key in selected:
+        assert f"✓ {key}" in output
+    steps = [key for key in selected if not key.startswith("landzone")]
+    assert sorted(job.name.split()[2] for job in cluster.jobs[before:]) == sorted(steps)  # each once
+    assert cluster.running == []
+    lake = s3_folder / "shop" / service
+    trusted = {key.partition("/")[2] for key in selected if key.startswith("trusted/")}
+    tables = [t for t in TABLES.values() if t.id in selected or (t.layer is Layer.QUARANTINE and t.name in trusted)]
+    for table in tables:
+        assert differences(table, sail, lake, without=RUN) == []
+    for record in (json.loads(path.read_text()) for path in lake.glob("control/steps/*/*/*.json")):
+        assert (record["engine"], record["status"]) == (service, "succeeded")
