@@ -82,7 +82,7 @@ def _root(environment: Mapping[str, str], name: str, default: str) -> str:
     if "://" not in value:
         return _folder(name, value)
     if not _BUCKET.fullmatch(root := value.rstrip("/")):
-        raise OlistError(f"{name}={value}: takes the path of a folder, or s3://bucket/prefix of plain characters")
+        raise OlistError(f"{name}={value}: takes the path of a folder, or s3://<bucket>/<prefix> of plain characters")
     return root
 
 

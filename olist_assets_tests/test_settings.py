@@ -7,7 +7,7 @@ import pytest
 from olist_assets.errors import OlistError
 from olist_assets.settings import Settings
 
-ROOTS = "takes the path of a folder, or s3://bucket/prefix of plain characters"
+ROOTS = "takes the path of a folder, or s3://<bucket>/<prefix> of plain characters"
 
 
 def test_defaults_lie_below_the_working_directory(tmp_path, monkeypatch):

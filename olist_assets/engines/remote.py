@@ -134,7 +134,7 @@ class RemoteEngine(Engine):
     @cached_property
     def _store(self) -> ObjectStore:
         if not self.lake.startswith(S3):
-            raise OlistError(f"OLIST_ENGINE={self.name} needs the lake on S3: set OLIST_LAKE to s3://bucket/prefix")
+            raise OlistError(f"OLIST_ENGINE={self.name} needs the lake on S3: set OLIST_LAKE to s3://<bucket>/<prefix>")
         return open_store(self.lake, create=True)
 
     def _code(self, on_progress: Callable[[str], None]) -> Uploaded:
@@ -262,7 +262,7 @@ class RemoteEngine(Engine):
     def _last_words(self, log: str | None) -> str:
         """The last lines of a driver's log, which may take its time to come."""
         if log is None:
-            return "there is no log: set OLIST_EMR_LOGS to s3://bucket/prefix"
+            return "there is no log: set OLIST_EMR_LOGS to s3://<bucket>/<prefix>"
         deadline = time.monotonic() + self.log_seconds
         while True:
             try:
