@@ -154,8 +154,9 @@ class _Holding:
             found = self._read(number)
             if found is None or found.id != self._lease.id:
                 return False
-            self._number = number  # this holder's own, from a request whose answer was lost: go on from there
-            return self.follow()
+            if found != self._lease:  # this holder's own, from an earlier request whose answer was lost: go on from it
+                self._number = number
+                return self.follow()
         numbers = self._numbers()
         is_greatest = numbers[-1] == number
         self._remove(numbers[:-_KEPT] if is_greatest else [number])
