@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+from obstore.exceptions import BaseError
 
-from olist_assets.aws import redacted
+from olist_assets.aws import reason_of, redacted
 from olist_assets.engines.base import Engine
 from olist_assets.errors import OlistError
 from olist_assets.lake import Lake
@@ -57,4 +58,17 @@ def controlled(
     finally:
         record["total_seconds"] = round(time.perf_counter() - started, 3)
         record.setdefault("seconds", record["total_seconds"])  # a step says itself how long it worked
+        _leave(context, lake, record)
+
+
+def _leave(context: dg.AssetExecutionContext, lake: Lake, record: dict[str, Any]) -> None:
+    """Write the control object; if that fails, the step's own error comes first."""
+    try:
         lake.record(record)
+    except BaseError as error:
+        if not lake.on_s3:
+            raise
+        told = f"the step's control object cannot be written: {reason_of(error)}"
+        if record["status"] == "succeeded":
+            raise dg.Failure(description=told, allow_retries=False) from None
+        context.log.warning(told)
