@@ -205,7 +205,12 @@ def _opened(handle: DeltaTable) -> deltalake.DeltaTable:
     try:
         return deltalake.DeltaTable(handle.uri)
     except deltalake.exceptions.TableNotFoundError:
-        table = handle.declaration
+        return _created(handle)
+
+
+def _created(handle: DeltaTable) -> deltalake.DeltaTable:
+    table = handle.declaration
+    try:
         return deltalake.DeltaTable.create(
             handle.uri,
             schema=DeltaSchema([_field(column) for column in table.columns]),
@@ -215,6 +220,10 @@ def _opened(handle: DeltaTable) -> deltalake.DeltaTable:
             description=table.grain,
             mode="ignore",
         )
+    except deltalake.exceptions.CommitFailedError:
+        if not deltalake.DeltaTable.is_deltatable(handle.uri):
+            raise
+        return deltalake.DeltaTable(handle.uri)  # created just now, by a request whose answer was lost or by another
 
 
 def _properties(table: Table) -> dict[str, str]:
