@@ -36,6 +36,7 @@ from olist_assets.engines.spark import s3_properties
 from olist_assets_tests.conftest import SMALL_AND_QUICK
 
 REGION = "us-east-1"
+REPOSITORY = Path(__file__).parents[2]
 _STEPS_AT_A_TIME = 2
 _FETCH = """#!{python}
 import shutil, sys
@@ -47,6 +48,7 @@ shutil.copyfileobj(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
 # Steps on Sail, for tests of what is around them: the same script, in a second.
 _SUBMIT_TO_SAIL = """#!{python}
 import os, sys
+sys.path.insert(0, "{repository}")
 os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
 from olist_assets.engines import sail
 _, port = sail._server().listening_address
@@ -100,6 +102,8 @@ class Cluster:
         jobs: every step and job run that was submitted, in order.
         faults: what is to go wrong.
         hold: jobs wait while it is set: there is no capacity.
+        environment: the variables of the machine.
+        before: what happens just before the next call of an action is heard, by action.
     """
 
     def __init__(self, folder: Path, *, spark: bool = True) -> None:
@@ -107,6 +111,7 @@ class Cluster:
         self.jobs: list[Job] = []
         self.faults: list[Fault] = []
         self.hold = threading.Event()
+        self.before: dict[str, Callable[[], None]] = {}
         self.folder = folder
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._free = threading.Semaphore(_STEPS_AT_A_TIME)
@@ -161,6 +166,8 @@ class Cluster:
                 400, "AccessDeniedException", f"User: arn:aws:iam::123456789012:user/a is not authorized: {action}"
             )
         else:
+            if happens := self.before.pop(action, None):
+                happens()
             with self._lock:
                 response = self._handle(action, request, json.loads(body) if body else {})
         if fault and fault.kind == "lost":
@@ -191,12 +198,13 @@ class Cluster:
             return _json({"applicationId": request.path.split("/")[2], "jobRunId": job})
         if action == "AddJobFlowSteps" and self.emr.clusters[asked["JobFlowId"]].state.startswith("TERMINAT"):
             return _error(400, "InvalidRequestException", "A job flow that is terminated may not be modified.")
-        if action == "StartJobRun" and asked["clientToken"] in self._tokens:
+        if action in ("CreateApplication", "StartJobRun") and asked["clientToken"] in self._tokens:
             return _json(self._tokens[asked["clientToken"]])
         return None
 
     def _handled_by_moto(self, action: str, asked: dict[str, Any], answer: dict[str, Any]) -> None:
         if action == "CreateApplication":
+            self._tokens[asked["clientToken"]] = answer
             self.serverless.job_runs[answer["applicationId"]] = []  # moto refuses to list none
         if action == "AddJobFlowSteps":
             for step_id in answer["StepIds"]:
@@ -274,7 +282,7 @@ class Cluster:
         (commands / "python3.11").symlink_to(Path(sys._base_executable))  # noqa: SLF001 - the venv's own Python has its packages
         (commands / "aws").write_text(_FETCH.format(python=sys.executable))
         (commands / "aws").chmod(0o755)
-        submit = _SPARK_SUBMIT if spark else _SUBMIT_TO_SAIL.format(python=sys.executable)
+        submit = _SPARK_SUBMIT if spark else _SUBMIT_TO_SAIL.format(python=sys.executable, repository=REPOSITORY)
         (commands / "spark-submit").write_text(submit)
         (commands / "spark-submit").chmod(0o755)
         jars = find((*delta_jars(), *s3_jars()))
@@ -299,7 +307,7 @@ class Cluster:
             for name, value in os.environ.items()
             if name.startswith("AWS_") or name in ("JAVA_HOME", "TMPDIR")
         }
-        self._environment = {**kept, **own, "SPARK_LOCAL_IP": "127.0.0.1"}
+        self.environment = {**kept, **own, "SPARK_LOCAL_IP": "127.0.0.1"}
 
     def _carry_out(self, job: Job) -> None:
         with self._free:
@@ -316,7 +324,7 @@ class Cluster:
                     job.process = subprocess.Popen(
                         job.command,
                         cwd=place,
-                        env=self._environment | job.variables,
+                        env=self.environment | job.variables,
                         stdout=subprocess.DEVNULL,
                         stderr=said,
                         start_new_session=True,

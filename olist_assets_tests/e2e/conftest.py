@@ -14,9 +14,7 @@ import pytest
 from olist_assets import aws
 from olist_assets.engines.package import FOLDER, Package
 from olist_assets.engines.spark import SparkEngine
-from olist_assets_tests.e2e.cluster import REGION, Cluster
-
-REPOSITORY = Path(__file__).parents[2]
+from olist_assets_tests.e2e.cluster import REGION, REPOSITORY, Cluster
 
 
 @pytest.fixture(scope="module")
