@@ -63,8 +63,15 @@ def reason_of(error: Exception) -> str:
     return redacted(" ".join(text.split()))
 
 
-def redacted(text: str) -> str:
-    """The text without names of buckets, numbers of accounts, and ids of keys."""
+def redacted(text: str, *uris: str) -> str:
+    """The text without names of buckets, numbers of accounts, and ids of keys.
+
+    Args:
+        text: what may tell them.
+        uris: of whose buckets the names stand in it without s3:// too, as some libraries write them.
+    """
+    for bucket in {uri.removeprefix(S3).partition("/")[0] for uri in uris if uri.startswith(S3)}:
+        text = re.sub(rf"(?<![\w.-]){re.escape(bucket)}(?![\w.-])", "…", text)
     for private, shown in _PRIVATE:
         text = private.sub(shown, text)
     return text

@@ -107,6 +107,12 @@ def test_buckets_accounts_and_keys_are_not_told(text, shown):
     assert aws.redacted(text) == shown
 
 
+def test_a_buckets_name_is_not_told_without_its_scheme_either():
+    text = "reading 'lake/raw/a.csv' in bucket 'shop-lake' failed: shop-lake/lake/raw, not shop-lakes or shop-lake.old"
+    told = "reading 'lake/raw/a.csv' in bucket '…' failed: …/lake/raw, not shop-lakes or shop-lake.old"
+    assert aws.redacted(text, "s3://shop-lake/lake", "/a/folder") == told
+
+
 def test_the_answer_of_s3_is_its_reason():
     error = OSError(
         "Generic S3 error: Error performing GET http://storage/shop in 5ms - 403 Forbidden: <?xml?>\n"

@@ -41,15 +41,15 @@ def controlled(
         yield record
         record["status"] = "succeeded"
     except (StepError, OlistError) as error:
-        record["error"] = redacted(str(error))
+        record["error"] = redacted(str(error), lake.root)
         raise dg.Failure(description=record["error"], allow_retries=False) from (None if lake.on_s3 else error)
     except Exception as error:
-        record["error"] = redacted(f"{type(error).__name__}: {error}")
+        record["error"] = redacted(f"{type(error).__name__}: {error}", lake.root)
         if not lake.on_s3:
             raise
         # Dagster would keep and show the texts of all causes, which name the bucket.
         context.log.error(  # noqa: TRY400 - with the traceback, redacted
-            redacted("".join(traceback.format_exception(error)))
+            redacted("".join(traceback.format_exception(error)), lake.root)
         )
         raise dg.Failure(description=record["error"], allow_retries=False) from None
     except BaseException as error:

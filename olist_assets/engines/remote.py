@@ -8,7 +8,6 @@ import gzip
 import json
 import os
 import random
-import re
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -258,14 +257,8 @@ class RemoteEngine(Engine):
         what = (
             f"is {status.state} without a result" if status.phase is Phase.SUCCEEDED else f"is {status.state}{reason}"
         )
-        raise OlistError(self._without_buckets(f"{work.table}: {job} {what}; {self._last_words(status.log)}"))
-
-    def _without_buckets(self, text: str) -> str:
-        """The text redacted, and without the buckets' names where libraries write them without s3:// too."""
-        buckets = {uri.removeprefix(S3).partition("/")[0] for uri in (self.lake, getattr(self, "logs", ""))} - {""}
-        for bucket in buckets:
-            text = re.sub(rf"(?<![\w.-]){re.escape(bucket)}(?=/)", "…", text)
-        return redacted(text)
+        told = f"{work.table}: {job} {what}; {self._last_words(status.log)}"
+        raise OlistError(redacted(told, self.lake, status.log or ""))
 
     def _last_words(self, log: str | None) -> str:
         """The last lines of a driver's log, which may take its time to come."""
