@@ -26,16 +26,7 @@ MONTHS = timedelta(days=92)
 RUN = frozenset({"_run_id"})
 ALL = tuple("/".join(asset.key.path) for asset in all_assets)
 SELLERS = tuple(f"{layer}/sellers" for layer in ("landzone", "raw", "trusted"))
-PLACES = (
-    *(
-        f"{layer}/{name}"
-        for layer in ("landzone", "raw", "trusted")
-        for name in ("customers", "sellers", "geolocation")
-    ),
-    "refined/dim_sellers",
-    "refined/dim_location",
-)
-PARTS = {"emr": PLACES, "emr-serverless": SELLERS}
+PARTS = {"emr": (*SELLERS, "refined/dim_sellers"), "emr-serverless": SELLERS}
 if os.environ.get("OLIST_TEST_CLUSTERS") == "whole":
     PARTS = dict.fromkeys(PARTS, ALL)
 
