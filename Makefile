@@ -51,7 +51,7 @@ test: setup lint ## Lint, check types and imports, run all tests
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 
 e2e: setup package .venv/bin/versitygw ## Take real data through the lineage on every engine, and compare every table (some minutes)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
 .venv/bin/versitygw: .venv/.done
 	@echo "building the S3 server of the tests (a minute)"
