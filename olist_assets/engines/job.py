@@ -1,22 +1,13 @@
 """A step as a job of a cluster: what it is for, what a service has to know of it, and how it stands."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Self
 
+from olist_assets.engines.properties import SPARK, s3_encryption
 from spark_steps.contract import StepRequest
-
-SPARK = {
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "true",
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-}
-"""What Spark is told of each step, whatever the cluster's own defaults."""
 
 ENVIRONMENT = "environment"
 """The folder that the packed environment is unpacked into where a step runs."""
@@ -123,7 +114,7 @@ class Submission:
     @property
     def spark_arguments(self) -> list[str]:
         """The options of spark-submit that say what runs, before the main script."""
-        properties = SPARK | _encryption(os.environ)
+        properties = SPARK | _encryption()
         properties |= {f"spark.executorEnv.{name}": value for name, value in self.variables.items()}
         options = [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
         return [*options, "--py-files", self.steps, "--archives", f"{self.environment}#{ENVIRONMENT}"]
@@ -134,19 +125,14 @@ class Submission:
         return ["--request", self.request, "--result", self.result]
 
 
-def _encryption(environment: Mapping[str, str]) -> dict[str, str]:
+def _encryption() -> dict[str, str]:
     """Spark properties by which S3A, and EMR's own file system, encrypt as the variables say."""
-    key = environment.get("AWS_SSE_KMS_KEY_ID", "")
-    properties = {
-        "AES256": {"fs.s3a.encryption.algorithm": "SSE-S3", "fs.s3.enableServerSideEncryption": "true"},
-        "aws:kms": {
-            "fs.s3a.encryption.algorithm": "SSE-KMS",
-            "fs.s3.enableServerSideEncryption": "true",
-            **({"fs.s3a.encryption.key": key, "fs.s3.serverSideEncryption.kms.keyId": key} if key else {}),
-        },
-    }
-    of_setting = properties.get(environment.get("AWS_SERVER_SIDE_ENCRYPTION", ""), {})
-    return {f"spark.hadoop.{name}": value for name, value in of_setting.items()}
+    properties = s3_encryption()
+    if properties:
+        properties["spark.hadoop.fs.s3.enableServerSideEncryption"] = "true"
+    if key := properties.get("spark.hadoop.fs.s3a.encryption.key"):
+        properties["spark.hadoop.fs.s3.serverSideEncryption.kms.keyId"] = key
+    return properties
 
 
 def _digest(text: str) -> str:

@@ -16,17 +16,13 @@ from pyspark.sql import SparkSession
 from olist_assets.engines.base import LocalEngine
 from olist_assets.engines.jars import default_folder, delta_jars, find, s3_jars
 from olist_assets.engines.java import require_java
+from olist_assets.engines.properties import SPARK, s3_properties
 from olist_assets.errors import OlistError
 
 PROPERTIES = {
     "spark.master": "local[*]",
     "spark.app.name": "olist",
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "true",
-    # Not Spark's default, the deprecated INT96, which Sail cannot read where it has to filter.
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    **SPARK,
     # For a lake of one machine: the defaults, 200 and 50, are a cluster's.
     "spark.sql.shuffle.partitions": str(os.cpu_count() or 2),
     "spark.databricks.delta.snapshotPartitions": "2",
@@ -36,29 +32,6 @@ PROPERTIES = {
     "spark.ui.showConsoleProgress": "false",
 }
 """What local Spark is started with, beside the jars."""
-
-_ENCRYPTION = {"AES256": "SSE-S3", "aws:kms": "SSE-KMS"}
-
-
-def s3_properties(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Spark properties by which s3:// is reached through S3A, as the AWS variables say; they hold no credentials."""
-    properties = {
-        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-        # Variables, profiles, containers, instances: the chain that AWS's other libraries follow.
-        "spark.hadoop.fs.s3a.aws.credentials.provider": (
-            "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
-        ),
-    }
-    if region := environment.get("AWS_REGION"):
-        properties["spark.hadoop.fs.s3a.endpoint.region"] = region
-    if endpoint := environment.get("AWS_ENDPOINT_URL_S3"):
-        properties["spark.hadoop.fs.s3a.endpoint"] = endpoint
-        properties["spark.hadoop.fs.s3a.path.style.access"] = "true"
-    if encryption := environment.get("AWS_SERVER_SIDE_ENCRYPTION"):
-        properties["spark.hadoop.fs.s3a.encryption.algorithm"] = _ENCRYPTION[encryption]
-    if key := environment.get("AWS_SSE_KMS_KEY_ID"):
-        properties["spark.hadoop.fs.s3a.encryption.key"] = key
-    return properties
 
 
 class SparkEngine(LocalEngine):

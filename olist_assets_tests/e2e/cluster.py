@@ -32,7 +32,7 @@ from werkzeug import Request, Response
 from werkzeug.serving import make_server
 
 from olist_assets.engines.jars import delta_jars, find, s3_jars
-from olist_assets.engines.spark import s3_properties
+from olist_assets.engines.properties import s3_properties
 from olist_assets_tests.conftest import SMALL_AND_QUICK
 
 REGION = "us-east-1"

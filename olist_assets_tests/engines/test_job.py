@@ -6,7 +6,8 @@ from datetime import date
 import pytest
 
 from olist_assets.engines.emr import EmrEngine
-from olist_assets.engines.job import SPARK, Phase, Submission, Work
+from olist_assets.engines.job import Phase, Submission, Work
+from olist_assets.engines.properties import SPARK
 from spark_steps.contract import DeltaTable, StepRequest, Window
 from spark_steps.tables import TABLES
 
