@@ -12,12 +12,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import Field
 
-from olist_assets.aws import redacted
 from olist_assets.engines.api import client, client_asking_once, surely_once
 from olist_assets.engines.job import Phase, Status, Submission
-from olist_assets.engines.remote import RemoteEngine
+from olist_assets.engines.remote import RemoteEngine, each_once
 from olist_assets.errors import OlistError
-from olist_assets.leases import LeaseHeldError, held
 
 _LIVE_CLUSTER = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
 _READY_CLUSTER = {"RUNNING", "WAITING"}
@@ -175,31 +173,20 @@ class EmrEngine(RemoteEngine):
         Raises:
             OlistError: it ends instead, or does not come up in time.
         """
-        cluster = self._cluster(on_progress)
-        told = ""
+        cluster = self._shared(f"emr/{self.cluster}", self._found, lambda: self._create(on_progress))
+        tell = each_once(on_progress)
         for _ in self._patience(f"the cluster {self.cluster}"):
             status = self._emr.describe_cluster(ClusterId=cluster)["Cluster"]["Status"]
-            message = status.get("StateChangeReason", {}).get("Message", "")
-            if (line := f"cluster {cluster} is {status['State']}" + (f": {message}" if message else "")) != told:
-                on_progress(redacted(line))
-                told = line
+            why = status.get("StateChangeReason", {}).get("Message", "")
+            line = tell(f"cluster {cluster} is {status['State']}", why)
             if status["State"] in _READY_CLUSTER:
                 return cluster
             if status["State"] not in _LIVE_CLUSTER:
-                raise OlistError(redacted(f"{line}; see its log, or set OLIST_EMR_LOGS to have one"))
+                raise OlistError(f"{line}; see its log, or set OLIST_EMR_LOGS to have one")
         raise AssertionError  # patience ends with an error
 
-    def _cluster(self, on_progress: Callable[[str], None]) -> str:
-        """The cluster of this name; of processes that find none, one creates it while the others wait."""
-        for _ in self._patience(f"another process to create the cluster {self.cluster}"):
-            if found := next(self._clusters(), None):
-                return found
-            try:
-                with held(self._store, f"emr/{self.cluster}", "cluster"):
-                    return next(self._clusters(), None) or self._create(on_progress)
-            except LeaseHeldError:
-                continue
-        raise AssertionError  # patience ends with an error
+    def _found(self) -> str | None:
+        return next(self._clusters(), None)
 
     def _clusters(self) -> Iterator[str]:
         """The clusters of this name that live, the oldest first: should there be two, all processes take the same."""
@@ -210,10 +197,7 @@ class EmrEngine(RemoteEngine):
 
     def _create(self, on_progress: Callable[[str], None]) -> str:
         on_progress(f"creating the cluster {self.cluster}, {self.release}: it takes some minutes")
-        return surely_once(
-            lambda: self._emr_asking_once.run_job_flow(**self.job_flow())["JobFlowId"],
-            lambda: next(self._clusters(), None),
-        )
+        return surely_once(lambda: self._emr_asking_once.run_job_flow(**self.job_flow())["JobFlowId"], self._found)
 
     def job_flow(self) -> dict[str, Any]:
         """The arguments of RunJobFlow."""

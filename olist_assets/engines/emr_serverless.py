@@ -11,7 +11,6 @@ from pydantic import Field
 from olist_assets.engines.api import client
 from olist_assets.engines.job import ENVIRONMENT, Phase, Status, Submission
 from olist_assets.engines.remote import RemoteEngine
-from olist_assets.leases import LeaseHeldError, held
 
 _PYTHON = f"./{ENVIRONMENT}/bin/python"
 _LIVE_APPLICATION = ["CREATING", "CREATED", "STARTING", "STARTED", "STOPPING", "STOPPED"]
@@ -75,7 +74,7 @@ class EmrServerlessEngine(RemoteEngine):
         properties = {**variables, "spark.executorEnv.PYSPARK_PYTHON": _PYTHON, "spark.jars": self.delta_jars}
         options = [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
         monitoring = {"s3MonitoringConfiguration": {"logUri": self.logs}} if self.logs else {}
-        application = self._application(on_progress)
+        application = self._shared(f"emr-serverless/{self.application}", self._found, lambda: self._create(on_progress))
         job = self._serverless.start_job_run(
             applicationId=application,
             clientToken=str(uuid.uuid4()),
@@ -132,18 +131,6 @@ class EmrServerlessEngine(RemoteEngine):
         }
 
     # --- The application ---------------------------------------------------------------------------------------
-
-    def _application(self, on_progress: Callable[[str], None]) -> str:
-        """The application of this name; of processes that find none, one creates it while the others wait."""
-        for _ in self._patience(f"another process to create the application {self.application}"):
-            if found := self._found():
-                return found
-            try:
-                with held(self._store, f"emr-serverless/{self.application}", "application"):
-                    return self._found() or self._create(on_progress)
-            except LeaseHeldError:
-                continue
-        raise AssertionError  # patience ends with an error
 
     def _found(self) -> str | None:
         pages = self._serverless.get_paginator("list_applications").paginate(states=_LIVE_APPLICATION)

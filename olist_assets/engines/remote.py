@@ -28,6 +28,7 @@ from olist_assets.engines.base import Engine
 from olist_assets.engines.job import Phase, Status, Submission, Work
 from olist_assets.engines.package import FOLDER, Package, Uploaded
 from olist_assets.errors import OlistError
+from olist_assets.leases import LeaseHeldError, held
 from olist_assets.storage import open_store
 from spark_steps.contract import StepRequest, StepResult
 
@@ -197,17 +198,15 @@ class RemoteEngine(Engine):
         Raises:
             OlistError: it has not started within the time that is allowed.
         """
-        told, deadline = "", time.monotonic() + 60 * self.start_minutes
+        tell, deadline = each_once(on_progress), time.monotonic() + 60 * self.start_minutes
         while True:
             status = self.status(job)
-            if (line := f"{job} is {status.state}" + (f": {status.reason}" if status.reason else "")) != told:
-                on_progress(redacted(line))
-                told = line
+            line = tell(f"{job} is {status.state}", status.reason)
             if status.phase.ended:
                 return status
             if status.phase is Phase.WAITING and time.monotonic() > deadline:
                 raise OlistError(
-                    f"{redacted(line)}, and has not started within {self.start_minutes:g} minutes: it was cancelled; "
+                    f"{line}, and has not started within {self.start_minutes:g} minutes: it was cancelled; "
                     "see the cluster's capacity, or set OLIST_EMR_START_MINUTES"
                 )
             self._pause()
@@ -237,6 +236,24 @@ class RemoteEngine(Engine):
             self._pause()
         raise OlistError(f"waited {self.start_minutes:g} minutes for {what}; see OLIST_EMR_START_MINUTES")
 
+    def _shared(self, name: str, find: Callable[[], str | None], create: Callable[[], str]) -> str:
+        """What is found, or else created; of processes that find nothing, one creates it while the others wait.
+
+        Args:
+            name: of what is shared, for the lease and for messages.
+            find: its id, if it is there.
+            create: makes it, and returns its id.
+
+        Raises:
+            OlistError: another process takes too long to create it.
+        """
+        for _ in self._patience(f"another process to create {name}"):
+            if found := find():
+                return found
+            with suppress(LeaseHeldError), held(self._store, name, "its creation"):
+                return find() or create()
+        raise AssertionError  # patience ends with an error
+
     def _pause(self) -> None:
         time.sleep(self.poll_seconds * random.uniform(0.6, 1.4))  # noqa: S311 - so that steps do not ask all at once
 
@@ -264,11 +281,12 @@ class RemoteEngine(Engine):
         """The last lines of a driver's log, which may take its time to come."""
         if log is None:
             return "there is no log: set OLIST_EMR_LOGS to s3://<bucket>/<prefix>"
-        deadline = time.monotonic() + self.log_seconds
+        folder, _, name = log.rpartition("/")
+        store, deadline = None, time.monotonic() + self.log_seconds
         while True:
             try:
-                folder, _, name = log.rpartition("/")
-                packed = bytes(open_store(folder, create=False).get(name).bytes())
+                store = store or open_store(folder, create=False)
+                packed = bytes(store.get(name).bytes())
                 lines = gzip.decompress(packed).decode(errors="replace").splitlines()
             except FileNotFoundError:
                 if time.monotonic() > deadline:
@@ -279,6 +297,21 @@ class RemoteEngine(Engine):
                 told = [line for line in lines if not line.strip().startswith(_TELLS_NOTHING)]
                 return "\n".join([f"its log, {log}, ends:", *told[-_LOG_LINES:]])
             self._pause()
+
+
+def each_once(on_progress: Callable[[str], None]) -> Callable[[str, str], str]:
+    """A function that tells what stands and why, redacted and only where it has changed, and returns that line."""
+    told = ""
+
+    def tell(what: str, why: str) -> str:
+        nonlocal told
+        line = redacted(f"{what}: {why}" if why else what)
+        if line != told:
+            on_progress(line)
+            told = line
+        return line
+
+    return tell
 
 
 def _parsed(text: str, type_: Any) -> Any:
