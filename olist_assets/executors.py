@@ -3,6 +3,7 @@
 import dagster as dg
 
 from olist_assets.engines.base import Engine
+from olist_assets.settings import LOCAL_ENGINES
 
 STEPS_AT_A_TIME = 8
 """Of a run whose engine works elsewhere. A cluster has at most 256 steps that wait or run."""
@@ -23,4 +24,4 @@ def executor_for(engine: Engine) -> dg.ExecutorDefinition:
 
 def pool_of(table_id: str, engine: str) -> str:
     """The pool of a table's asset: one writer a table among Dagster's runs; of a cluster's steps, one for all."""
-    return "emr" if engine.startswith("emr") else table_id.replace("/", ".")
+    return table_id.replace("/", ".") if engine in LOCAL_ENGINES else "emr"

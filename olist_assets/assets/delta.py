@@ -23,6 +23,8 @@ from spark_steps.schema import Layer, Severity, Table
 _KINDS = {Layer.RAW: "bronze", Layer.TRUSTED: "silver", Layer.REFINED: "gold"}
 _OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-engineering", Layer.REFINED: "team:analytics"}
 
+_ENGINE = Settings.from_environment().engine  # read once: there are as many assets as tables
+
 _CHECKS_THAT_BLOCK = {"rows_accounted_for"}
 """Checks whose failure fails the asset: what stands below it must not go on."""
 
@@ -52,7 +54,7 @@ def delta_asset(table: Table) -> Callable[[Callable[..., dg.MaterializeResult]],
         "key": table.id.split("/"),
         "ins": {name.replace("/", "_"): dg.AssetIn(key=name.split("/")) for name in table.upstreams},
         "group_name": str(table.layer),
-        "pool": pool_of(table.id, Settings.from_environment().engine),  # the lease sees to writers beside Dagster
+        "pool": pool_of(table.id, _ENGINE),  # the lease sees to writers beside Dagster
         "kinds": {"deltalake", "pyspark", _KINDS[table.layer]},
         "owners": [_OWNERS[table.layer]],
         "description": f"One row: {table.grain}. Key: {key}.",
