@@ -332,9 +332,8 @@ class Cluster:
                 job.set_state("RUNNING")
             code = job.process.wait()
         if job.log:
-            bucket, _, key = job.log.removeprefix("s3://").partition("/")
             packed = gzip.compress((place / "stderr").read_bytes())
-            boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=packed)
+            boto3.client("s3").put_object(**_object(job.log), Body=packed)
         with self._lock:
             if job.cancelled:
                 job.set_state("CANCELLED")
@@ -349,8 +348,7 @@ class Cluster:
             uri, _, name = archive.partition("#")
             unpacked = self.folder / "archives" / uri.rpartition("/")[2]
             if not unpacked.exists():
-                bucket, _, key = uri.removeprefix("s3://").partition("/")
-                body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+                body = boto3.client("s3").get_object(**_object(uri))["Body"]
                 with tarfile.open(fileobj=body, mode="r|gz") as members:
                     members.extractall(unpacked, filter="data")
             (place / name).symlink_to(unpacked)
@@ -359,6 +357,11 @@ class Cluster:
     def _kill(job: Job, how: signal.Signals) -> None:
         if job.process is not None and job.process.poll() is None:
             os.killpg(job.process.pid, how)
+
+
+def _object(uri: str) -> dict[str, str]:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return {"Bucket": bucket, "Key": key}
 
 
 def _archives(arguments: list[str]) -> list[str]:

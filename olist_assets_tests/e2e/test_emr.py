@@ -16,6 +16,7 @@ import pytest
 
 from bench.compare import differences
 from olist_assets.assets import all_assets
+from olist_assets.engines.jars import delta_jars, find
 from olist_assets.sources.generate import generate
 from olist_assets.sources.replay import replay
 from olist_assets_tests.test_real_data import real_dump
@@ -44,10 +45,9 @@ def days(s3_folder, tmp_path_factory):  # noqa: ARG001 - the deliveries lie on S
 
 
 @pytest.fixture(scope="module")
-def olist(tmp_path_factory, package, cluster, days):
+def olist(tmp_path_factory, package, cluster, days):  # noqa: ARG001 - the variables name the cluster
     """The command, with a lake of an engine on S3."""
     folder = tmp_path_factory.mktemp("olist")
-    jars = (cluster.folder / "conf" / "spark-defaults.conf").read_text().split("extraClassPath ")[1].split("\n")[0]
     own = {
         "OLIST_SOURCE": "s3://shop/source",
         "OLIST_EMR_PACKAGE": package,
@@ -55,7 +55,7 @@ def olist(tmp_path_factory, package, cluster, days):
         "OLIST_EMR_POLL_SECONDS": "2",
         "OLIST_EMR_SERVERLESS_RELEASE": "emr-7.10.0",  # moto knows none of Spark 4
         "OLIST_EMR_SERVERLESS_ROLE": "arn:aws:iam::123456789012:role/olist",
-        "OLIST_EMR_SERVERLESS_DELTA_JARS": jars.replace(":", ","),
+        "OLIST_EMR_SERVERLESS_DELTA_JARS": ",".join(map(str, find(delta_jars()))),
     }
 
     def run(engine: str, *options: str) -> str:

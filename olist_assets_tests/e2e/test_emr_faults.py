@@ -320,13 +320,18 @@ def test_a_cluster_that_ends_while_a_step_waits_is_told(shop):
 # --- Calls that fail -------------------------------------------------------------------------------------------------
 
 
-def test_calls_that_are_throttled_or_broken_are_made_again(shop):
-    calls = CALLS[shop.service]
-    shop.cluster.faults += [Fault(action, kind) for action in calls for kind in ("throttled", "broken")]
+def assert_made_once_whatever_happens(shop: Shop) -> None:
+    """Run the shop's day: all faults happen, and there is one cluster, one job, and each row once."""
     assert shop.run() == ""
     assert [fault for fault in shop.cluster.faults if fault.times] == []
     assert (clusters_of(shop), len(shop.cluster.jobs)) == (1, 1)
     assert shop.sellers() == ["s1", "s2"]
+
+
+def test_calls_that_are_throttled_or_broken_are_made_again(shop):
+    calls = CALLS[shop.service]
+    shop.cluster.faults += [Fault(action, kind) for action in calls for kind in ("throttled", "broken")]
+    assert_made_once_whatever_happens(shop)
 
 
 def test_a_run_is_ended_though_calls_are_throttled_or_broken(shop):
@@ -363,10 +368,7 @@ def test_a_call_that_is_denied_is_not_made_again(shop, action):
 def test_answers_that_get_lost_make_nothing_twice(shop):
     actions = (CREATES[shop.service], SUBMITS[shop.service])
     shop.cluster.faults += [Fault(action, "lost") for action in actions]
-    assert shop.run() == ""
-    assert [fault for fault in shop.cluster.faults if fault.times] == []
-    assert (clusters_of(shop), len(shop.cluster.jobs)) == (1, 1)
-    assert shop.sellers() == ["s1", "s2"]
+    assert_made_once_whatever_happens(shop)
 
 
 def test_of_many_who_find_no_cluster_one_creates_it(shop):
