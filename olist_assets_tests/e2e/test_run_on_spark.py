@@ -21,11 +21,11 @@ def nameless(tmp_path) -> dict[str, str]:
     return {**os.environ, "JAVA_TOOL_OPTIONS": f"-Djdk.net.hosts.file={tmp_path / 'hosts'}"}
 
 
-def run(folder, environment: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+def run(folder, environment: dict[str, str], *options: str, lake: str = "lake") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "olist_assets", "run", "--engine", "spark", "--day", "2018-05-10", *options],
         cwd=folder,
-        env={**environment, "OLIST_LAKE": "lake", "OLIST_SOURCE": "source", "DAGSTER_HOME": "dagster"},
+        env={**environment, "OLIST_LAKE": lake, "OLIST_SOURCE": "source", "DAGSTER_HOME": "dagster"},
         capture_output=True,
         text=True,
         check=False,
@@ -68,3 +68,33 @@ def test_a_session_that_a_run_started_ends_with_it(tmp_path):
     lake.materialise("landzone/sellers", "raw/sellers", day="2018-05-10")
     assert SparkSession.getActiveSession() is None
     assert lake.read("raw/sellers", "seller_id") == [{"seller_id": "s1"}]
+
+
+def test_a_lake_on_s3_is_reached_by_a_profile_and_encrypted_as_the_setting_says(s3, bucket, tmp_path):
+    delivery = tmp_path / "source" / "2018-05-10"
+    delivery.mkdir(parents=True)
+    (delivery / "olist_sellers_dataset.csv").write_text(f"{HEADER}\ns1,1001,são paulo,SP\n")
+    (tmp_path / "config").write_text("[profile shop]\nregion = us-east-1\n")
+    (tmp_path / "credentials").write_text("[shop]\naws_access_key_id = test\naws_secret_access_key = test\n")
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+    environment = {name: value for name, value in os.environ.items() if name not in keys} | {
+        "AWS_PROFILE": "shop",
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+        "OLIST_S3_ENCRYPTION": "aws:kms:the-key",
+    }
+    select = [word for layer in ("landzone", "raw") for word in ("--select", f"{layer}/sellers")]
+    done = run(tmp_path, environment, *select, lake=f"{bucket}/lake")
+    assert done.returncode == 0, done.stderr
+    name = bucket.removeprefix("s3://")
+    keys = [found["Key"] for found in s3.list_objects_v2(Bucket=name, Prefix="lake/raw/sellers")["Contents"]]
+    parquet = [key for key in keys if key.endswith(".parquet")]
+    assert parquet
+    for key in keys:
+        head = s3.head_object(Bucket=name, Key=key)
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "the-key"), key
+    question = [sys.executable, "-m", "olist_assets", "sql", "--format", "csv", "select seller_id from raw.sellers"]
+    answer = subprocess.run(
+        question, env={**environment, "OLIST_LAKE": f"{bucket}/lake"}, capture_output=True, text=True, check=False
+    )
+    assert answer.stdout == "seller_id\ns1\n", answer.stderr
