@@ -1,0 +1,170 @@
+"""The questions in docs/questions, asked of a small lake: each answer is as `questions.py` declares it."""
+
+import re
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from olist_assets.engines.sail import SailEngine
+from olist_assets.serving import sql
+from olist_assets.sources.generate import generate
+from olist_assets_tests.docs.questions import QUESTIONS
+from olist_assets_tests.lakes import TestLake
+from spark_steps.schema import Layer
+from spark_steps.tables import tables_of
+
+FOLDER = Path(__file__).parents[2] / "docs" / "questions"
+INCOMPLETE = {"customers": 40, "products": 20, "sellers": 5}
+"""So many rows of the dump have not been delivered: what refers to them has the unknown member's key."""
+
+IDENTITIES = [(name, identity) for name, question in QUESTIONS.items() for identity in question.identities]
+pytestmark = pytest.mark.xdist_group("questions")  # the lake is made once
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A lake of 1,500 made-up orders in two years; some customers, products and sellers have not been delivered."""
+    lake = TestLake(tmp_path_factory.mktemp("questions") / "lake", SailEngine())
+    delivery = lake.source / "2018-10-20"
+    generate(delivery, orders=1500, days=730, seed=3)
+    for table, missing in INCOMPLETE.items():
+        file = delivery / f"olist_{table}_dataset.csv"
+        file.write_text("".join(file.read_text().splitlines(keepends=True)[:-missing]))
+    lake.materialise(day="2018-10-20")
+    return str(lake.root)
+
+
+@pytest.fixture(scope="module")
+def answers(shop):
+    """The answer of every question, as DuckDB gives it and as an Arrow table; each is asked once."""
+    return {name: (answer := asked(shop, text(name)), answer.to_arrow_table()) for name in QUESTIONS}
+
+
+@pytest.fixture(scope="module")
+def reference(shop):
+    """A connection that holds copies of the trusted tables, in the schema `trusted`."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA trusted")
+        for table in tables_of(Layer.TRUSTED):
+            connection.register("copied", asked(shop, f"SELECT * FROM trusted.{table.name}").to_arrow_table())
+            connection.execute(f"CREATE TABLE trusted.{table.name} AS FROM copied")
+        yield connection
+
+
+def text(name):
+    return (FOLDER / f"{name}.sql").read_text()
+
+
+def asked(lake, statement):
+    """The result of a statement."""
+    return sql.query(lake, statement)
+
+
+def test_every_question_is_declared_here():
+    assert sorted(file.stem for file in FOLDER.glob("*.sql")) == sorted(QUESTIONS)
+
+
+def test_the_index_lists_every_question_and_what_a_row_is():
+    index = (FOLDER / "README.md").read_text()
+    listed = re.findall(r"^\| (.+) \| \[(\w+)\.sql\]\(\2\.sql\) \| (.+) \|$", index, re.MULTILINE)
+    told = {name: tuple(text(name).splitlines()[:2]) for name in QUESTIONS}
+    assert len(listed) == len(told)
+    assert {name: (f"-- {question}", f"-- A row is {row}.") for question, name, row in listed} == told
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_file_begins_with_its_question(name):
+    question, row, *_ = text(name).splitlines()
+    assert question.startswith("-- ")
+    assert question.endswith("?")
+    assert row.startswith("-- A row is ")
+
+
+@pytest.mark.parametrize("name", [name for name, question in QUESTIONS.items() if question.ordered])
+def test_an_answer_has_one_order(name):
+    last_clause = text(name).rpartition("\nORDER BY ")[2]
+    assert set(QUESTIONS[name].key) <= set(re.findall(r"\w+", last_clause))
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_an_answer_has_these_columns(answers, name):
+    answer, _ = answers[name]
+    assert dict(zip(answer.columns, map(str, answer.types), strict=True)) == QUESTIONS[name].columns
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_row_of_an_answer_has_a_key_of_its_own(answers, name):
+    _, rows = answers[name]
+    keys = Counter(tuple(row.values()) for row in rows.select(QUESTIONS[name].key).to_pylist())
+    assert keys
+    assert [key for key, count in keys.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_shares_lie_within_0_and_1(answers, name):
+    _, rows = answers[name]
+    shares = [column for column in rows.column_names if "share" in column or column == "retention"]
+    outside = {column: [s for s in rows[column].to_pylist() if s is not None and not 0 <= s <= 1] for column in shares}
+    assert outside == {share: [] for share in shares}
+
+
+@pytest.mark.parametrize(("name", "identity"), IDENTITIES)
+def test_an_answer_agrees_with_the_trusted_tables(answers, reference, name, identity):
+    of_answer, of_trusted = QUESTIONS[name].identities[identity]
+    reference.register("answer", answers[name][1])
+    found = reference.sql(of_answer).fetchall()
+    assert found
+    assert found == reference.sql(of_trusted).fetchall()
+
+
+def test_changes_of_address_are_told_apart(sail_lake):
+    places = [
+        ("01001", "sao paulo", "SP"),
+        ("01002", "sao paulo", "SP"),
+        ("01002", "são paulo", "SP"),
+        ("13010", "campinas", "SP"),
+        ("20010", "rio de janeiro", "RJ"),
+        (None, None, None),
+    ]
+    periods = [
+        {
+            "customer_key": n,
+            "customer_unique_id": "u1",
+            "zip_code_prefix": zip_code_prefix,
+            "city": city,
+            "state": state,
+        }
+        | {"location_key": n, "valid_from": f"2018-05-0{n} 10:00:00"}
+        for n, (zip_code_prefix, city, state) in enumerate(places, 1)
+    ]
+    unknown = {"customer_key": -1, "location_key": -1}
+    sail_lake.rows("refined/dim_customers", *periods, unknown)
+    changes = asked(str(sail_lake.root), text("address_changes")).project("change, from_city, to_city").fetchall()
+    assert changes == [
+        ("another zip prefix", "sao paulo", "sao paulo"),
+        ("another spelling", "sao paulo", "são paulo"),
+        ("another city", "são paulo", "campinas"),
+        ("another state", "campinas", "rio de janeiro"),
+        ("another state", "rio de janeiro", None),
+    ]
+
+
+def test_from_sao_paulo_to_rio_de_janeiro_are_360_km(sail_lake):
+    sao_paulo = {"location_key": 1, "latitude": -23.5505, "longitude": -46.6333}
+    rio_de_janeiro = {"location_key": 2, "latitude": -22.9068, "longitude": -43.1729}
+    sail_lake.rows("refined/dim_location", sao_paulo, rio_de_janeiro)
+    common = {"order_id": "o1", "order_month": "2018-05", "order_purchase_timestamp": "2018-05-10 10:00:00"}
+    common |= {"customer_key": 1, "location_key": 2, "purchase_date_key": 20180510, "order_status": "delivered"}
+    item = {"product_key": 1, "seller_key": 1, "seller_location_key": 1, "price": "58.90"}
+    for n, freight in enumerate(("10.00", "15.02"), 1):
+        sail_lake.rows("refined/fact_order_items", common | item | {"order_item_id": n, "freight_value": freight})
+    counts = dict.fromkeys(("items", "products", "sellers", "payments"), 2)
+    sums = dict.fromkeys(("items_value", "freight_value", "order_value", "payment_value"), "25.02")
+    delivered = {"order_delivered_customer_date": "2018-05-14 22:00:00", "delivery_days": 4.5, "estimated_days": 4.0}
+    sail_lake.rows("refined/fact_orders", common | counts | sums | delivered | {"is_late": True})
+    assert asked(str(sail_lake.root), text("delivery_time_by_distance")).fetchall() == [
+        ("250 to 500 km", 1, 361.0, 4.5, 4.5, 4.0, 1.0, Decimal("12.51"))
+    ]
