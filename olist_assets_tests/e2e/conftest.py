@@ -5,7 +5,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import time
+from io import BytesIO
 from pathlib import Path
 
 import boto3
@@ -14,6 +16,7 @@ import pytest
 from olist_assets import aws
 from olist_assets.engines.package import FOLDER, Package
 from olist_assets.engines.spark import SparkEngine
+from olist_assets.versions import steps_digest
 from olist_assets_tests.e2e.cluster import REGION, REPOSITORY, Cluster
 
 
@@ -58,6 +61,18 @@ def package():
     """The folder of the package that a cluster is given."""
     Package.of(REPOSITORY / FOLDER)
     return str(REPOSITORY / FOLDER)
+
+
+@pytest.fixture(scope="module")
+def small_package(tmp_path_factory) -> str:
+    """A package as small as can be: steps on Sail have their packages from this environment."""
+    folder = tmp_path_factory.mktemp("package")
+    (folder / f"steps-{steps_digest()}.zip").write_bytes(b"PK\x05\x06" + bytes(18))
+    python = tarfile.TarInfo("bin/python")
+    python.size, python.mode = 10, 0o755
+    with tarfile.open(folder / "environment-000000000000.tar.gz", "w:gz") as archive:
+        archive.addfile(python, BytesIO(b"#!/bin/sh\n"))
+    return str(folder)
 
 
 @pytest.fixture(scope="module")

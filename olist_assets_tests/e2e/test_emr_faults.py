@@ -8,13 +8,11 @@ import multiprocessing
 import os
 import re
 import signal
-import tarfile
 import threading
 import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import date
-from io import BytesIO
 from pathlib import Path
 
 import boto3
@@ -31,7 +29,6 @@ from olist_assets.errors import OlistError
 from olist_assets.lake import Lake
 from olist_assets.leases import LeaseHeldError, held
 from olist_assets.sensors import ends_what_runs_left
-from olist_assets.versions import steps_digest
 from olist_assets_tests.e2e.cluster import Cluster, Fault
 from olist_assets_tests.e2e.proxy import BadDay
 from olist_assets_tests.lakes import TestLake
@@ -130,18 +127,6 @@ def engine_of(service: str, lake: str, package: str, name: str, start_minutes: f
     if service == "emr":
         return EmrEngine(cluster=name, **more)
     return EmrServerlessEngine(application=name, release="emr-7.10.0", role=ROLE, delta_jars="", **more)
-
-
-@pytest.fixture(scope="module")
-def small_package(tmp_path_factory) -> str:
-    """A package as small as can be: steps on Sail have their packages from this environment."""
-    folder = tmp_path_factory.mktemp("package")
-    (folder / f"steps-{steps_digest()}.zip").write_bytes(b"PK\x05\x06" + bytes(18))
-    python = tarfile.TarInfo("bin/python")
-    python.size, python.mode = 10, 0o755
-    with tarfile.open(folder / "environment-000000000000.tar.gz", "w:gz") as archive:
-        archive.addfile(python, BytesIO(b"#!/bin/sh\n"))
-    return str(folder)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,139 @@
+"""Dagit as people use it, in a browser: a run whose step is on a cluster is terminated there."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+from playwright.sync_api import sync_playwright
+
+ON_SPARK = False
+DAY = "2018-05-10"
+SELLERS = "seller_id,seller_zip_code_prefix,seller_city,seller_state\ns1,1001,sao paulo,SP\n"
+LAUNCH = """mutation ($run: ExecutionParams!) {
+  launchRun(executionParams: $run) { __typename ... on LaunchRunSuccess { run { runId } } }
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium, which looks for nothing on the network."""
+    place = shutil.which("chromium")
+    assert place, "chromium is missing: apt-get install chromium"
+    quiet = ("gpu", "quic", "background-networking", "component-update", "sync")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(
+            executable_path=place, args=["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
+        )
+
+
+class Dagit:
+    """Dagit of an engine's lake, at `url`."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "olist_assets", "ui", "--port", str(port)]
+        self._process = subprocess.Popen(command, env={**os.environ, **variables}, start_new_session=True)
+
+    def stop(self) -> None:
+        """End it with all of its processes."""
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(30)
+        finally:
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def ask(self, query: str, **variables: object) -> dict:
+        """The data of an answer to a GraphQL query."""
+        answer = requests.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60)
+        return answer.json()["data"]
+
+    def listens(self) -> bool:
+        """Whether it answers, with the code location loaded."""
+        try:
+            data = self.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
+        except requests.ConnectionError:
+            return False
+        return bool(data["repositoriesOrError"].get("nodes"))
+
+    def launch(self, asset: str) -> str:
+        """Materialise an asset for the day; the run's id."""
+        selector = {
+            "repositoryLocationName": "olist_assets.definitions",
+            "repositoryName": "__repository__",
+            "jobName": "lakehouse",
+            "assetSelection": [{"path": asset.split("/")}],
+        }
+        tags = [{"key": "dagster/partition", "value": DAY}]
+        launched = self.ask(LAUNCH, run={"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}})
+        assert launched["launchRun"]["__typename"] == "LaunchRunSuccess", launched
+        return launched["launchRun"]["run"]["runId"]
+
+
+@pytest.fixture(params=["emr", "emr-serverless"])
+def service(request):
+    """Each engine whose steps are on a cluster."""
+    return request.param
+
+
+@pytest.fixture
+def dagit(service, cluster, small_package, tmp_path):
+    """Dagit, whose runs' steps go to a cluster."""
+    folder = tmp_path / "source" / DAY
+    folder.mkdir(parents=True)
+    (folder / "olist_sellers_dataset.csv").write_text(SELLERS)
+    cluster.jobs.clear()
+    dagit = Dagit(
+        {
+            "OLIST_ENGINE": service,
+            "OLIST_LAKE": f"s3://shop/{service}",
+            "OLIST_SOURCE": str(tmp_path / "source"),
+            "DAGSTER_HOME": str(tmp_path / "dagster"),
+            "OLIST_EMR_PACKAGE": small_package,
+            "OLIST_EMR_POLL_SECONDS": "0.2",
+            "OLIST_EMR_SERVERLESS_RELEASE": "emr-7.10.0",
+            "OLIST_EMR_SERVERLESS_ROLE": "arn:aws:iam::123456789012:role/olist",
+            "OLIST_EMR_SERVERLESS_DELTA_JARS": "",
+        }
+    )
+    yield dagit
+    cluster.hold.clear()
+    dagit.stop()
+
+
+def until(condition, seconds: float = 120) -> None:
+    """Wait for it."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_a_run_that_is_terminated_in_dagit_leaves_no_step_behind(dagit, service, cluster, s3_folder, browser):
+    until(dagit.listens)
+    status = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+    landing = dagit.launch("landzone/sellers")
+    until(lambda: dagit.ask(status, id=landing)["runOrError"]["status"] == "SUCCESS")
+    cluster.hold.set()
+    run = dagit.launch("raw/sellers")
+    until(lambda: cluster.jobs)
+    page = browser.new_page()
+    page.goto(f"{dagit.url}/runs/{run}")
+    page.get_by_role("button", name="Terminate").click()
+    page.get_by_role("button", name="Terminate 1 run").click()
+    until(lambda: dagit.ask(status, id=run)["runOrError"]["status"] == "CANCELED")
+    [job] = cluster.jobs
+    assert job.cancelled
+    assert cluster.running == []
+    leases = (s3_folder / "shop" / service / "control" / "leases" / "raw.sellers").glob("*.json")
+    assert json.loads(max(leases).read_text())["released"]
