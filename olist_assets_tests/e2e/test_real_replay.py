@@ -33,14 +33,11 @@ def as_one_range(days: list[date]) -> Iterable[list[date]]:
     return [days]
 
 
-def months_backwards(days: list[date]) -> Iterable[list[date]]:
-    months = [list(month) for _, month in groupby(days, key=lambda day: (day.year, day.month))]
-    return reversed(months)
-
-
-def first_days_one_by_one(days: list[date]) -> Iterator[list[date]]:
+def days_then_months_backwards(days: list[date]) -> Iterator[list[date]]:
+    """The first days one by one, and the months of the others from the last to the first."""
     yield from ([day] for day in days[:_ONE_BY_ONE])
-    yield days[_ONE_BY_ONE:]
+    months = [list(month) for _, month in groupby(days[_ONE_BY_ONE:], key=lambda day: (day.year, day.month))]
+    yield from reversed(months)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +78,7 @@ def load(lake: TestLake, deliveries: Deliveries, days: list[date]) -> None:
         lake.lake.clear(files)
 
 
-@pytest.mark.parametrize("plan", [as_one_range, months_backwards, first_days_one_by_one])
+@pytest.mark.parametrize("plan", [as_one_range, days_then_months_backwards])
 def test_a_replay_ends_in_the_tables_of_the_dump(plan, whole, replayed, tmp_path):
     lake = TestLake(tmp_path / "lake", SailEngine())
     days = sorted(replayed.days())
