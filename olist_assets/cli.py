@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,9 +17,11 @@ from rich.table import Table
 
 from olist_assets.aws import S3, redacted
 from olist_assets.errors import OlistError
-from olist_assets.settings import EngineName, current
+from olist_assets.settings import EngineName, Settings, current
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
+
     from olist_assets.runs import Step
 
 app = typer.Typer(
@@ -57,6 +59,7 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
     PARQUET = "parquet"
+    MARKDOWN = "markdown"
 
 
 def _day(text: str) -> date:
@@ -68,6 +71,17 @@ def _day(text: str) -> date:
 
 def _day_option(text: str, *names: str) -> Any:
     return typer.Option(*names, parser=_day, metavar="YYYY-MM-DD", help=text)
+
+
+def _moment(text: str) -> datetime:
+    """A time, UTC if it names no zone; of a date the last microsecond."""
+    try:
+        if len(text) == len("2018-05-10"):
+            return datetime.combine(date.fromisoformat(text), datetime.max.time(), UTC)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a time; write it as 2018-05-10 or 2018-05-10T12:00") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def main() -> None:
@@ -298,54 +312,104 @@ def status() -> None:
 
 
 @app.command(
-    epilog='Example: `olist sql "select order_month, revenue from refined.aggregate_sales_per_month order by 1"`'
+    epilog="""Examples:
+
+- `olist sql "select order_month, revenue from refined.aggregate_sales_per_month order by 1"`
+- `olist sql -p state=SP 'select count(*) from dim_customers where state = $state'`
+- `olist sql --as-of 2018-05-10T12:00 "select count(*) from trusted.orders"`
+- `olist sql --format csv -f question.sql > answer.csv`
+- `olist sql "describe refined.fact_orders"`
+- `olist sql`
+"""
 )
 def sql(
     query: Annotated[
-        str | None, typer.Argument(help="One reading statement over layer.table, or control.steps.")
+        str | None,
+        typer.Argument(
+            help="One reading statement over layer.table or control.steps; refined is the layer of a name without one. "
+            "Without any, a prompt opens; or standard input is read, if that is no terminal."
+        ),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="Take the statement from a file.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Take the statement from a file; - is standard input."),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="A value for $NAME in the statement, as text, which DuckDB casts to what it is compared with; "
+            "may be repeated.",
+        ),
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=_moment,
+            metavar="TIME",
+            help="Read the tables as they were then: 2018-05-10T12:00, UTC if it names no zone, or 2018-05-10, "
+            "the end of that day.",
+        ),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="How the result is printed.")] = Format.TABLE,
 ) -> None:
-    """Ask the lake a question, in DuckDB's SQL. Nothing can be written."""
-    from olist_assets.serving import sql as serving  # noqa: PLC0415
+    """Ask the lake questions, in DuckDB's SQL. Tables are read as they stand at one time; nothing can be written."""
+    if query is not None and file is not None:
+        raise typer.BadParameter("give a statement or a file with one, not both")
+    settings = Settings.from_environment()
+    if query is None and file is None and sys.stdin.isatty():
+        if not sys.stdout.isatty() or param or format_ is not Format.TABLE:
+            raise typer.BadParameter("give a statement, or a file with one: the prompt takes no -p and no --format")
+        from olist_assets.serving import prompt  # noqa: PLC0415
 
-    if (query is None) == (file is None):
-        raise typer.BadParameter("give a statement, or a file with one")
-    statement = query if file is None else file.read_text()
-    result = serving.query(current().lake, statement or "")
-    if format_ is Format.TABLE:
-        _print_table(result.columns, [[*map(_text, row)] for row in serving.rows(result)])
+        prompt.run(settings.lake, as_of, out, settings.dagster_home.parent / "sql_history")
         return
+    if file and str(file) != "-" and not file.is_file():
+        raise typer.BadParameter(f"there is no file {file}")
+    statement = query or (file.read_text() if file and str(file) != "-" else sys.stdin.read())
+    if not statement.strip():
+        raise typer.BadParameter("give a statement, a file with one, or one on standard input")
     if format_ is Format.PARQUET and sys.stdout.isatty():
         raise OlistError("parquet is not for a terminal: redirect it, as in `> result.parquet`")
+    parameters = _parameters(param or [])
+    from olist_assets.serving.sql import connect  # noqa: PLC0415
+
+    with connect(settings.lake, as_of=as_of) as lake:
+        _print_result(lake.query(statement, parameters), format_)
+
+
+def _parameters(pairs: list[str]) -> dict[str, str]:
+    found = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise typer.BadParameter(f"-p {wrong[0]}: write it as name=value")
+    if len(found) < len(pairs):
+        raise typer.BadParameter("-p gives a name twice")
+    return found
+
+
+def _print_result(result: "DuckDBPyRelation", format_: Format) -> None:
+    from olist_assets.serving import results  # noqa: PLC0415
+
+    if format_ is Format.TABLE:
+        rows = results.rows(result)
+        out.print(results.to_table(result.columns, result.types, (map(results.text, row) for row in rows)))
+        out.print(f"({len(rows)} rows)" if len(rows) != 1 else "(1 row)", style="dim")
+        return
     try:
         if format_ is Format.PARQUET:
-            serving.write_parquet(result, sys.stdout.buffer)
+            results.write_parquet(result, sys.stdout.buffer)
         else:
-            sys.stdout.write(serving.to_csv(result) if format_ is Format.CSV else serving.to_json(result))
+            as_text = {
+                Format.CSV: results.to_csv,
+                Format.JSON: results.to_json,
+                Format.MARKDOWN: results.to_markdown,
+            }
+            sys.stdout.write(as_text[format_](result))
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
         _discard_stdout()
-
-
-def _print_table(columns: list[str], rows: list[list[str]]) -> None:
-    grid = Table(box=None, pad_edge=False)
-    for position, name in enumerate(columns):
-        numeric = all(
-            row[position].replace(",", "").replace(".", "").lstrip("-").isdigit() or not row[position] for row in rows
-        )
-        grid.add_column(escape(name), justify="right" if numeric and rows else "left", no_wrap=True)
-    for row in rows:
-        grid.add_row(*map(escape, row))
-    out.print(grid)
-    out.print(f"({len(rows)} rows)" if len(rows) != 1 else "(1 row)", style="dim")
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
 
 
 @app.command(epilog="Example: `olist ui --port 3000`")

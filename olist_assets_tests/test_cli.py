@@ -22,14 +22,14 @@ class Shell:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def __call__(self, *arguments: str, fails: int = 0, **environment: str) -> str:
+    def __call__(self, *arguments: str, fails: int = 0, stdin: str = "", **environment: str) -> str:
         """The command's output; its errors where it is expected to fail with this exit code."""
-        process = self.start(*arguments, **environment)
-        output, errors = process.communicate(timeout=240)
+        process = self.start(*arguments, stdin=subprocess.PIPE, **environment)
+        output, errors = process.communicate(stdin, timeout=240)
         assert process.returncode == fails, output + errors
         return errors if fails else output
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL, **environment: str) -> subprocess.Popen[str]:
         """The command as a running process."""
         own = {
             "OLIST_LAKE": f"{self.root}/lake",
@@ -40,6 +40,7 @@ class Shell:
         return subprocess.Popen(
             [sys.executable, "-m", "olist_assets", *arguments],
             env=os.environ | own | environment,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -95,6 +96,27 @@ def test_sql_answers_in_all_formats(loaded):
     file = loaded.root / "question.sql"
     file.write_text(f"-- how many?\n{query}")
     assert loaded("sql", "--file", f"{file}", "--format", "csv") == "orders,strangers\n400,0\n"
+    assert loaded("sql", query, "--format", "markdown") == "| orders | strangers |\n| --: | --: |\n| 400 | 0 |\n"
+    for arguments in (("sql",), ("sql", "-f", "-")):
+        assert loaded(*arguments, "--format", "csv", stdin=query) == "orders,strangers\n400,0\n"
+
+
+def test_sql_takes_parameters_and_a_time(loaded):
+    query = "select count(*) as n from fact_orders where order_status = $status and items >= $items"
+    [delivered] = loaded.sql("select count(*) as n from trusted.orders where order_status = 'delivered'")
+    assert loaded("sql", query, "-p", "status=delivered", "--param", "items=0", "--format", "csv") == (
+        f"n\n{delivered['n']}\n"
+    )
+    assert loaded("sql", query, "-p", "items=0", "-p", "status=x' or 'a=b", "--format", "csv") == "n\n0\n"
+    assert loaded("sql", "--as-of", "2118-01-01", "select 1 as n from fact_orders limit 1").split()[:2] == ["n", "1"]
+    for time, end in {
+        "2018-05-10": "23:59:59",
+        "2018-05-10T12:00": "12:00:00",
+        "2018-05-10T12:00-03:00": "15:00:00",
+    }.items():
+        error = loaded("sql", "--as-of", time, "from fact_orders", fails=1)
+        assert error.startswith(f"error: refined.fact_orders did not exist at 2018-05-10 {end} UTC: it was created at ")
+        assert error.count("\n") == 1
 
 
 def test_brackets_in_data_are_data(loaded):
@@ -244,8 +266,14 @@ def test_bad_rows_are_quarantined_and_broken_files_fail_while_the_rest_is_loaded
         (("deliver", "nowhere"), 1, "no dump: nowhere is not a folder"),
         (("generate", "--orders", "0", "dump"), 2, "--orders"),
         (("status",), 1, "there is no lake at "),
-        (("sql",), 2, "give a statement, or a file with one"),
+        (("sql",), 2, "give a statement, a file with one, or one on standard input"),
+        (("sql", "select 1", "-f", "-"), 2, "give a statement or a file with one, not both"),
+        (("sql", "-f", "nowhere.sql"), 2, "there is no file nowhere.sql"),
         (("sql", "select 1", "--format", "xml"), 2, "xml"),
+        (("sql", "select 1", "-p", "state"), 2, "-p state: write it as name=value"),
+        (("sql", "select $a", "-p", "a=1", "-p", "a=2"), 2, "-p gives a name twice"),
+        (("sql", "select 1", "--as-of", "yesterday"), 2, "'yesterday' is not a time; write it as 2018-05-10 or "),
+        (("sql", "select 1"), 1, "there is no lake at "),
         (("frobnicate",), 2, "frobnicate"),
     ],
 )

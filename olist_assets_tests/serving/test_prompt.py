@@ -1,0 +1,178 @@
+"""The prompt as a user drives it: keys in, answers out."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+import time
+from io import StringIO
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+from rich.console import Console
+
+from olist_assets.serving import prompt
+from olist_assets.serving.results import rows
+from olist_assets.serving.sql import connect
+
+CTRL_C, CTRL_D, UP, TAB = "\x03", "\x04", "\x1b[A", "\t"
+
+
+@pytest.fixture
+def sellers(sail_lake):
+    """A lake with one seller."""
+    sail_lake.rows("trusted/sellers", {"seller_id": "s1", "seller_city": "campinas"})
+    return sail_lake
+
+
+@pytest.fixture
+def asked(sellers, tmp_path):
+    """Types keys at a prompt over that lake; returns what it prints after the greeting, line by line."""
+
+    def ask(*keys: str, width: int = 200) -> list[str]:
+        printed = StringIO()
+        console = Console(file=printed, width=width, height=24)
+        with create_pipe_input() as typed, create_app_session(input=typed, output=DummyOutput()):
+            typed.send_text("".join(keys))
+            prompt.run(str(sellers.root), None, console, tmp_path / "home" / "sql_history")
+        lines = [re.sub(r"\d+\.\d\d s", "0.00 s", line).rstrip() for line in printed.getvalue().splitlines()]
+        assert lines[:2] == [f"lake {sellers.root}: 1 tables, as they stand now", "\\? for help, \\q to leave"]
+        return lines[2:]
+
+    return ask
+
+
+ONE_SELLER = ["seller_id", "s1", "(1 row, 0.00 s)"]
+
+
+def test_a_statement_ends_with_a_semicolon(asked):
+    assert asked("select seller_id\r", "from trusted.sellers;\r", CTRL_D) == ONE_SELLER
+
+
+def test_a_mistake_is_one_line_and_the_session_goes_on(asked):
+    assert asked("from seller;\r", "selec;\r", "\\x\r", "select seller_id from trusted.sellers;\r", "\\q\r") == [
+        "error: no table seller; did you mean trusted.sellers or raw.sellers or quarantine.sellers?",
+        'error: Parser Error: syntax error at or near "selec"',
+        "error: \\x is not a command; see \\?",
+        *ONE_SELLER,
+    ]
+
+
+def test_ctrl_c_abandons_what_is_being_written(asked):
+    assert asked("select nonsense", CTRL_C, "select seller_id from trusted.sellers;\r", CTRL_D) == ONE_SELLER
+
+
+def test_what_was_asked_comes_back_in_the_next_session(asked):
+    asked("select seller_id from trusted.sellers;\r", CTRL_D)
+    assert asked(UP, "\r", CTRL_D) == ONE_SELLER
+
+
+def test_tables_and_columns_are_described(asked):
+    lines = asked("\\d\r", "\\d trusted.sellers\r", "\\d fact_orders;\r", "\\d nothing\r", CTRL_D)
+    cells = [re.split(r"\s{2,}", line.strip()) for line in lines]
+    assert ["trusted.sellers", "1", "a seller, in its newest state"] in cells
+    assert ["refined.fact_orders", "-", "an order"] in cells
+    assert ["seller_zip_code_prefix", "string", "first five digits of the zip code"] in cells
+    assert ["is_late", "boolean", "delivered after the promised date; null until delivered"] in cells
+    assert lines[-1] == "error: no table nothing; see `olist status`"
+
+
+def test_a_session_is_pinned_until_it_is_refreshed(sellers, asked, monkeypatch):
+    query = prompt.Session.query
+
+    def write_and_query(session: prompt.Session, sql: str) -> object:
+        sellers.rows("trusted/sellers", {"seller_id": "s2"})
+        return query(session, sql)
+
+    monkeypatch.setattr(prompt.Session, "query", write_and_query)
+    count = "select count(*) n from trusted.sellers;\r"
+    lines = asked(count, count, "\\refresh\r", count, CTRL_D)
+    assert [line.strip() for line in lines if line.strip().isdigit()] == ["1", "1", "3"]
+
+
+def test_a_plan_is_shown_as_it_is(asked):
+    assert "└───────────────────────────┘" in asked("explain select 1;\r", CTRL_D)
+
+
+def shown(sql: str, root: str, width: int, height: int) -> tuple[list[str], list[str]]:
+    """The lines of a result on a screen of this size: its table, and notes below it."""
+    printed = StringIO()
+    console = Console(file=printed, width=width)
+    with connect(root) as session:
+        result = session.query(sql)
+        table, *notes = prompt.fitted(result.columns, result.types, rows(result), width, height)
+    console.print(table)
+    return [line.rstrip() for line in printed.getvalue().splitlines()], [str(note) for note in notes]
+
+
+def test_a_result_too_wide_or_long_is_cut_and_told(sellers):
+    root = str(sellers.root)
+    table, notes = shown("select 'abcdefgh' a, 'abcdefgh' b, 'abcdefgh' c from range(30)", root, 20, 18)
+    assert table == ["a         b", *["abcdefgh  abcdefgh"] * 12]
+    [note] = notes
+    assert note == (
+        "[yellow]not shown:[/yellow] 1 columns: c and rows after these; "
+        "ask for fewer, or for all by `olist sql --format csv`"
+    )
+    table, notes = shown("select 'abcdefgh' a, 'abcdefgh' b from range(12)", root, 18, 18)
+    assert (table, notes) == (["a         b", *["abcdefgh  abcdefgh"] * 12], [])
+    table, _ = shown("select repeat('x', 100) a, 'two' || chr(10) || 'lines' b", root, 200, 18)
+    assert table[1].split() == ["x" * 59 + "…", "two⏎lines"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "not_found"),
+    [
+        ("sel", {"select"}, {"selfies"}),
+        ("select * from ref", {"refined.fact_orders"}, {"trusted.orders"}),
+        ("select * from refined.fact_o", {"fact_orders", "fact_order_items"}, {"fact_payments"}),
+        ("select * from fact_p", {"fact_payments"}, {"fact_orders"}),
+        ("select * from control.", {"steps"}, {"orders"}),
+        ("select freight_v", set(), {"freight_value"}),
+        ("select o.order_s", {"order_status"}, {"seller_state"}),
+        ("select * from refined.fact_orders o where o.is_", {"is_late"}, {"is_weekend"}),
+        ("select * from refined.fact_orders where DELAY", {"delay_days"}, {"delivery_days"}),
+    ],
+)
+def test_keywords_tables_and_columns_are_completed(text, found, not_found):
+    completions = prompt.Names().get_completions(Document(text), CompleteEvent(completion_requested=True))
+    words = {completion.text for completion in completions}
+    assert found <= words
+    assert not not_found & words
+
+
+def test_olist_sql_on_a_terminal_opens_the_prompt(sellers, tmp_path):
+    environment = {"OLIST_LAKE": str(sellers.root), "DAGSTER_HOME": f"{tmp_path}/home/dagster", "TERM": "xterm"}
+    terminal, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "olist_assets", "sql"],
+        env=os.environ | environment,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+
+    def type_and_see(keys: str, sign: str) -> str:
+        os.write(terminal, keys.encode())
+        text, patience = "", time.monotonic() + 60
+        while sign not in text and time.monotonic() < patience:
+            if select.select([terminal], [], [], 1)[0]:
+                text += os.read(terminal, 65536).decode(errors="replace")
+        assert sign in text, text
+        return text
+
+    type_and_see("", "olist>")
+    type_and_see(f"select 40 + 2 as answer from trusted.sell{TAB}", "sellers")
+    assert "42" in type_and_see(";\r", "(1 row, ")
+    os.write(terminal, CTRL_D.encode())
+    assert process.wait(timeout=60) == 0
+    os.close(terminal)
+    assert "+select 40 + 2 as answer from trusted.sellers;" in (tmp_path / "home" / "sql_history").read_text()
