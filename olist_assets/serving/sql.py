@@ -41,7 +41,6 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_persistent_secrets": False,
-    "python_enable_replacements": False,  # a caller's variables are no tables
     # Extensions are installed packages, as trusted as this one; to check their signatures takes a second. What a
     # session is then locked to keeps any other from being loaded.
     "allow_unsigned_extensions": True,
