@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from olist_assets.engines.sail import SailEngine
-from olist_assets.serving import sql
+from olist_assets.serving.sql import connect
 from olist_assets.sources.generate import generate
 from olist_assets_tests.docs.questions import QUESTIONS
 from olist_assets_tests.lakes import TestLake
@@ -60,7 +60,7 @@ def text(name):
 
 def asked(lake, statement):
     """The result of a statement."""
-    return sql.query(lake, statement)
+    return connect(lake).query(statement)
 
 
 def test_every_question_is_declared_here():
