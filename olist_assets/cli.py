@@ -34,6 +34,11 @@ app = typer.Typer(
 )
 _INTERRUPTED = 130
 """Typer's exit code for Ctrl-C, as shells have it."""
+_COUNTS_OF_A_STEP = (
+    *("rows_inserted", "rows_updated", "rows_quarantined"),
+    *("tables_created", "tables_updated", "tables_dropped"),
+)
+"""What `olist run` tells of a step, of its metadata."""
 
 
 class _Output(Console):
@@ -269,8 +274,8 @@ def _step_printer(update: Callable[[str], None]) -> "Callable[[Step], None]":
         if step.error:
             out.print(f"  [red]✗[/red] {step.asset}", highlight=False)
             return
-        counts = {name: step.metadata.get(name, 0) for name in ("rows_inserted", "rows_updated", "rows_quarantined")}
-        parts = [f"{value:,} {name.removeprefix('rows_')}" for name, value in counts.items() if value]
+        counts = {name: step.metadata.get(name, 0) for name in _COUNTS_OF_A_STEP}
+        parts = [f"{value:,} {name.partition('_')[2]}" for name, value in counts.items() if value]
         if "files" in step.metadata:
             parts = [f"{step.metadata['files']} landed"]
         seconds = f"{step.metadata['seconds']:.1f} s" if "seconds" in step.metadata else ""
@@ -410,6 +415,29 @@ def _print_result(result: "DuckDBPyRelation", format_: Format) -> None:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough
         _discard_stdout()
+
+
+@app.command(epilog="Examples: `olist register`, `olist register --dry-run`, `olist register --drop`")
+def register(
+    drop: Annotated[bool, typer.Option("--drop", help="Drop tables that the lake no longer has from Glue.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Make trusted and refined known to Glue, where Athena, QuickSight and Spark find them: only what has changed."""
+    from olist_assets.serving import glue  # noqa: PLC0415
+
+    settings = current()
+    name = settings.glue or glue.DEFAULT_NAME
+    with err.status("looking at the lake and at Glue"):
+        outcomes = glue.register(settings.lake, name, drop=drop, dry_run=dry_run)
+    for place, outcome in outcomes.items():
+        if outcome in glue.CHANGES:
+            out.print(f"  {'would be ' if dry_run else ''}{outcome} {place}", highlight=False)
+    for outcome, cure in {glue.Outcome.NOT_WRITTEN: "`olist run`", glue.Outcome.VANISHED: "--drop"}.items():
+        if found := [place for place, became in outcomes.items() if became == outcome]:
+            err.print(f"[yellow]note:[/yellow] {outcome}: {', '.join(found)}; see to it by {cure}", highlight=False)
+    counts = glue.table_counts(outcomes)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing"
+    out.print(f"{name}_trusted and {name}_refined: {told}", highlight=False)
 
 
 @app.command(epilog="Example: `olist ui --port 3000`")

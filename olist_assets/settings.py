@@ -11,6 +11,7 @@ from olist_assets.aws import S3, configure
 from olist_assets.errors import OlistError
 
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._~+@=,-]+)*")
+_GLUE = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _ENCRYPTION = re.compile(r"AES256|aws:kms(?::[A-Za-z0-9:/_-]+)?")
 EngineName = Literal["sail", "spark", "emr", "emr-serverless"]
 ENGINES: tuple[str, ...] = get_args(EngineName)
@@ -34,6 +35,7 @@ class Settings:
         dagster_home: folder of Dagster's instance (DAGSTER_HOME).
         encryption: how objects on S3 are encrypted: AES256, aws:kms or aws:kms:<key>; as the bucket's default says if
             empty (OLIST_S3_ENCRYPTION).
+        glue: what the names of the Glue databases begin with; runs register no tables if empty (OLIST_GLUE).
     """
 
     lake: str
@@ -42,6 +44,7 @@ class Settings:
     after_raw: str
     dagster_home: Path
     encryption: str = ""
+    glue: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -57,6 +60,7 @@ class Settings:
             after_raw=_one_of(environment, "OLIST_LANDZONE_AFTER_RAW", AFTER_RAW),
             dagster_home=Path(_folder("DAGSTER_HOME", environment.get("DAGSTER_HOME") or ".olist/dagster")),
             encryption=_encryption(environment),
+            glue=_glue(environment),
         )
 
     @property
@@ -90,6 +94,13 @@ def _encryption(environment: Mapping[str, str]) -> str:
     value = environment.get("OLIST_S3_ENCRYPTION") or ""
     if value and not _ENCRYPTION.fullmatch(value):
         raise OlistError(f"OLIST_S3_ENCRYPTION={value}: takes AES256, aws:kms or aws:kms:<key>")
+    return value
+
+
+def _glue(environment: Mapping[str, str]) -> str:
+    value = environment.get("OLIST_GLUE") or ""
+    if value and not _GLUE.fullmatch(value):
+        raise OlistError(f"OLIST_GLUE={value}: takes lower-case letters, digits and underscores, a letter first")
     return value
 
 

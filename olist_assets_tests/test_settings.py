@@ -59,6 +59,11 @@ def test_paths_become_absolute_and_a_home_is_expanded(tmp_path, monkeypatch):
             "s3://Shop/lake",
             f"OLIST_LAKE=s3://Shop/lake: {ROOTS}",
         ),
+        (
+            "OLIST_GLUE",
+            "Olist-1",
+            "OLIST_GLUE=Olist-1: takes lower-case letters, digits and underscores, a letter first",
+        ),
         ("OLIST_S3_ENCRYPTION", "DES", "OLIST_S3_ENCRYPTION=DES: takes AES256, aws:kms or aws:kms:<key>"),
     ],
 )

@@ -100,6 +100,12 @@ class Table:
         return f"{self.layer}/{self.name}"
 
     @property
+    def description(self) -> str:
+        """What one row stands for, and what identifies it: two sentences."""
+        key = " and ".join([", ".join(self.key[:-1]), self.key[-1]] if len(self.key) > 1 else self.key)
+        return f"One row: {self.grain}. Key: {key}."
+
+    @property
     def column_names(self) -> tuple[str, ...]:
         """The names of all columns, in order."""
         return tuple(column.name for column in self.columns)

@@ -49,7 +49,6 @@ _NOTE_WITHOUT_ROWS = {
 
 def delta_asset(table: Table) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
     """`@dg.asset` with all the arguments that follow from a table's declaration."""
-    key = " and ".join([", ".join(table.key[:-1]), table.key[-1]] if len(table.key) > 1 else table.key)
     arguments: dict[str, Any] = {
         "key": table.id.split("/"),
         "ins": {name.replace("/", "_"): dg.AssetIn(key=name.split("/")) for name in table.upstreams},
@@ -57,7 +56,7 @@ def delta_asset(table: Table) -> Callable[[Callable[..., dg.MaterializeResult]],
         "pool": pool_of(table.id, _ENGINE),  # the lease sees to writers beside Dagster
         "kinds": {"deltalake", "pyspark", _KINDS[table.layer]},
         "owners": [_OWNERS[table.layer]],
-        "description": f"One row: {table.grain}. Key: {key}.",
+        "description": table.description,
         "metadata": {
             "dagster/column_schema": _column_schema(table),
             "dagster/table_name": table.id.replace("/", "."),

@@ -23,7 +23,7 @@ from obstore.store import ObjectStore
 from pydantic import ValidationError
 
 from olist_assets.aws import S3, reason_of, redacted
-from olist_assets.engines.api import in_one_line
+from olist_assets.aws_api import in_one_line
 from olist_assets.engines.base import Engine
 from olist_assets.engines.job import Phase, Status, Submission, Work
 from olist_assets.engines.package import FOLDER, Package, Uploaded
