@@ -99,5 +99,6 @@ _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "Bool": lambda value, wanted: value.lower() == wanted.lower(),
     "NumericLessThan": lambda value, wanted: float(value) < float(wanted),
     "StringEquals": str.__eq__,
+    "StringLike": _like,
     "StringNotEquals": str.__eq__,
 }

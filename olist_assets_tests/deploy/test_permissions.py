@@ -36,6 +36,10 @@ def glue(resource):
     return f"arn:aws:glue:{REGION}:{ACCOUNT}:{resource}"
 
 
+def athena(resource):
+    return f"arn:aws:athena:{REGION}:{ACCOUNT}:{resource}"
+
+
 def role(name):
     return f"arn:aws:iam::{ACCOUNT}:role/{name}"
 
@@ -216,6 +220,10 @@ def test_the_orchestrator_uses_what_bears_its_tag(stack, action, resource):
         ("s3:DeleteObjectVersion", lake("raw/orders/1.parquet"), {}, "not allowed"),
         ("glue:CreateTable", glue("table/olist_refined/fact_orders"), {}, "allowed"),
         ("glue:CreateTable", glue("table/hr/salaries"), {}, "not allowed"),
+        ("glue:CreateDatabase", glue("database/olist_refined"), {}, "not allowed"),
+        ("glue:UpdateDatabase", glue("database/olist_refined"), {}, "not allowed"),
+        ("glue:DeleteDatabase", glue("database/olist_refined"), {}, "not allowed"),
+        ("athena:StartQueryExecution", athena("workgroup/olist"), {}, "not allowed"),
     ],
 )
 def test_the_orchestrator_makes_what_bears_its_tag_and_keeps_the_lake(stack, action, resource, context, decision):
@@ -250,6 +258,53 @@ def test_who_delivers_adds_files_and_no_more(stack, action, resource, decision):
 
 
 @pytest.mark.parametrize(
+    ("action", "resource", "context", "decision"),
+    [
+        ("athena:StartQueryExecution", athena("workgroup/olist"), {}, "allowed"),
+        ("athena:GetQueryResults", athena("workgroup/olist"), {}, "allowed"),
+        ("athena:StartQueryExecution", athena("workgroup/primary"), {}, "not allowed"),
+        ("athena:UpdateWorkGroup", athena("workgroup/olist"), {}, "not allowed"),
+        ("athena:ListTableMetadata", athena("datacatalog/AwsDataCatalog"), {}, "allowed"),
+        ("glue:GetDatabase", glue("catalog"), {}, "allowed"),
+        ("glue:GetDatabase", glue("database/olist_trusted"), {}, "allowed"),
+        ("glue:GetDatabase", glue("database/default"), {}, "allowed"),
+        ("glue:GetTable", glue("table/olist_refined/fact_orders"), {}, "allowed"),
+        ("glue:GetTable", glue("table/hr/salaries"), {}, "not allowed"),
+        ("glue:CreateTable", glue("table/olist_refined/mine"), {}, "not allowed"),
+        ("s3:GetBucketLocation", s3(LAKE), {}, "allowed"),
+        ("s3:ListBucket", s3(LAKE), {"s3:prefix": "lake/refined/fact_orders/_delta_log/"}, "allowed"),
+        ("s3:ListBucket", s3(LAKE), {"s3:prefix": "lake/raw/orders/"}, "not allowed"),
+        ("s3:ListBucket", s3(LAKE), {}, "not allowed"),
+        ("s3:GetObject", lake("trusted/orders/_delta_log/00000000000000000000.json"), {}, "allowed"),
+        ("s3:GetObject", lake("refined/fact_orders/1.parquet"), {}, "allowed"),
+        ("s3:GetObject", lake("raw/orders/1.parquet"), {}, "not allowed"),
+        ("s3:GetObject", lake("quarantine/orders/1.parquet"), {}, "not allowed"),
+        ("s3:PutObject", lake("refined/fact_orders/1.parquet"), {}, "not allowed"),
+        ("s3:DeleteObject", lake("refined/fact_orders/1.parquet"), {}, "not allowed"),
+        ("s3:PutObject", s3(f"{LOGS}/athena/1.csv"), {}, "allowed"),
+        ("s3:GetObject", s3(f"{LOGS}/athena/1.csv"), {}, "allowed"),
+        ("s3:GetObject", s3(f"{LOGS}/emr/j-1/steps/s-1/stderr.gz"), {}, "not allowed"),
+        ("s3:GetObject", s3(f"{SOURCE}/2018-05-10/orders.csv"), {}, "not allowed"),
+    ],
+)
+def test_an_analyst_asks_in_the_workgroup_and_reads_trusted_and_refined(stack, action, resource, context, decision):
+    assert decide([stack.managed["olist-analyst"]], Request(action, resource, context)) == decision
+
+
+@pytest.mark.parametrize(
+    "operation", ["GetDatabase", "GetTables", "GetTable", "CreateTable", "UpdateTable", "DeleteTable"]
+)
+def test_the_orchestrator_may_call_what_register_calls_of_the_databases_of_the_stack(stack, operation):
+    """Glue asks for the catalog, the database and the table; the databases are there, so none is created."""
+    named = {"catalog", "database/olist_refined"} | (
+        {"table/olist_refined/dim_sellers"} if "Table" in operation else set()
+    )
+    for resource in named:
+        request = Request(f"glue:{operation}", glue(resource))
+        assert decide(stack.permissions(ORCHESTRATOR), request) == "allowed", resource
+
+
+@pytest.mark.parametrize(
     ("of", "service", "context", "decision"),
     [
         (EMR, "elasticmapreduce", {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": OLD}, "allowed"),
@@ -281,7 +336,14 @@ def test_a_user_may_be_the_orchestrator_if_that_is_asked_for(stack, with_all_opt
 
 # --- Least privilege --------------------------------------------------------------------------------------------------
 
-KNOW_NO_RESOURCES = {"elasticmapreduce:ListClusters", "elasticmapreduce:RunJobFlow", "logs:DescribeLogGroups"}
+KNOW_NO_RESOURCES = {
+    "elasticmapreduce:ListClusters",
+    "elasticmapreduce:RunJobFlow",
+    "logs:DescribeLogGroups",
+    "athena:ListWorkGroups",
+    "athena:ListDataCatalogs",
+    "athena:ListEngineVersions",
+}
 
 
 def test_no_permission_has_a_wildcard_for_its_action(any_stack):
@@ -306,6 +368,7 @@ def test_resources_are_of_this_lakehouse(any_stack):
         rf"arn:aws:iam::{ACCOUNT}:role/olist-[a-z-]+",
         rf"arn:aws:glue:{REGION}:{ACCOUNT}:(catalog|(database|table)/(olist_trusted|olist_refined)(/\*)?)",
         rf"arn:aws:glue:{REGION}:{ACCOUNT}:database/(default|global_temp|delta)",  # Spark asks for them
+        rf"arn:aws:athena:{REGION}:{ACCOUNT}:(workgroup/olist|datacatalog/AwsDataCatalog)",
         rf"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/olist/[a-z-]+",
         rf"arn:aws:elasticmapreduce:{REGION}:{ACCOUNT}:cluster/\*",  # their ids are not known yet: tags decide
         rf"arn:aws:emr-serverless:{REGION}:{ACCOUNT}:/(\*|applications/\*(/jobruns/\*)?)",  # the same

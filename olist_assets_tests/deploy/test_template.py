@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from olist_assets.serving.glue import DATABASES
 from olist_assets_tests.deploy.stacks import ACCOUNT, BUCKETS, KEY, LAKE, LOGS, SOURCE, TEMPLATE
 
 pytestmark = pytest.mark.xdist_group("deploy")  # the stack is created once
@@ -46,6 +47,7 @@ def test_it_is_created_and_each_output_is_a_setting(any_stack):
     assert any_stack.status == "CREATE_COMPLETE"
     assert any_stack.outputs == {
         "OLIST_LAKE": f"s3://{LAKE}/lake",
+        "OLIST_GLUE": "olist",
         "OLIST_SOURCE": f"s3://{SOURCE}",
         "OLIST_EMR_SERVICE_ROLE": "olist-emr-service",
         "OLIST_EMR_INSTANCE_PROFILE": "olist-emr-instance",
@@ -65,6 +67,7 @@ def test_what_moto_does_not_create(stack):
     assert stack.not_created == {
         "AWS::S3::BucketPolicy",
         "AWS::Glue::Database",
+        "AWS::Athena::WorkGroup",
         "AWS::EC2::SecurityGroupEgress",
         "AWS::EMRServerless::Application",
     }
@@ -144,7 +147,7 @@ def test_logs_end(stack):
     }
 
 
-# --- Logs, network, EMR, catalog --------------------------------------------------------------------------------------
+# --- Logs, network, EMR, catalog, Athena ------------------------------------------------------------------------------
 
 
 def test_log_groups_end_their_logs(stack):
@@ -200,3 +203,30 @@ def test_trusted_and_refined_are_databases(stack):
         "olist_trusted": f"s3://{LAKE}/lake/trusted/",
         "olist_refined": f"s3://{LAKE}/lake/refined/",
     }
+
+
+def test_athena_has_a_workgroup_whose_results_are_encrypted_and_whose_queries_are_limited(stack, with_all_options):
+    configuration = {
+        "EnforceWorkGroupConfiguration": True,
+        "PublishCloudWatchMetricsEnabled": True,
+        "BytesScannedCutoffPerQuery": 10737418240,
+        "EngineVersion": {"SelectedEngineVersion": "Athena engine version 3"},
+        "ResultConfiguration": {
+            "OutputLocation": f"s3://{LOGS}/athena/",
+            "EncryptionConfiguration": {"EncryptionOption": "SSE_S3"},
+        },
+    }
+    assert stack.properties("Workgroup") == {
+        "Name": "olist",
+        "Description": "Questions to the lakehouse",
+        "RecursiveDeleteOption": True,
+        "WorkGroupConfiguration": configuration,
+        "Tags": [TAG],
+    }
+    results = with_all_options.properties("Workgroup")["WorkGroupConfiguration"]["ResultConfiguration"]
+    assert results["EncryptionConfiguration"] == {"EncryptionOption": "SSE_KMS", "KmsKey": KEY}
+
+
+def test_runs_register_tables_in_the_databases_of_the_stack(stack):
+    found = {properties["DatabaseInput"]["Name"] for properties in stack.of_type("AWS::Glue::Database")}
+    assert found == {f"{stack.outputs['OLIST_GLUE']}_{layer}" for layer in DATABASES}
