@@ -6,7 +6,7 @@ from importlib import resources
 
 import pytest
 
-from olist_assets_tests.deploy.policies import Request, decide
+from olist_assets_tests.deploy.policies import Request, as_list, decide
 from olist_assets_tests.deploy.stacks import ACCOUNT, BUCKETS, KEY, LAKE, LOGS, REGION, SOURCE, USER
 
 pytestmark = pytest.mark.xdist_group("deploy")  # the stack is created once
@@ -291,17 +291,30 @@ def test_an_analyst_asks_in_the_workgroup_and_reads_trusted_and_refined(stack, a
     assert decide([stack.managed["olist-analyst"]], Request(action, resource, context)) == decision
 
 
-@pytest.mark.parametrize(
-    "operation", ["GetDatabase", "GetTables", "GetTable", "CreateTable", "UpdateTable", "DeleteTable"]
-)
+REGISTER = ("GetDatabase", "GetTables", "GetTable", "CreateTable", "UpdateTable", "DeleteTable")
+
+
+@pytest.mark.parametrize("operation", REGISTER)
 def test_the_orchestrator_may_call_what_register_calls_of_the_databases_of_the_stack(stack, operation):
     """Glue asks for the catalog, the database and the table; the databases are there, so none is created."""
-    named = {"catalog", "database/olist_refined"} | (
-        {"table/olist_refined/dim_sellers"} if "Table" in operation else set()
-    )
+    named = [
+        "catalog",
+        "database/olist_refined",
+        *(["table/olist_refined/dim_sellers"] if "Table" in operation else []),
+    ]
     for resource in named:
         request = Request(f"glue:{operation}", glue(resource))
         assert decide(stack.permissions(ORCHESTRATOR), request) == "allowed", resource
+
+
+def test_the_orchestrator_may_call_nothing_else_of_glue(stack):
+    permitted = {
+        action
+        for document in stack.permissions(ORCHESTRATOR)
+        for statement in document["Statement"]
+        for action in as_list(statement["Action"])
+    }
+    assert {action for action in permitted if action.startswith("glue:")} == {f"glue:{name}" for name in REGISTER}
 
 
 @pytest.mark.parametrize(
