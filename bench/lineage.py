@@ -198,14 +198,15 @@ class Lakehouse:
         return figures_of(took, [_step(record) for record in records])
 
     def run(self, *options: str) -> tuple[Measured, list[dict[str, Any]]]:
-        """Run `olist run`, and return its steps' control objects in the order in which they ran."""
+        """Run `olist run` on the layers, and return its steps' control objects in the order in which they ran."""
+        layers = [word for layer in LAYERS for word in ("--select", layer)]  # the floor serves nothing
         settings = {
             "OLIST_SOURCE": str(self.source),
             "OLIST_LAKE": str(self.lake),
             "DAGSTER_HOME": str(self.home),
         }
         before = self._run_ids()
-        took = olist(["run", "--engine", self.engine, *options], settings, self.root)
+        took = olist(["run", "--engine", self.engine, *layers, *options], settings, self.root)
         [run_id] = self._run_ids() - before
         records = [json.loads(path.read_text()) for path in self.lake.glob(f"control/steps/*/{run_id}/*.json")]
         return took, sorted(records, key=lambda record: record["started_at"])

@@ -293,8 +293,7 @@ def status() -> None:
     from olist_assets.lake import Lake  # noqa: PLC0415
 
     settings = current()
-    if not settings.lake.startswith(S3) and not Path(settings.lake).is_dir():
-        raise OlistError(f"there is no lake at {settings.lake} yet; run `olist deliver` and `olist run`")
+    _require_lake(settings.lake)
     lake = Lake(settings.lake)
     tables = lake_status.tables(lake)
     grid = Table(title=f"lake {redacted(settings.lake)}", title_justify="left", box=None, pad_edge=False)
@@ -438,6 +437,44 @@ def register(
     counts = glue.table_counts(outcomes)
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing"
     out.print(f"{name}_trusted and {name}_refined: {told}", highlight=False)
+
+
+@app.command(epilog="Examples: `olist report --open`, `olist report --output report.html`")
+def report(
+    open_: Annotated[bool, typer.Option("--open", help="Show it in a browser.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="File to write it to, instead of the lake.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Write the sales report of the lake as it is now: one HTML page that needs no network."""
+    from olist_assets.lake import Lake  # noqa: PLC0415
+    from olist_assets.serving import report as serving  # noqa: PLC0415
+
+    settings = current()
+    _require_lake(settings.lake)
+    lake = Lake(settings.lake)
+    with err.status("writing the report"):
+        made = serving.make(lake.root, records=lake.newest_records(), written_at=datetime.now(UTC))
+        if output is None:
+            serving.put(lake.store, made, on_s3=lake.on_s3)
+    if open_ and output is None and lake.on_s3:  # a browser cannot ask a bucket
+        output = settings.dagster_home.parent / "report.html"
+        out.print(redacted(f"{lake.root}/{serving.PATH}"), highlight=False)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(made.html, encoding="utf-8")
+    path = f"{output.resolve()}" if output else redacted(f"{lake.root}/{serving.PATH}")
+    out.print(escape(path), highlight=False)
+    if open_:
+        import webbrowser  # noqa: PLC0415
+
+        if not webbrowser.open(Path(path).as_uri()):
+            err.print("[yellow]note:[/yellow] no browser was found; open the file by hand")
+
+
+def _require_lake(root: str) -> None:
+    if not root.startswith(S3) and not Path(root).is_dir():
+        raise OlistError(f"there is no lake at {root} yet; run `olist deliver` and `olist run`")
 
 
 @app.command(epilog="Example: `olist ui --port 3000`")

@@ -17,6 +17,8 @@ from olist_assets.aws import S3
 from olist_assets.sources.deliveries import DeliveredFile, extraction_time
 from olist_assets.storage import open_store
 from spark_steps.contract import DeltaTable, LandedFile, Window
+from spark_steps.schema import Layer
+from spark_steps.tables import TABLES
 
 _LANDED = re.compile(r"landzone/(?P<table>\w+)/(?P<day>\d{4}-\d\d-\d\d)/(?P<stem>[^/]+)\.(?P<id>[0-9a-f]{16})\.csv")
 
@@ -145,6 +147,13 @@ class Lake:
                 if table not in newest or record["started_at"] > newest[table]["started_at"]:  # S3 knows seconds only
                     newest[table] = record
         return newest
+
+    def newest_records(self) -> list[dict[str, Any]]:
+        """The newest control object of each table that has steps of its own, in the order of the lineage."""
+        # Quarantine tables have none: asked for, they would be looked for in every record there is.
+        tables = [table.id for table in TABLES.values() if table.layer is not Layer.QUARANTINE]
+        found = self.last_records(set(tables))
+        return [found[table] for table in tables if table in found]
 
     def _newest_records(self, days: int) -> Iterator[Any]:
         prefixes = self.store.list_with_delimiter("control/steps")["common_prefixes"]

@@ -1,4 +1,4 @@
-"""The assets: one a table, made from the declarations."""
+"""The assets: one a table, made from the declarations, and what is served of them."""
 
 from olist_assets.assets.landzone import landzone_assets
 from olist_assets.assets.raw import raw_assets

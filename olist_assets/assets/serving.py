@@ -1,14 +1,63 @@
 """Serving assets: what is made of the tables for those who ask them."""
 
+from base64 import b64encode
+from datetime import UTC, datetime
+from typing import Any
+
 import dagster as dg
 
 from olist_assets.assets.control import controlled
 from olist_assets.aws import S3
 from olist_assets.engines.base import Engine
 from olist_assets.lake import Lake
+from olist_assets.serving import report
 from olist_assets.settings import Settings
 from spark_steps.schema import Layer
-from spark_steps.tables import tables_of
+from spark_steps.tables import TABLES, tables_of
+
+# --- The report -------------------------------------------------------------------------------------------------------
+
+_PICTURES = ("revenue", "delivery")
+"""Charts that Dagit shows; they are kept with every run, so they are few and small."""
+
+
+def _asset_of(table_id: str) -> dg.AssetKey:
+    """The asset that writes a table; the quarantine is written with the trusted table."""
+    table = TABLES[table_id]
+    layer = Layer.TRUSTED if table.layer is Layer.QUARANTINE else table.layer
+    return dg.AssetKey([layer, table.name])
+
+
+@dg.asset(
+    key=["serving", "report"],
+    deps=sorted({_asset_of(table_id) for table_id in report.TABLES_READ}),
+    group_name="serving",
+    kinds={"html", "duckdb"},
+    owners=["team:analytics"],
+    description="The sales report: one HTML page that needs no network, of the newest version of each table.",
+)
+def write_report(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
+) -> dg.MaterializeResult:
+    """Write the report into the lake."""
+    with controlled(context, lake, engine, None):
+        made = report.make(lake.root, records=lake.newest_records(), written_at=datetime.now(UTC), pictures=_PICTURES)
+        size = report.put(lake.store, made, on_s3=lake.on_s3)
+    path = f"{lake.root}/{report.PATH}"
+    pictures = "\n\n".join(
+        f"**{title}**\n\n![{title}](data:image/png;base64,{b64encode(png).decode()})"
+        for title, png in made.pictures.items()
+    )
+    metadata: dict[str, Any] = {
+        "path": lake.shown(path) if lake.on_s3 else dg.MetadataValue.path(path),
+        "bytes": size,
+        "data_as_of": made.as_of.isoformat() if made.as_of else "no data",
+        **made.headline,
+    }
+    if pictures:
+        metadata["charts"] = dg.MetadataValue.md(pictures)
+    return dg.MaterializeResult(metadata=metadata)
+
 
 # --- Tables in Glue ---------------------------------------------------------------------------------------------------
 
@@ -52,5 +101,5 @@ def glue_assets(settings: Settings) -> tuple[dg.AssetsDefinition, ...]:
     return (register,)
 
 
-serving_assets = glue_assets(Settings.from_environment())
+serving_assets = (write_report, *glue_assets(Settings.from_environment()))
 """What is served of this lake."""

@@ -117,6 +117,7 @@ def test_a_failed_table_stops_what_depends_on_it_and_nothing_else(loaded, tmp_pa
         "refined/aggregate_sales_per_month",
         "refined/aggregate_payments_per_month",
         "refined/aggregate_orders_per_day",
+        "serving/report",
     }
 
 
