@@ -42,7 +42,7 @@ endif
 	$(BIN)/olist report
 	@echo
 	@echo 'Next: make ui                           the lineage in a browser, at http://127.0.0.1:3000'
-	@echo '      $(BIN)/olist report --open     the sales report in a browser'
+	@echo '      $(BIN)/olist report --open      the sales report in a browser'
 	@echo '      $(BIN)/olist sql "select ..."   your own questions, as in docs/questions'
 	@echo '      $(BIN)/olist --help             all commands'
 

@@ -278,6 +278,8 @@ def _step_printer(update: Callable[[str], None]) -> "Callable[[Step], None]":
         parts = [f"{value:,} {name.partition('_')[2]}" for name, value in counts.items() if value]
         if "files" in step.metadata:
             parts = [f"{step.metadata['files']} landed"]
+        if "path" in step.metadata:
+            parts = [f"{step.metadata['bytes'] / 1e6:.1f} MB written"]
         seconds = f"{step.metadata['seconds']:.1f} s" if "seconds" in step.metadata else ""
         line = f"{step.asset:<44} {', '.join(parts) or 'nothing new':<36} {seconds}"
         out.print(f"  [green]✓[/green] {line.rstrip()}", highlight=False)

@@ -21,6 +21,7 @@ from spark_steps.tables import TABLES
 
 TITLE = "Olist sales report"
 _LONGEST_TABLE = 40
+_PICTURE_WIDTH = 400
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,9 @@ def build(
 
 def _picture(chart: Chart, figures: Figures) -> bytes:
     spec = axes.spec(chart.draw(colours.LIGHT.__getitem__), colours.LIGHT.__getitem__)
-    return vega.picture(spec | {"datasets": {charts.DAYS: charts.days(figures)}} if _of_days(spec) else spec, 480)
+    return vega.picture(
+        spec | {"datasets": {charts.DAYS: charts.days(figures)}} if _of_days(spec) else spec, _PICTURE_WIDTH
+    )
 
 
 def _of_days(spec: Mapping[str, Any]) -> bool:

@@ -243,6 +243,6 @@ def of_headline(figures: Figures) -> str:
         text += f", {moved} in {first_day(before):%B}"
     if now.late_share is not None:
         text += f". Of what was delivered, {percent(now.late_share)} came late"
-        if before is not None and before.late_share is not None:
-            text += f", after {percent(before.late_share)}"
+        if before is not None and before.late_share not in (None, now.late_share):
+            text += f", {'up' if now.late_share > before.late_share else 'down'} from {percent(before.late_share)}"
     return f"{text}."
