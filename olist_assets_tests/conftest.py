@@ -3,7 +3,6 @@
 import logging
 import os
 import uuid
-from collections import defaultdict
 from pathlib import Path
 
 import boto3
@@ -35,7 +34,6 @@ SMALL_AND_QUICK = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms1500m -Xmn1000m",
 }
-_TESTS_OF_A_MODULE = 2
 _LONG = Path(__file__).parent / "e2e"
 
 settings.register_profile("thorough", deadline=None, max_examples=300)  # --hypothesis-profile=thorough
@@ -67,23 +65,22 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(config, items):
     """Mark the end-to-end tests as long, and leave out of the others most of what is not for the first engine.
 
-    On all engines: every test on the first; of each module the first tests, a case of each, on the others. A test's few
-    rows take Spark a hundred times as long as Sail. `--engine=spark` runs everything there.
+    On all engines: every test on the first; of each module the first case on the others. A test's few rows take Spark a
+    hundred times as long as Sail. `--engine=spark` runs everything there.
     """
     for item in items:
         if item.path.is_relative_to(_LONG):
             item.add_marker(pytest.mark.long)
     if config.getoption("--engine") != "all":
         return
-    kept, left_out, bodies = [], [], defaultdict(dict)
+    kept, left_out, tried = [], [], set()
     for item in items:
         engine = item.callspec.params.get("engine") if hasattr(item, "callspec") else None
         if engine in (None, LOCAL_ENGINES[0]):
             kept.append(item)
         else:
-            of_module = bodies[engine, item.path]
-            first_case = of_module.setdefault(item.originalname, item) is item
-            (kept if first_case and len(of_module) <= _TESTS_OF_A_MODULE else left_out).append(item)
+            (left_out if (engine, item.path) in tried else kept).append(item)
+            tried.add((engine, item.path))
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
 

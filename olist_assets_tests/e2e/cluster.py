@@ -1,8 +1,10 @@
 """A stand-in for Amazon EMR: the API of moto's server, and a machine that carries out what its steps and jobs say.
 
 Each step's arguments are run as they are, by a real spark-submit on local Spark that reads and writes S3 through S3A;
-each job run of EMR Serverless likewise. What a cluster has, Delta's jars and Spark's defaults, is given; what YARN does
-with archives, to unpack them where a driver runs, is done. moto has the rest of the API, except what is written here.
+each job run of EMR Serverless likewise. The first of each service is a process of its own, the others are carried out
+by Spark's SparkSubmit in JVMs that are kept (see `kept_jvm`). What a cluster has, Delta's jars and Spark's defaults, is
+given; what YARN does with archives, to unpack them where a driver runs, is done. moto has the rest of the API, except
+what is written here.
 """
 
 import gzip
@@ -21,6 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import boto3
@@ -34,6 +37,7 @@ from werkzeug.serving import make_server
 from olist_assets.engines.jars import delta_jars, find, s3_jars
 from olist_assets.engines.properties import s3_properties
 from olist_assets_tests.conftest import SMALL_AND_QUICK
+from olist_assets_tests.e2e.kept_jvm import KeptJvm
 
 REGION = "us-east-1"
 REPOSITORY = Path(__file__).parents[2]
@@ -60,10 +64,18 @@ sys.exit(main(sys.argv[sys.argv.index("--request"):]))
 # Archives are for YARN, which unpacks them; a local Spark would do so once more, in every step.
 _SPARK_SUBMIT = """#!/usr/bin/env python3.11
 import os, sys
+from multiprocessing.connection import Client
 _, *words = sys.argv
 if "--archives" in words:
     at = words.index("--archives")
     del words[at : at + 2]
+if jvm := os.environ.get("KEPT_JVM"):
+    pythons = (("driver.python", "PYSPARK_DRIVER_PYTHON"), ("python", "PYSPARK_PYTHON"))
+    for name, variable in pythons:
+        words[:0] = ["--conf", f"spark.pyspark.{name}={os.path.abspath(os.environ[variable])}"]
+    with Client(jvm) as asked:
+        asked.send(words)
+        sys.exit(asked.recv())
 command = os.environ["SPARK_HOME"] + "/bin/spark-submit"
 os.execv(command, [command, *words])
 """
@@ -80,7 +92,7 @@ class Fault:
 
 @dataclass
 class Job:
-    """A step or a job run: how its state is set, and its process while it runs."""
+    """A step or a job run: how its state is set, its process while it runs, and whether its service had none before."""
 
     id: str
     name: str
@@ -91,6 +103,7 @@ class Job:
     archives: list[str] = field(default_factory=list)
     process: subprocess.Popen | None = None
     cancelled: bool = False
+    first: bool = False
 
 
 class Cluster:
@@ -113,14 +126,18 @@ class Cluster:
         self.hold = threading.Event()
         self.before: dict[str, Callable[[], None]] = {}
         self.folder = folder
+        self._spark = spark
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._free = threading.Semaphore(_STEPS_AT_A_TIME)
+        self._jvms = [KeptJvm(folder / f"jvm-{number}") for number in range(_STEPS_AT_A_TIME)]
+        self._free: Queue[KeptJvm] = Queue()
+        for jvm in self._jvms:
+            self._free.put(jvm)
         self._failures: dict[str, dict[str, str]] = {}
         self._tokens: dict[str, dict[str, Any]] = {}
         self._lock = threading.RLock()
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=MotoRequestHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._prepare_machine(spark=spark)
+        self._prepare_machine()
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
@@ -128,6 +145,8 @@ class Cluster:
         self._server.shutdown()
         for job in self.jobs:
             self._kill(job, signal.SIGKILL)
+        for jvm in self._jvms:
+            jvm.stop()
 
     @property
     def emr(self) -> Any:
@@ -264,6 +283,7 @@ class Cluster:
         self._take(Job(run_id, run.name, command, log, set_state, driver, _archives(options)))
 
     def _take(self, job: Job) -> None:
+        job.first = job.command[0] not in {other.command[0] for other in self.jobs}  # services begin differently
         self.jobs.append(job)
         threading.Thread(target=self._carry_out, args=(job,), daemon=True).start()
 
@@ -276,13 +296,13 @@ class Cluster:
 
     # --- The machine -------------------------------------------------------------------------------------------
 
-    def _prepare_machine(self, *, spark: bool) -> None:
+    def _prepare_machine(self) -> None:
         commands = self.folder / "bin"
         commands.mkdir(parents=True)
         (commands / "python3.11").symlink_to(Path(sys._base_executable))  # noqa: SLF001 - the venv's own Python has its packages
         (commands / "aws").write_text(_FETCH.format(python=sys.executable))
         (commands / "aws").chmod(0o755)
-        submit = _SPARK_SUBMIT if spark else _SUBMIT_TO_SAIL.format(python=sys.executable, repository=REPOSITORY)
+        submit = _SPARK_SUBMIT if self._spark else _SUBMIT_TO_SAIL.format(python=sys.executable, repository=REPOSITORY)
         (commands / "spark-submit").write_text(submit)
         (commands / "spark-submit").chmod(0o755)
         jars = find((*delta_jars(), *s3_jars()))
@@ -291,8 +311,8 @@ class Cluster:
             **s3_properties(),
             "spark.driver.extraClassPath": ":".join(map(str, jars)),  # spark-submit itself reads s3://
             "spark.ui.enabled": "false",
-            "spark.driver.memory": "1g",
-            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            "spark.driver.memory": "2g",
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmn1g",
             "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
         }
         conf = self.folder / "conf"
@@ -310,30 +330,11 @@ class Cluster:
         self.environment = {**kept, **own, "SPARK_LOCAL_IP": "127.0.0.1"}
 
     def _carry_out(self, job: Job) -> None:
-        with self._free:
-            while self.hold.is_set() and not job.cancelled:
-                time.sleep(0.05)
-            with self._lock:
-                if job.cancelled:
-                    job.set_state("CANCELLED")
-                    return
-                place = self.folder / "work" / job.id
-                place.mkdir(parents=True)
-                self._unpack(job.archives, place)
-                with (place / "stderr").open("wb") as said:
-                    job.process = subprocess.Popen(
-                        job.command,
-                        cwd=place,
-                        env=self.environment | job.variables,
-                        stdout=subprocess.DEVNULL,
-                        stderr=said,
-                        start_new_session=True,
-                    )
-                job.set_state("RUNNING")
-            code = job.process.wait()
-        if job.log:
-            packed = gzip.compress((place / "stderr").read_bytes())
-            boto3.client("s3").put_object(**_object(job.log), Body=packed)
+        jvm = self._free.get()
+        try:
+            code = self._run(job, jvm)
+        finally:
+            self._free.put(jvm)
         with self._lock:
             if job.cancelled:
                 job.set_state("CANCELLED")
@@ -341,6 +342,35 @@ class Cluster:
                 job.set_state("COMPLETED")
             else:
                 job.set_state("FAILED", f"exit code {code}")
+
+    def _run(self, job: Job, jvm: KeptJvm) -> int | None:
+        """The exit code of a job's process; nothing if it was cancelled before."""
+        while self.hold.is_set() and not job.cancelled:
+            time.sleep(0.05)
+        environment = self.environment | job.variables
+        if self._spark and not job.first:
+            environment["KEPT_JVM"] = jvm.address(environment)
+        with self._lock:
+            if job.cancelled:
+                return None
+            place = self.folder / "work" / job.id
+            place.mkdir(parents=True)
+            self._unpack(job.archives, place)
+            with (place / "stderr").open("wb") as said:
+                job.process = subprocess.Popen(
+                    job.command,
+                    cwd=place,
+                    env=environment,
+                    stdout=subprocess.DEVNULL,
+                    stderr=said,
+                    start_new_session=True,
+                )
+            job.set_state("RUNNING")
+        code = job.process.wait()
+        if job.log:
+            packed = gzip.compress((place / "stderr").read_bytes())
+            boto3.client("s3").put_object(**_object(job.log), Body=packed)
+        return code
 
     def _unpack(self, archives: list[str], place: Path) -> None:
         """What YARN and EMR Serverless do with --archives, each of them once."""

@@ -1,8 +1,7 @@
 """The lake on S3, its steps on clusters: the first months of a dump through the lineage, by the command.
 
-The server of S3 is a real one, and each step a real spark-submit; EMR's API is a stand-in (see `cluster`). The dump is
-the real one where it lies (see `real_dump`), else a generated one. A step takes half a minute, so a usual test
-run takes part of the lineage, and OLIST_TEST_CLUSTERS=whole all of it, on both services.
+The server of S3 is a real one, and each step is carried out by Spark; EMR's API is a stand-in (see `cluster`). The
+dump is the real one where it lies (see `real_dump`), else a generated one.
 """
 
 import json
@@ -20,16 +19,12 @@ from olist_assets.engines.jars import delta_jars, find
 from olist_assets.sources.generate import generate
 from olist_assets.sources.replay import replay
 from olist_assets_tests.test_real_data import real_dump
-from spark_steps.schema import Layer
 from spark_steps.tables import TABLES
 
 MONTHS = timedelta(days=92)
 RUN = frozenset({"_run_id"})
-ALL = tuple("/".join(asset.key.path) for asset in all_assets)
-SELLERS = tuple(f"{layer}/sellers" for layer in ("landzone", "raw", "trusted"))
-PARTS = {"emr": (*SELLERS, "refined/dim_sellers"), "emr-serverless": SELLERS}
-if os.environ.get("OLIST_TEST_CLUSTERS") == "whole":
-    PARTS = dict.fromkeys(PARTS, ALL)
+KEYS = tuple("/".join(asset.key.path) for asset in all_assets)
+STEPS = sorted(key for key in KEYS if key in TABLES)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +47,7 @@ def olist(tmp_path_factory, package, cluster, days):  # noqa: ARG001 - the varia
         "OLIST_SOURCE": "s3://shop/source",
         "OLIST_EMR_PACKAGE": package,
         "OLIST_EMR_LOGS": "s3://logs/emr",
-        "OLIST_EMR_POLL_SECONDS": "2",
+        "OLIST_EMR_POLL_SECONDS": "1",
         "OLIST_EMR_SERVERLESS_RELEASE": "emr-7.10.0",  # moto knows none of Spark 4
         "OLIST_EMR_SERVERLESS_ROLE": "arn:aws:iam::123456789012:role/olist",
         "OLIST_EMR_SERVERLESS_DELTA_JARS": ",".join(map(str, find(delta_jars()))),
@@ -81,19 +76,15 @@ def sail(olist, s3_folder):
     return s3_folder / "shop" / "sail"
 
 
-@pytest.mark.parametrize(("service", "selected"), PARTS.items(), ids=PARTS)
-def test_a_cluster_makes_the_same_tables(olist, sail, s3_folder, cluster, service, selected):
+@pytest.mark.parametrize("service", ["emr", "emr-serverless"])
+def test_a_cluster_makes_the_same_tables(olist, sail, s3_folder, cluster, service):
     before = len(cluster.jobs)
-    output = olist(service, *(word for key in selected for word in ("--select", key)))
-    for key in selected:
+    output = olist(service)
+    for key in KEYS:
         assert f"✓ {key}" in output
-    steps = [key for key in selected if not key.startswith("landzone")]
-    assert sorted(job.name.split()[2] for job in cluster.jobs[before:]) == sorted(steps)  # each once
+    assert sorted(job.name.split()[2] for job in cluster.jobs[before:]) == STEPS  # each once
     assert cluster.running == []
     lake = s3_folder / "shop" / service
-    trusted = {key.partition("/")[2] for key in selected if key.startswith("trusted/")}
-    tables = [t for t in TABLES.values() if t.id in selected or (t.layer is Layer.QUARANTINE and t.name in trusted)]
-    for table in tables:
-        assert differences(table, sail, lake, without=RUN) == []
+    assert [line for table in TABLES.values() for line in differences(table, sail, lake, without=RUN)] == []
     for record in (json.loads(path.read_text()) for path in lake.glob("control/steps/*/*/*.json")):
         assert (record["engine"], record["status"]) == (service, "succeeded")
