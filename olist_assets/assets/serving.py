@@ -17,7 +17,7 @@ from spark_steps.tables import TABLES, tables_of
 
 # --- The report -------------------------------------------------------------------------------------------------------
 
-_PICTURES = ("payments", "late")
+_PICTURES = ("revenue", "states", "delivery")
 """Charts that Dagit shows; they are kept with every run, so they are few and small."""
 
 
