@@ -336,3 +336,19 @@ def test_charts_are_what_vega_lite_accepts(shop):
     drawn = spec(charts.states(found, colours.LIGHT.__getitem__), colours.LIGHT.__getitem__)
     assert drawn["config"]["background"] == "transparent"
     assert len(next(iter(drawn["datasets"].values()))) == 27
+
+
+def test_the_page_of_a_lake_on_s3_is_opened_from_a_copy_and_no_bucket_is_told(bucket, monkeypatch, tmp_path):
+    from olist_assets import cli  # noqa: PLC0415
+
+    opened = []
+    monkeypatch.setenv("OLIST_LAKE", f"{bucket}/lake")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "olist/dagster"))
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    result = CliRunner().invoke(cli.app, ["report", "--open"])
+    copy = tmp_path / "olist/report.html"
+    assert (result.exit_code, result.stdout) == (0, f"s3://…/lake/report/index.html\n{copy}\n"), result
+    assert opened == [copy.as_uri()]
+    stored = open_store(f"{bucket}/lake", create=True).get("report/index.html")
+    assert bytes(stored.bytes()).decode() == copy.read_text()
+    assert bucket not in copy.read_text()

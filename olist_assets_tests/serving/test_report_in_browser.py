@@ -5,6 +5,7 @@ The lake is that of a made-up dump that has gone through the whole lineage, whos
 
 import re
 import shutil
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 import duckdb
@@ -184,6 +185,8 @@ def test_choosing_a_period_changes_the_charts_by_day_and_its_sums(open_page, lak
         "AND strptime(?, '%-d %b %Y')::DATE",
         [first, last],
     ).fetchall()
+    days = page.evaluate("document.querySelectorAll('[data-chart=revenue] .mark-rect path').length")
+    assert days == 1 + (datetime.strptime(last, "%d %b %Y") - datetime.strptime(first, "%d %b %Y")).days  # noqa: DTZ007
     told = f"{orders:,} orders, R$\N{NO-BREAK SPACE}{_half_up(revenue, '1'):,}"
     assert page.inner_text("#period").partition(": ")[2] == told
 

@@ -30,7 +30,7 @@ def headline_of(figures: Figures) -> list[Headline]:
     now, before = figures.headline, figures.before
     if now is None:
         return []
-    reviews = f"of 5, {words.count(now.reviews or 0, 'review')}"
+    reviews = f"out of 5; {words.count(now.reviews or 0, 'review')}"
     delivered = f"of {words.count(now.delivered, 'delivery', 'deliveries')}"
 
     def figure(name: str, label: str, note: str, text: Callable, change: Callable, *, good: int) -> Headline:
