@@ -47,7 +47,7 @@ def sell(lake, sales, *, city="sao paulo", reviewed=True, extracted="2018-10-23 
             )
             orders.append(
                 {"order_id": bought, "customer_key": 1, "location_key": 1, "purchase_date_key": 1}
-                | {"order_status": "shipped" if taken is None else "delivered"}
+                | {"order_status": None if day == 1 else "shipped" if taken is None else "delivered"}  # a sale too
                 | {"order_purchase_timestamp": f"{bought} 12:00:00", "order_month": month}
                 | dict.fromkeys(("items", "products", "sellers", "payments"), 1)
                 | {"items_value": value, "freight_value": "0.00", "order_value": value, "payment_value": value}

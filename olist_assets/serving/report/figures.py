@@ -14,7 +14,7 @@ import duckdb
 from spark_steps.schema import Layer
 from spark_steps.tables import TABLES, tables_of
 
-_NO_SALE = "('canceled', 'unavailable')"
+_SALE = "coalesce(order_status, '') NOT IN ('canceled', 'unavailable')"
 _LANDED = " UNION ALL ".join(
     f"""SELECT '{table.name}' AS name, max(_landing_date) AS landed, max(_extracted_at) AS extracted, count(*) AS rows
     FROM trusted.{table.name}"""
@@ -35,7 +35,7 @@ QUERIES: Mapping[str, str] = {
             SELECT order_month, avg(review_score) AS review_score, count(review_score) AS reviews,
                 median(delivery_days) AS delivery_days,
                 median(estimated_days) FILTER (delivery_days IS NOT NULL) AS promised_days
-            FROM refined.fact_orders WHERE order_status NOT IN {_NO_SALE} GROUP BY order_month
+            FROM refined.fact_orders WHERE {_SALE} GROUP BY order_month
         ) o ON o.order_month = m.order_month
         LEFT JOIN (
             SELECT strftime(purchase_date, '%Y-%m') AS order_month, count(DISTINCT purchase_date) AS days
@@ -70,19 +70,19 @@ QUERIES: Mapping[str, str] = {
         FROM refined.aggregate_payments_per_month WHERE payment_value > 0 ORDER BY order_month, payment_type""",
     "delays": f"""
         SELECT ceil(delay_days)::INT AS days, is_late, count(*) AS orders
-        FROM refined.fact_orders WHERE delay_days IS NOT NULL AND order_status NOT IN {_NO_SALE}
+        FROM refined.fact_orders WHERE delay_days IS NOT NULL AND {_SALE}
         GROUP BY ALL ORDER BY ALL""",
     "delay": f"""
         SELECT median(delay_days) AS median_days, avg(is_late::INT) AS late_share, count(*) AS delivered
-        FROM refined.fact_orders WHERE delay_days IS NOT NULL AND order_status NOT IN {_NO_SALE}""",
+        FROM refined.fact_orders WHERE delay_days IS NOT NULL AND {_SALE}""",
     "scores": f"""
         SELECT review_score AS score, count(*) AS orders
-        FROM refined.fact_orders WHERE review_score IS NOT NULL AND order_status NOT IN {_NO_SALE}
+        FROM refined.fact_orders WHERE review_score IS NOT NULL AND {_SALE}
         GROUP BY ALL ORDER BY score DESC""",
     "scores_by_punctuality": f"""
         SELECT is_late, avg(review_score) AS review_score, count(*) AS orders
         FROM refined.fact_orders
-        WHERE review_score IS NOT NULL AND is_late IS NOT NULL AND order_status NOT IN {_NO_SALE}
+        WHERE review_score IS NOT NULL AND is_late IS NOT NULL AND {_SALE}
         GROUP BY is_late ORDER BY is_late""",
     "moves": """
         SELECT strftime(valid_from, '%Y-%m') AS order_month,
