@@ -17,13 +17,14 @@ from olist_assets import aws
 from olist_assets.engines.package import FOLDER, Package
 from olist_assets.engines.spark import SparkEngine
 from olist_assets.versions import steps_digest
+from olist_assets_tests.conftest import SMALL_AND_QUICK
 from olist_assets_tests.e2e.cluster import REGION, REPOSITORY, Cluster
 
 
 @pytest.fixture(scope="module")
 def spark_engine():
-    """Local Spark as people run it, one session for all runs."""
-    engine = SparkEngine()
+    """Local Spark, compiling little, one session for all runs."""
+    engine = SparkEngine(properties=SMALL_AND_QUICK)
     session = engine.session(print)
     yield engine
     session.stop()

@@ -10,7 +10,7 @@ import deltalake
 import pytest
 
 from olist_assets.serving.glue import DATABASES, published, table_input
-from olist_assets.serving.sql import query
+from olist_assets.serving.sql import connect
 from olist_assets_tests.deploy.stacks import create
 from spark_steps import delta
 from spark_steps.contract import DeltaTable
@@ -117,7 +117,7 @@ def test_a_question_names_tables_and_columns_that_there_are(lake, question):
     here = question
     for layer in DATABASES:
         here = here.replace(f"olist_{layer}.", f"{layer}.")
-    query(lake, here).fetchall()
+    connect(lake).query(here).fetchall()
 
 
 def test_the_commands_are_calls_that_athena_takes(athena):
@@ -146,7 +146,7 @@ def test_the_commands_question_can_be_asked(lake):
     [(_, options), *_] = COMMANDS
     words = shlex.split(options.rstrip(")"))
     question = words[words.index("--query-string") + 1]
-    assert query(lake, question.replace("olist_refined.", "refined.")).fetchall() == [(0,)]
+    assert connect(lake).query(question.replace("olist_refined.", "refined.")).fetchall() == [(0,)]
 
 
 def test_tables_have_the_reader_version_that_the_document_tells(lake):
