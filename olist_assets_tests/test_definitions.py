@@ -1,7 +1,11 @@
 """The asset graph as Dagit shows it: every asset's dependencies, partitions, group, kinds, owners and checks."""
 
+import json
+
 import dagster as dg
 import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap  # as the code location's server does
+from dagster_shared.serdes import serialize_value
 
 from olist_assets.assets import all_assets
 from olist_assets.definitions import defs
@@ -138,3 +142,8 @@ def test_one_job_holds_the_whole_lineage_and_runs_in_one_process():
     job = defs.resolve_job_def("lakehouse")
     assert {"/".join(key.path) for key in job.asset_layer.executable_asset_keys} == set(GRAPH)
     assert job.executor_def is dg.in_process_executor
+
+
+def test_dagit_can_be_told_the_graph():
+    told = serialize_value(RepositorySnap.from_def(defs.get_repository_def()))
+    assert all(json.dumps(key.split("/")) in told for key in GRAPH)

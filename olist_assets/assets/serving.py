@@ -25,7 +25,7 @@ def _asset_of(table_id: str) -> dg.AssetKey:
     """The asset that writes a table; the quarantine is written with the trusted table."""
     table = TABLES[table_id]
     layer = Layer.TRUSTED if table.layer is Layer.QUARANTINE else table.layer
-    return dg.AssetKey([layer, table.name])
+    return dg.AssetKey([layer.value, table.name])
 
 
 @dg.asset(

@@ -16,6 +16,7 @@ import pytest
 from bench.compare import differences
 from olist_assets.assets import all_assets
 from olist_assets.engines.jars import delta_jars, find
+from olist_assets.serving.sql import connect
 from olist_assets.sources.generate import generate
 from olist_assets.sources.replay import replay
 from olist_assets_tests.test_real_data import real_dump
@@ -88,3 +89,11 @@ def test_a_cluster_makes_the_same_tables(olist, sail, s3_folder, cluster, servic
     assert [line for table in TABLES.values() for line in differences(table, sail, lake, without=RUN)] == []
     for record in (json.loads(path.read_text()) for path in lake.glob("control/steps/*/*/*.json")):
         assert (record["engine"], record["status"]) == (service, "succeeded")
+
+
+def test_sql_and_the_report_are_had_from_s3(sail):
+    here = duckdb.sql(f"SELECT count(*) FROM read_parquet('{sail}/refined/dim_date/*.parquet')").fetchall()
+    with connect("s3://shop/sail") as lake:
+        assert lake.query("SELECT count(*) FROM dim_date").fetchall() == here
+        assert lake.query("SELECT count(*) FROM control.steps").fetchall() == [(len(KEYS),)]
+    assert (sail / "report" / "index.html").read_text().startswith("<!doctype html>")
