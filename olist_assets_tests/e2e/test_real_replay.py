@@ -24,7 +24,7 @@ from spark_steps.contract import Window
 from spark_steps.schema import Layer
 from spark_steps.tables import TABLES, tables_of
 
-_ONE_BY_ONE = int(os.environ.get("OLIST_TEST_DAYS", "10"))
+_ONE_BY_ONE = int(os.environ.get("OLIST_TEST_DAYS", "5"))
 _LINEAGE = frozenset({"_landing_date", "_extracted_at", "_file_id", "_file_name", "_row", "_run_id"})
 """Where a row came from, which is not the same in a dump and in its replay."""
 
