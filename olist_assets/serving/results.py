@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
@@ -10,6 +11,7 @@ import duckdb
 from rich.markup import escape
 from rich.table import Table
 
+from olist_assets.errors import OlistError
 from olist_assets.serving.sql import one_line
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ def to_csv(result: duckdb.DuckDBPyRelation) -> str:
 
 def to_json(result: duckdb.DuckDBPyRelation) -> str:
     """The result as a JSON array of objects; decimals, dates and times as text."""
+    if twice := [name for name, times in Counter(result.columns).items() if times > 1]:
+        raise OlistError(f"an object of JSON can't hold two columns named {twice[0]}: give one another name, by AS")
     records = [dict(zip(result.columns, row, strict=True)) for row in rows(result)]
     return json.dumps(records, default=str, ensure_ascii=False, indent=1) + "\n"
 
@@ -89,3 +93,7 @@ def _fetched(fetch: Callable[[], T]) -> T:
         return fetch()
     except duckdb.Error as error:
         raise one_line(error) from error
+    except RuntimeError as error:  # what DuckDB makes of Ctrl-C
+        if "interrupted" not in str(error).lower():
+            raise
+        raise KeyboardInterrupt from None

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import duckdb
@@ -17,6 +18,7 @@ from olist_assets.errors import OlistError
 _TABLE_FUNCTIONS = {"generate_series", "json_each", "json_tree", "range", "unnest"}
 """All others read files, secrets, settings or other statements."""
 _REFUSED_FUNCTIONS = {"current_setting", "getenv", "write_log"}
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _COMMENTS = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
 _EXPLAIN = re.compile(rf"{_COMMENTS}(explain(?:\s+analyze)?)\b(.*)", re.IGNORECASE | re.DOTALL)
 
@@ -90,16 +92,21 @@ def _tables(node: Any, named: frozenset[str]) -> Iterator[str]:
     _refuse_all_but_tables(node)
     for entry in node.get("cte_map", {}).get("map", ()):
         yield from _tables(entry["value"], named)  # sees those before it, not itself
-        named |= {entry["key"].lower()}
+        named |= {_folded(entry["key"])}
     if node.get("type") == "BASE_TABLE":
         path = [node[part] for part in ("catalog_name", "schema_name", "table_name") if node.get(part)]
-        name = ".".join(path).lower()
+        name = _folded(".".join(path))
         if len(path) > 1 or name not in named:
             yield name
     for key, child in node.items():
         if key != "cte_map":
             recursive = node.get("type") == "RECURSIVE_CTE_NODE" and key == "right"
-            yield from _tables(child, named | {node["cte_name"].lower()} if recursive else named)
+            yield from _tables(child, named | {_folded(node["cte_name"])} if recursive else named)
+
+
+def _folded(name: str) -> str:
+    """A name as DuckDB compares it: it takes only ASCII letters for equal to their capitals."""
+    return name.translate(_LOWER)
 
 
 def _refuse_all_but_tables(node: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -352,3 +353,14 @@ def test_the_page_of_a_lake_on_s3_is_opened_from_a_copy_and_no_bucket_is_told(bu
     stored = open_store(f"{bucket}/lake", create=True).get("report/index.html")
     assert bytes(stored.bytes()).decode() == copy.read_text()
     assert bucket not in copy.read_text()
+
+
+def test_a_source_that_has_not_been_loaded_hides_nothing_of_the_others(sail_lake):
+    sell(sail_lake, SALES)
+    before = made(sail_lake)
+    for layer in ("trusted", "quarantine"):
+        shutil.rmtree(sail_lake.root / layer / "geolocation")
+    after = made(sail_lake)
+    assert (after.headline, after.as_of) == (before.headline, before.as_of)
+    shutil.rmtree(sail_lake.root / "refined" / "aggregate_sales_per_month")
+    assert made(sail_lake).html  # a page nevertheless

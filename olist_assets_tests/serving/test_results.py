@@ -7,6 +7,7 @@ import duckdb
 import pyarrow.parquet
 import pytest
 
+from olist_assets.errors import OlistError
 from olist_assets.serving import results
 
 
@@ -46,3 +47,8 @@ def test_parquet(result):
     assert table.schema.names == ["v", "w|", "a"]
     assert [str(value) for value in table.column("v").to_pylist()] == ["10.50", "3.25"]
     assert table.column("a").to_pylist() == [1.5, None]
+
+
+def test_json_refuses_two_columns_of_one_name():
+    with pytest.raises(OlistError, match="two columns named a"):
+        results.to_json(duckdb.sql("SELECT 1 AS a, 2 AS a"))

@@ -489,3 +489,11 @@ def test_no_credential_can_be_asked_for_on_s3(on_s3, s3):
         for path in (on_s3.replace("/lake", "/lake2/x.txt"), "/etc/hostname"):
             with pytest.raises(duckdb.PermissionException):
                 connection.execute(f"select * from read_text('{path}')")
+
+
+def test_a_name_that_only_looks_like_a_table_hides_no_file(session):
+    kelvin = "\u212a"  # k to Python's lower(), and not to DuckDB
+    path = f"{session.root}/refined/dim_date/{{}}.parquet"
+    hidden, read = path.format(f"{kelvin}*"), path.format("k*")
+    with pytest.raises(OlistError, match="no table"):
+        session.query(f'WITH "{hidden}" AS (SELECT 1) SELECT * FROM "{read}"')

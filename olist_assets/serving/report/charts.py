@@ -174,7 +174,8 @@ def moves(figures: Figures, paint: Paint) -> alt.Chart:
         for row in figures["moves"]
     ]
     colours = dict(zip(words.MOVES.values(), map(paint, ("near", "farther", "far")), strict=True))
-    return _stacked(rows, figures["months"], "to", colours, paint("page"), "~d", ["Month:N", "to:N", "Changes:N"])
+    months = [*figures["months"], *figures["moves"]]
+    return _stacked(rows, months, "to", colours, paint("page"), "~d", ["Month:N", "to:N", "Changes:N"])
 
 
 def delivery(months: list[Row], paint: Paint) -> alt.Chart:
@@ -184,6 +185,7 @@ def delivery(months: list[Row], paint: Paint) -> alt.Chart:
         | {"Month": words.month(row), "Days": words.number(value, 1)}
         for row in months
         for kind, value in (("Delivered", row.delivery_days), ("Promised", row.promised_days))
+        if value is not None
     ]
     kinds = ["Delivered", "Promised"]
     dashes = alt.Scale(domain=kinds, range=[[1, 0], [5, 4]])

@@ -26,6 +26,12 @@ _QUARANTINED = " UNION ALL ".join(
     for table in tables_of(Layer.QUARANTINE)
 )
 
+_NO_ROWS = {
+    Layer.TRUSTED: "(SELECT NULL::DATE AS _landing_date, NULL::TIMESTAMPTZ AS _extracted_at WHERE false)",
+    Layer.QUARANTINE: "(SELECT '' AS rule, '' AS reason WHERE false)",
+}
+"""What stands in a statement for a table that has not been written yet."""
+
 QUERIES: Mapping[str, str] = {
     "months": f"""
         SELECT m.order_month, m.orders, m.revenue, m.average_ticket, m.delivered, m.late_share,
@@ -184,7 +190,7 @@ class Figures:
 
 
 def read(session: Session) -> Figures:
-    """Ask all figures of a session. A figure whose tables have not all been written yet has no rows."""
+    """Ask all figures of a session. A figure whose refined tables have not all been written yet has no rows."""
     return Figures({name: _ask(session, sql) for name, sql in QUERIES.items()}, dict(sorted(session.versions.items())))
 
 
@@ -194,8 +200,13 @@ def first_day(month: Row) -> date:
 
 
 def _ask(session: Session, sql: str) -> list[Row]:
-    if tables_in(sql) - session.versions.keys():
+    asked = tables_in(sql)
+    missing = asked - session.versions.keys()
+    if missing == asked or any(TABLES[table].layer not in _NO_ROWS for table in missing):
         return []
+    for table in missing:  # of a statement over all sources, the others are told
+        name = re.escape(table.replace("/", "."))
+        sql = re.sub(rf"\b{name}\b", _NO_ROWS[TABLES[table].layer], sql)
     result = session.query(sql)
     return [Row(**dict(zip(result.columns, values, strict=True))) for values in result.fetchall()]
 
