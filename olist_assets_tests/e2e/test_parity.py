@@ -1,12 +1,9 @@
 """All engines give the same lake: whole dumps through the whole lineage on each, compared in every value.
 
-The dump is the one that OLIST_TEST_DUMP names, else a generated one: a real one takes Spark five minutes, and real
-deliveries go through Spark in `test_emr`.
+The dump is the real one where it lies (see `real_dump`), else a generated one.
 """
 
 import json
-import os
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +17,7 @@ from olist_assets.sources.generate import generate
 from olist_assets.sources.replay import replay
 from olist_assets_tests.golden.readers import READERS, by_spark, types_of
 from olist_assets_tests.lakes import TestLake
+from olist_assets_tests.test_real_data import real_dump
 from spark_steps.tables import TABLES
 
 RUN = frozenset({"_run_id"})
@@ -30,9 +28,9 @@ RUN = frozenset({"_run_id"})
 def loaded(tmp_path_factory, spark_engine):
     """A lake an engine, each with the same dump delivered and loaded, and the landing date."""
     root = tmp_path_factory.mktemp("parity")
-    dump = Path(os.environ.get("OLIST_TEST_DUMP", root / "dump"))
-    if "OLIST_TEST_DUMP" not in os.environ:
-        generate(dump, orders=3_000, days=700, seed=4)
+    dump = real_dump() or root / "dump"
+    if real_dump() is None:
+        generate(dump, orders=10_000, days=700, seed=4)
     lakes = {engine.name: TestLake(root / engine.name / "lake", engine) for engine in (SailEngine(), spark_engine)}
     for lake in lakes.values():
         day, _, _ = deliver(dump, str(lake.source))
