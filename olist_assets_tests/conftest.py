@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import uuid
 from pathlib import Path
 
@@ -157,3 +158,18 @@ def lake(tmp_path, engine: LocalEngine) -> TestLake:
 def sail_lake(tmp_path) -> TestLake:
     """An empty lake on the embedded engine, for what is not the engine's doing."""
     return TestLake(tmp_path / "lake", SailEngine())
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium, which looks for nothing on the network."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - few tests have it
+
+    place = shutil.which("chromium")
+    assert place, "chromium is missing: apt-get install chromium"
+    not_wanted = ("gpu", "quic", "background-networking", "component-update", "sync")
+    flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in not_wanted)]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=place, args=flags)
+        yield started
+        started.close()

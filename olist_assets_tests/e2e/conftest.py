@@ -2,11 +2,9 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
-import time
 from io import BytesIO
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from olist_assets.engines.spark import SparkEngine
 from olist_assets.versions import steps_digest
 from olist_assets_tests.conftest import SMALL_AND_QUICK
 from olist_assets_tests.e2e.cluster import REGION, REPOSITORY, Cluster
+from olist_assets_tests.e2e.servers import free_port, listens, until
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +35,8 @@ def s3_folder(tmp_path_factory):
     place = shutil.which("versitygw", path=os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]]))
     assert place, "versitygw is missing: `make e2e` builds it, with Go"
     folder = tmp_path_factory.mktemp("s3")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    port = free_port()
+    address = f"127.0.0.1:{port}"
     keys = {"AWS_ACCESS_KEY_ID": "shop", "AWS_SECRET_ACCESS_KEY": "shops-secret-key"}
     access = {"ROOT_ACCESS_KEY": keys["AWS_ACCESS_KEY_ID"], "ROOT_SECRET_KEY": keys["AWS_SECRET_ACCESS_KEY"]}
     server = subprocess.Popen([place, "--quiet", "--port", address, "posix", str(folder)], env={**os.environ, **access})
@@ -47,7 +45,7 @@ def s3_folder(tmp_path_factory):
         del os.environ[name]
     os.environ.update({**keys, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": f"http://{address}"})
     aws.configure()
-    _until_it_listens(address)
+    until(lambda: listens(port), seconds=10)
     for bucket in ("shop", "logs"):
         boto3.client("s3").create_bucket(Bucket=bucket)
     yield folder
@@ -76,6 +74,12 @@ def small_package(tmp_path_factory) -> str:
     return str(folder)
 
 
+@pytest.fixture(params=["emr", "emr-serverless"])
+def service(request) -> str:
+    """Each service in turn."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
 def cluster(request, s3_folder, tmp_path_factory):  # noqa: ARG001 - the cluster's machine needs S3
     """A stand-in for EMR, whose steps run on local Spark; the AWS variables name its API."""
@@ -86,13 +90,3 @@ def cluster(request, s3_folder, tmp_path_factory):  # noqa: ARG001 - the cluster
     machine.stop()
     for name in services:
         del os.environ[name]
-
-
-def _until_it_listens(address: str) -> None:
-    host, _, port = address.partition(":")
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex((host, int(port))) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"nothing listens on {address}")

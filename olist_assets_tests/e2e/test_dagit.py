@@ -2,16 +2,14 @@
 
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 
 import pytest
 import requests
-from playwright.sync_api import sync_playwright
+
+from olist_assets_tests.e2e.servers import free_port, until
 
 ON_SPARK = False
 DAY = "2018-05-10"
@@ -21,25 +19,11 @@ LAUNCH = """mutation ($run: ExecutionParams!) {
 }"""
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Debian's Chromium, which looks for nothing on the network."""
-    place = shutil.which("chromium")
-    assert place, "chromium is missing: apt-get install chromium"
-    quiet = ("gpu", "quic", "background-networking", "component-update", "sync")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=place, args=["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
-        )
-
-
 class Dagit:
     """Dagit of an engine's lake, at `url`."""
 
     def __init__(self, variables: dict[str, str]) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "olist_assets", "ui", "--port", str(port)]
         self._process = subprocess.Popen(command, env={**os.environ, **variables}, start_new_session=True)
@@ -80,12 +64,6 @@ class Dagit:
         return launched["launchRun"]["run"]["runId"]
 
 
-@pytest.fixture(params=["emr", "emr-serverless"])
-def service(request):
-    """Each engine whose steps are on a cluster."""
-    return request.param
-
-
 @pytest.fixture
 def dagit(service, cluster, small_package, tmp_path):
     """Dagit, whose runs' steps go to a cluster."""
@@ -111,27 +89,19 @@ def dagit(service, cluster, small_package, tmp_path):
     dagit.stop()
 
 
-def until(condition, seconds: float = 120) -> None:
-    """Wait for it."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
 def test_a_run_that_is_terminated_in_dagit_leaves_no_step_behind(dagit, service, cluster, s3_folder, browser):
-    until(dagit.listens)
+    until(dagit.listens, 120)
     status = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
     landing = dagit.launch("landzone/sellers")
-    until(lambda: dagit.ask(status, id=landing)["runOrError"]["status"] == "SUCCESS")
+    until(lambda: dagit.ask(status, id=landing)["runOrError"]["status"] == "SUCCESS", 120)
     cluster.hold.set()
     run = dagit.launch("raw/sellers")
-    until(lambda: cluster.jobs)
+    until(lambda: cluster.jobs, 120)
     page = browser.new_page()
     page.goto(f"{dagit.url}/runs/{run}")
     page.get_by_role("button", name="Terminate").click()
     page.get_by_role("button", name="Terminate 1 run").click()
-    until(lambda: dagit.ask(status, id=run)["runOrError"]["status"] == "CANCELED")
+    until(lambda: dagit.ask(status, id=run)["runOrError"]["status"] == "CANCELED", 120)
     [job] = cluster.jobs
     assert job.cancelled
     assert cluster.running == []

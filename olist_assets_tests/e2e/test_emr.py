@@ -77,7 +77,6 @@ def sail(olist, s3_folder):
     return s3_folder / "shop" / "sail"
 
 
-@pytest.mark.parametrize("service", ["emr", "emr-serverless"])
 def test_a_cluster_makes_the_same_tables(olist, sail, s3_folder, cluster, service):
     before = len(cluster.jobs)
     output = olist(service)

@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import threading
-import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import date
@@ -31,6 +30,7 @@ from olist_assets.leases import LeaseHeldError, held
 from olist_assets.sensors import ends_what_runs_left
 from olist_assets_tests.e2e.cluster import Cluster, Fault
 from olist_assets_tests.e2e.proxy import BadDay
+from olist_assets_tests.e2e.servers import until
 from olist_assets_tests.lakes import TestLake
 from spark_steps.contract import StepRequest, Window
 
@@ -136,12 +136,6 @@ def bucket(s3_folder) -> Path:
     return s3_folder / BUCKET
 
 
-@pytest.fixture(params=["emr", "emr-serverless"])
-def service(request) -> str:
-    """Each service in turn."""
-    return request.param
-
-
 @pytest.fixture
 def shop(service, cluster, bucket, small_package):
     """An empty lake with a day's sellers delivered, and a cluster that is still to be created."""
@@ -158,14 +152,6 @@ def shop(service, cluster, bucket, small_package):
     for job in cluster.jobs:
         job.cancelled = True
     cluster.hold.clear()
-
-
-def until(condition, seconds: float = 30) -> None:
-    """Wait for it."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def assert_private(text: str) -> None:

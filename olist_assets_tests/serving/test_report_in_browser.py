@@ -4,13 +4,11 @@ The lake is that of a made-up dump that has gone through the whole lineage, whos
 """
 
 import re
-import shutil
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 import duckdb
 import pytest
-from playwright.sync_api import sync_playwright
 
 from olist_assets.engines.sail import SailEngine
 from olist_assets.sources.deliver import deliver
@@ -22,10 +20,6 @@ CHARTS = {
     "overview", "revenue", "orders", "states", "cities", "payments", "delivery", "late", "delays", "scores",
     "scores_by_month", "moves",
 }  # fmt: skip
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 # What is seen of each text: the colour of its letters, and of the nearest background below it.
 TEXTS = """
 () => [...document.querySelectorAll("h1, h2, h3, p, dt, dd, th, td, button, summary, svg text")]
@@ -51,17 +45,6 @@ def lake(tmp_path_factory):
     day, _, _ = deliver(root / "dump", str(lake.source))
     assert lake.materialise(day=str(day)).success
     return lake
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Debian's Chromium."""
-    chromium = shutil.which("chromium")
-    assert chromium, "chromium is not installed: apt-get install chromium"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield started
-        started.close()
 
 
 @pytest.fixture
