@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from olist_assets.aws import S3, redacted
+from olist_assets.aws import redacted
 from olist_assets.errors import OlistError
 from olist_assets.settings import EngineName, Settings, current
 
@@ -293,9 +293,10 @@ def status() -> None:
     """Show layers, tables, rows, versions, the last window, and what needs attention."""
     from olist_assets import status as lake_status  # noqa: PLC0415
     from olist_assets.lake import Lake  # noqa: PLC0415
+    from olist_assets.storage import require_lake  # noqa: PLC0415
 
     settings = current()
-    _require_lake(settings.lake)
+    require_lake(settings.lake)
     lake = Lake(settings.lake)
     tables = lake_status.tables(lake)
     grid = Table(title=f"lake {redacted(settings.lake)}", title_justify="left", box=None, pad_edge=False)
@@ -372,9 +373,10 @@ def sql(
 
         prompt.run(settings.lake, as_of, out, settings.dagster_home.parent / "sql_history")
         return
-    if file and str(file) != "-" and not file.is_file():
-        raise typer.BadParameter(f"there is no file {file}")
-    statement = query or (file.read_text() if file and str(file) != "-" else sys.stdin.read())
+    stored = None if str(file) == "-" else file
+    if stored and not stored.is_file():
+        raise typer.BadParameter(f"there is no file {stored}")
+    statement = query or (stored.read_text() if stored else sys.stdin.read())
     if not statement.strip():
         raise typer.BadParameter("give a statement, a file with one, or one on standard input")
     if format_ is Format.PARQUET and sys.stdout.isatty():
@@ -438,7 +440,8 @@ def register(
             err.print(f"[yellow]note:[/yellow] {outcome}: {', '.join(found)}; see to it by {cure}", highlight=False)
     counts = glue.table_counts(outcomes)
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing"
-    out.print(f"{name}_trusted and {name}_refined: {told}", highlight=False)
+    databases = " and ".join(glue.database_of(layer, name) for layer in glue.DATABASES)
+    out.print(f"{databases}: {told}", highlight=False)
 
 
 @app.command(epilog="Examples: `olist report --open`, `olist report --output report.html`")
@@ -451,32 +454,29 @@ def report(
     """Write the sales report of the lake as it is now: one HTML page that needs no network."""
     from olist_assets.lake import Lake  # noqa: PLC0415
     from olist_assets.serving import report as serving  # noqa: PLC0415
+    from olist_assets.storage import require_lake  # noqa: PLC0415
 
     settings = current()
-    _require_lake(settings.lake)
+    require_lake(settings.lake)
     lake = Lake(settings.lake)
     with err.status("writing the report"):
         made = serving.make(lake.root, records=lake.newest_records(), written_at=datetime.now(UTC))
         if output is None:
             serving.put(lake.store, made, on_s3=lake.on_s3)
+    path = redacted(f"{lake.root}/{serving.PATH}")
     if open_ and output is None and lake.on_s3:  # a browser cannot ask a bucket
         output = settings.dagster_home.parent / "report.html"
-        out.print(redacted(f"{lake.root}/{serving.PATH}"), highlight=False)
+        out.print(escape(path), highlight=False)
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(made.html, encoding="utf-8")
-    path = f"{output.resolve()}" if output else redacted(f"{lake.root}/{serving.PATH}")
+        path = str(output.resolve())
     out.print(escape(path), highlight=False)
     if open_:
         import webbrowser  # noqa: PLC0415
 
         if not webbrowser.open(Path(path).as_uri()):
             err.print("[yellow]note:[/yellow] no browser was found; open the file by hand")
-
-
-def _require_lake(root: str) -> None:
-    if not root.startswith(S3) and not Path(root).is_dir():
-        raise OlistError(f"there is no lake at {root} yet; run `olist deliver` and `olist run`")
 
 
 @app.command(epilog="Example: `olist ui --port 3000`")

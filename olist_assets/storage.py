@@ -37,6 +37,16 @@ def open_store(root: str, *, create: bool) -> ObjectStore:
     return LocalStore(prefix=root, mkdir=create, automatic_cleanup=True)
 
 
+def require_lake(root: str) -> None:
+    """Make sure that there is a lake to be read under `root`; a bucket is looked at when it is opened.
+
+    Raises:
+        OlistError: `root` is a folder that is not there.
+    """
+    if not root.startswith(S3) and not Path(root).is_dir():
+        raise OlistError(f"there is no lake at {root} yet; run `olist deliver` and `olist run`")
+
+
 def chunks(store: ObjectStore, path: str) -> Iterator[bytes]:
     """An object's content, piece by piece."""
     for chunk in store.get(path).stream(min_chunk_size=_CHUNK_BYTES):

@@ -13,7 +13,7 @@ from olist_assets.lake import Lake
 from olist_assets.serving import report
 from olist_assets.settings import Settings
 from spark_steps.schema import Layer
-from spark_steps.tables import TABLES, tables_of
+from spark_steps.tables import TABLES
 
 # --- The report -------------------------------------------------------------------------------------------------------
 
@@ -74,11 +74,12 @@ def glue_assets(settings: Settings) -> tuple[dg.AssetsDefinition, ...]:
     """The asset that registers the tables in Glue, where the lake is on S3 and OLIST_GLUE asks for it."""
     if not settings.glue or not settings.lake.startswith(S3):
         return ()
+    from olist_assets.serving import glue  # noqa: PLC0415 - brings what only lakes on S3 need
 
     @dg.asset(
         key=["serving", "glue_tables"],
         group_name="serving",
-        deps=[table.id.split("/") for layer in (Layer.TRUSTED, Layer.REFINED) for table in tables_of(layer)],
+        deps=[table.id.split("/") for table in glue.published()],
         kinds={"glue", "athena"},
         owners=["team:analytics"],
         description="Trusted and refined in the Glue Data Catalog, where Athena, QuickSight and Spark find them.",
@@ -89,14 +90,12 @@ def glue_assets(settings: Settings) -> tuple[dg.AssetsDefinition, ...]:
         lake: dg.ResourceParam[Lake],
         engine: dg.ResourceParam[Engine],
     ) -> dg.MaterializeResult:
-        from olist_assets.serving import glue  # noqa: PLC0415 - brings what only lakes on S3 need
-
         with controlled(context, lake, engine, None) as record:
             outcomes = glue.register(lake.root, settings.glue, drop=config.drop)
             counts = {f"tables_{o.name.lower()}": count for o, count in glue.table_counts(outcomes).items()}
             record.update(counts)
         changes = {outcome: [place for place in outcomes if outcomes[place] is outcome] for outcome in glue.CHANGES}
-        databases = [f"{settings.glue}_{layer}" for layer in glue.DATABASES]
+        databases = [glue.database_of(layer, settings.glue) for layer in glue.DATABASES]
         return dg.MaterializeResult(metadata={"databases": databases, **counts, "changes": changes})
 
     return (register,)

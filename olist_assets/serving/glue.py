@@ -57,6 +57,11 @@ CHANGES = (Outcome.CREATED, Outcome.UPDATED, Outcome.DROPPED)
 """The outcomes for which Glue is written to."""
 
 
+def database_of(layer: Layer, name: str) -> str:
+    """The database of a layer, where OLIST_GLUE is this name."""
+    return f"{name}_{layer}"
+
+
 def published() -> tuple[Table, ...]:
     """The tables that are registered: those of the layers that are databases."""
     return tuple(table for layer in DATABASES for table in tables_of(layer))
@@ -92,7 +97,7 @@ def register(
     try:
         catalog = _Catalog(name, dry_run=dry_run)
         for layer, description in DATABASES.items():
-            database = f"{name}_{layer}"
+            database = database_of(layer, name)
             wanted = {t.name: table_input(t, lake, name) for t in written if t.layer is layer}
             absent = [f"{database}.{t.name}" for t in declared if t.layer is layer and t not in written]
             outcomes |= dict.fromkeys(absent, Outcome.NOT_WRITTEN)

@@ -22,7 +22,7 @@ from olist_assets.aws import S3, configure, reason_of
 from olist_assets.errors import OlistError
 from olist_assets.serving.pins import Log, pinned
 from olist_assets.serving.statements import checked, literal
-from olist_assets.storage import open_store
+from olist_assets.storage import open_store, require_lake
 from spark_steps.schema import Layer
 from spark_steps.tables import TABLES
 
@@ -80,8 +80,7 @@ class Session:
             self.root = root.rstrip("/")
         else:
             self.root = str(Path(root).expanduser().resolve())
-            if not Path(self.root).is_dir():
-                raise OlistError(f"there is no lake at {self.root} yet; run `olist deliver` and `olist run`")
+        require_lake(self.root)
         self.as_of = as_of = as_of.replace(tzinfo=UTC) if as_of and as_of.tzinfo is None else as_of
         self._start = datetime.now(UTC)
         self._store = open_store(self.root, create=False)
