@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import altair as alt
 
-from olist_assets.serving.report.figures import Row, first_day
+from olist_assets.serving.report.figures import Row, first_day, next_month
 
 Paint = Callable[[str], str]
 """The colour of a name: a variable of the page's style sheet, or its value."""
@@ -68,7 +68,7 @@ def months_axis(months: Iterable[Row], *, points: bool = False) -> alt.X:
     known = sorted({first_day(row) for row in months})
     every = [known[0]]
     while every[-1] < known[-1]:
-        every.append((every[-1] + timedelta(days=31)).replace(day=1))
+        every.append(next_month(every[-1]))
     axis = alt.Axis(
         labelExpr=f"{json.dumps(_labels(every))}[datum.value] || ''", labelAngle=0, labelOverlap=False, domain=True
     )

@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Protocol
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from spark_steps.schema import Layer
 from spark_steps.tables import TABLES, tables_of
+
+if TYPE_CHECKING:
+    from olist_assets.serving.sql import Session
 
 _SALE = "coalesce(order_status, '') NOT IN ('canceled', 'unavailable')"
 _LANDED = " UNION ALL ".join(
@@ -124,19 +125,6 @@ TABLES_READ = tuple(sorted(set().union(*map(tables_in, QUERIES.values())), key=l
 """The ids of all tables that the report reads, upstream first."""
 
 
-class Session(Protocol):
-    """SQL over one set of table versions, as `olist_assets.serving.sql.connect` gives it."""
-
-    @property
-    def versions(self) -> Mapping[str, int]:
-        """The version of each table that has been written, by the table's id."""
-        ...
-
-    def query(self, sql: str) -> duckdb.DuckDBPyRelation:
-        """The result of a statement."""
-        ...
-
-
 class Row(SimpleNamespace):
     """A row of a result, its columns as attributes."""
 
@@ -186,20 +174,25 @@ class Figures:
         return self.headline is not None and not self.full_months
 
     def _is_over(self, month: Row) -> bool:
-        return self.as_of is not None and _next_month(first_day(month)) <= self.as_of.date()
+        return self.as_of is not None and next_month(first_day(month)) <= self.as_of.date()
 
 
-def read(session: Session) -> Figures:
+def read(session: "Session") -> Figures:
     """Ask all figures of a session. A figure whose refined tables have not all been written yet has no rows."""
     return Figures({name: _ask(session, sql) for name, sql in QUERIES.items()}, dict(sorted(session.versions.items())))
 
 
-def first_day(month: Row) -> date:
-    """The first day of a row's month."""
-    return date.fromisoformat(f"{month.order_month}-01")
+def first_day(month: Row | str) -> date:
+    """The first day of a month: of one written as 2018-05, or of a row's."""
+    return date.fromisoformat(f"{month if isinstance(month, str) else month.order_month}-01")
 
 
-def _ask(session: Session, sql: str) -> list[Row]:
+def next_month(day: date) -> date:
+    """The first day of the month after a day that is its month's first."""
+    return (day + timedelta(days=31)).replace(day=1)
+
+
+def _ask(session: "Session", sql: str) -> list[Row]:
     asked = tables_in(sql)
     missing = asked - session.versions.keys()
     if missing == asked or any(TABLES[table].layer not in _NO_ROWS for table in missing):
@@ -211,10 +204,6 @@ def _ask(session: Session, sql: str) -> list[Row]:
     return [Row(**dict(zip(result.columns, values, strict=True))) for values in result.fetchall()]
 
 
-def _next_month(day: date) -> date:
-    return (day + timedelta(days=31)).replace(day=1)
-
-
 def _sold_on_half_of_its_days(month: Row) -> bool:
-    length = (_next_month(first_day(month)) - first_day(month)).days
+    length = (next_month(first_day(month)) - first_day(month)).days
     return (month.days or 0) * _HALF >= length

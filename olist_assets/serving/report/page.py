@@ -8,16 +8,19 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from importlib.resources import files
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup
 
 from olist_assets.serving.report import axes, charts, colours, vega, words
-from olist_assets.serving.report.figures import TABLES_READ, Figures, Session, first_day, read
+from olist_assets.serving.report.figures import TABLES_READ, Figures, first_day, next_month, read
 from olist_assets.serving.report.headline import Headline, headline_of
 from olist_assets.serving.report.sections import Chart, Section, sections_of
 from spark_steps.tables import TABLES
+
+if TYPE_CHECKING:
+    from olist_assets.serving.sql import Session
 
 TITLE = "Olist sales report"
 _LONGEST_TABLE = 40
@@ -35,7 +38,7 @@ class Report:
 
 
 def build(
-    session: Session,
+    session: "Session",
     *,
     records: Iterable[Mapping[str, Any]] = (),
     written_at: datetime | None = None,
@@ -120,7 +123,7 @@ def _periods(figures: Figures) -> list[tuple[str, str, str]]:
         return []
     month = first_day(figures.headline)
     first = figures["days"][0].purchase_date
-    last = (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    last = next_month(month) - timedelta(days=1)
     found = [("All", "", "")]
     for months in (12, 3):
         start = date(month.year + (month.month - months) // 12, (month.month - months) % 12 + 1, 1)

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from olist_assets.serving.report import charts, words
 from olist_assets.serving.report.axes import Paint
-from olist_assets.serving.report.figures import Figures, Row
+from olist_assets.serving.report.figures import Figures, Row, first_day
 from olist_assets.serving.report.states import STATES
 
 
@@ -139,7 +138,7 @@ def _payments(figures: Figures) -> list[Chart]:
         by_month.setdefault(row.order_month, {})[row.payment_type] = row
     rows = [
         (
-            words.month(date.fromisoformat(f"{month}-01")),
+            words.month(first_day(month)),
             *(words.money(getattr(paid.get(k), "payment_value", None), 2) for k in kinds),
         )
         for month, paid in by_month.items()
@@ -199,7 +198,7 @@ def _customers(figures: Figures) -> list[Chart]:
     for row in figures["moves"]:
         by_month.setdefault(row.order_month, {})[row.goes_to] = row.changes
     rows = [
-        (words.month(date.fromisoformat(f"{month}-01")), *(words.number(to.get(kind, 0)) for kind in words.MOVES))
+        (words.month(first_day(month)), *(words.number(to.get(kind, 0)) for kind in words.MOVES))
         for month, to in by_month.items()
     ]
     columns = ("Month", *words.MOVES.values())

@@ -77,8 +77,8 @@ def count(value: int, one: str, many: str | None = None) -> str:
 
 def city(name: str) -> str:
     """A city's name with capitals, which deliveries hold in small letters."""
-    words = [word if word in _LOWER_CASE and position else word.capitalize() for position, word in _words(name)]
-    return " ".join(words)
+    words = enumerate(name.split())
+    return " ".join(word if word in _LOWER_CASE and position else word.capitalize() for position, word in words)
 
 
 def place(row: Row) -> str:
@@ -89,10 +89,6 @@ def place(row: Row) -> str:
 def share(part: Number, whole: Number) -> str:
     """A part of a whole, as 12.3%."""
     return percent(Decimal(part) / Decimal(whole)) if whole else NOT_KNOWN
-
-
-def _words(name: str) -> Iterable[tuple[int, str]]:
-    return enumerate(name.split())
 
 
 # --- What each chart shows -----------------------------------------------------------------------------------------
