@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from olist_assets.aws import redacted
+from olist_assets.aws.environment import redacted
 from olist_assets.errors import OlistError
 from olist_assets.settings import EngineName, Settings, current
 
@@ -292,8 +292,8 @@ def _step_printer(update: Callable[[str], None]) -> "Callable[[Step], None]":
 def status() -> None:
     """Show layers, tables, rows, versions, the last window, and what needs attention."""
     from olist_assets import status as lake_status  # noqa: PLC0415
-    from olist_assets.lake import Lake  # noqa: PLC0415
-    from olist_assets.storage import require_lake  # noqa: PLC0415
+    from olist_assets.lake.layout import Lake  # noqa: PLC0415
+    from olist_assets.lake.storage import require_lake  # noqa: PLC0415
 
     settings = current()
     require_lake(settings.lake)
@@ -452,9 +452,9 @@ def report(
     ] = None,
 ) -> None:
     """Write the sales report of the lake as it is now: one HTML page that needs no network."""
-    from olist_assets.lake import Lake  # noqa: PLC0415
+    from olist_assets.lake.layout import Lake  # noqa: PLC0415
+    from olist_assets.lake.storage import require_lake  # noqa: PLC0415
     from olist_assets.serving import report as serving  # noqa: PLC0415
-    from olist_assets.storage import require_lake  # noqa: PLC0415
 
     settings = current()
     require_lake(settings.lake)

@@ -7,7 +7,7 @@ from olist_assets.engines import engine_of
 from olist_assets.executors import executor_for
 from olist_assets.io_managers import HandleIOManager
 from olist_assets.jobs import lakehouse
-from olist_assets.lake import Lake
+from olist_assets.lake.layout import Lake
 from olist_assets.sensors import ends_what_runs_left
 from olist_assets.settings import current
 from olist_assets.sources.deliveries import Deliveries

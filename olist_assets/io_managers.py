@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from olist_assets.lake import Lake
+from olist_assets.lake.layout import Lake
 from olist_assets.partitions import window_of
 from spark_steps.contract import DeltaTable, LandedFile
 

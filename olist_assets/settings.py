@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self, get_args
 
-from olist_assets.aws import S3, configure
+from olist_assets.aws.environment import S3, configure
 from olist_assets.errors import OlistError
 
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._~+@=,-]+)*")

@@ -7,7 +7,7 @@ from typing import Any
 import deltalake
 import deltalake.exceptions
 
-from olist_assets.lake import Lake
+from olist_assets.lake.layout import Lake
 from spark_steps import delta
 from spark_steps.contract import Window
 from spark_steps.schema import Layer

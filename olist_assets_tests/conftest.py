@@ -12,14 +12,14 @@ from hypothesis import settings
 from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
 
-from olist_assets import aws
+from olist_assets.aws.environment import configure
 from olist_assets.engines.base import LocalEngine
 from olist_assets.engines.java import require_java
 from olist_assets.engines.sail import SailEngine
 from olist_assets.engines.spark import SparkEngine
 from olist_assets.errors import OlistError
+from olist_assets.lake.storage import open_store
 from olist_assets.settings import LOCAL_ENGINES
-from olist_assets.storage import open_store
 from olist_assets_tests.lakes import TestLake
 
 SMALL_AND_QUICK = {
@@ -106,7 +106,7 @@ def s3(s3_server, monkeypatch):
     for name, value in {**credentials, "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": s3_server}.items():
         monkeypatch.setenv(name, value)
     configured = dict(os.environ)
-    aws.configure(environment=configured)
+    configure(environment=configured)
     for name in configured.keys() - os.environ.keys():
         monkeypatch.setenv(name, configured[name])
     return boto3.client("s3")

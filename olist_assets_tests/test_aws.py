@@ -2,7 +2,7 @@
 
 import pytest
 
-from olist_assets import aws
+from olist_assets.aws.environment import configure, reason_of, redacted
 from olist_assets.errors import OlistError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -20,14 +20,14 @@ def profile(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
 def test_the_region_is_known_by_both_names(name):
     environment = {**KEYS, name: "sa-east-1"}
-    aws.configure(environment=environment)
+    configure(environment=environment)
     assert environment == {**KEYS, "AWS_REGION": "sa-east-1", "AWS_DEFAULT_REGION": "sa-east-1"}
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
 def test_an_endpoint_is_known_by_both_names_and_http_is_allowed_where_it_is_asked_for(name):
     environment = {**KEYS, name: "http://storage"}
-    aws.configure(environment=environment)
+    configure(environment=environment)
     both = {"AWS_ENDPOINT_URL": "http://storage", "AWS_ENDPOINT_URL_S3": "http://storage"}
     assert environment == {**KEYS, **both, "AWS_ALLOW_HTTP": "true"}
 
@@ -35,12 +35,12 @@ def test_an_endpoint_is_known_by_both_names_and_http_is_allowed_where_it_is_aske
 def test_the_endpoint_of_s3_is_its_own():
     environment = {**KEYS, "AWS_ENDPOINT_URL": "https://all", "AWS_ENDPOINT_URL_S3": "https://storage"}
     before = dict(environment)
-    aws.configure(environment=environment)
+    configure(environment=environment)
     assert environment == before
 
 
 def test_region_and_endpoint_of_a_profile_become_variables_and_its_credentials_do_not(profile):
-    aws.configure(environment=profile)
+    configure(environment=profile)
     assert profile == {
         "AWS_PROFILE": "shop",
         "AWS_REGION": "sa-east-1",
@@ -54,14 +54,14 @@ def test_region_and_endpoint_of_a_profile_become_variables_and_its_credentials_d
 
 def test_variables_go_before_the_profile(profile):
     profile |= {"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": "https://storage"}
-    aws.configure(environment=profile)
+    configure(environment=profile)
     assert (profile["AWS_REGION"], profile["AWS_ENDPOINT_URL_S3"]) == ("us-east-1", "https://storage")
     assert "AWS_ALLOW_HTTP" not in profile
 
 
 def test_a_profile_that_is_not_there_is_named(profile):
     with pytest.raises(OlistError, match=r"^AWS_PROFILE=other: The config profile \(other\) could not be found$"):
-        aws.configure(environment=profile | {"AWS_PROFILE": "other"})
+        configure(environment=profile | {"AWS_PROFILE": "other"})
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_profile_that_is_not_there_is_named(profile):
 )
 def test_the_encryption_is_told_to_all(encryption, variables):
     environment = dict(KEYS)
-    aws.configure(encryption, environment)
+    configure(encryption, environment)
     assert environment == {**KEYS, **variables}
 
 
@@ -104,13 +104,13 @@ def test_the_encryption_is_told_to_all(encryption, variables):
     ],
 )
 def test_buckets_accounts_and_keys_are_not_told(text, shown):
-    assert aws.redacted(text) == shown
+    assert redacted(text) == shown
 
 
 def test_a_buckets_name_is_not_told_without_its_scheme_either():
     text = "reading 'lake/raw/a.csv' in bucket 'shop-lake' failed: shop-lake/lake/raw, not shop-lakes or shop-lake.old"
     told = "reading 'lake/raw/a.csv' in bucket '…' failed: …/lake/raw, not shop-lakes or shop-lake.old"
-    assert aws.redacted(text, "s3://shop-lake/lake", "/a/folder") == told
+    assert redacted(text, "s3://shop-lake/lake", "/a/folder") == told
 
 
 def test_the_answer_of_s3_is_its_reason():
@@ -119,5 +119,5 @@ def test_the_answer_of_s3_is_its_reason():
         "<Error><Code>AccessDenied</Code><Message>Access Denied.</Message><BucketName>shop</BucketName></Error>"
         "\n\nDebug source:\nGeneric {..}"
     )
-    assert aws.reason_of(error) == "AccessDenied: Access Denied"
-    assert aws.reason_of(OSError("no answer from\n http://storage/shop\n\nDebug")) == "no answer from http://…"
+    assert reason_of(error) == "AccessDenied: Access Denied"
+    assert reason_of(OSError("no answer from\n http://storage/shop\n\nDebug")) == "no answer from http://…"

@@ -5,7 +5,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, NoCredentialsError, ReadTimeoutError
 
-from olist_assets.aws_api import in_one_line, surely_once
+from olist_assets.aws.clients import in_one_line, surely_once
 
 
 def refused(code: str, status: int = 400, message: str = "no") -> ClientError:

@@ -14,11 +14,11 @@ from importlib.resources import files
 import pytest
 import yaml
 
-from olist_assets import processes
 from olist_assets.assets import all_assets
 from olist_assets.errors import OlistError
-from olist_assets.leases import Lease, held
-from olist_assets.storage import open_store
+from olist_assets.lake import process_identity
+from olist_assets.lake.leases import Lease, held
+from olist_assets.lake.storage import open_store
 from spark_steps.tables import TABLES
 
 TABLE = "raw/orders"
@@ -120,8 +120,8 @@ def test_a_killed_holder_is_followed_at_once_on_its_own_machine_only(tmp_path, h
     store = open_store(str(tmp_path), create=True)
     program = """if True:
         import sys, time
-        from olist_assets.leases import held
-        from olist_assets.storage import open_store
+        from olist_assets.lake.leases import held
+        from olist_assets.lake.storage import open_store
         with held(open_store(sys.argv[1], create=True), "raw/orders", "run-a"):
             print("held", flush=True)
             time.sleep(600)
@@ -132,7 +132,7 @@ def test_a_killed_holder_is_followed_at_once_on_its_own_machine_only(tmp_path, h
         now = lease.acquired
         assert f"process {holder.pid} on {socket.gethostname()}" in refused(store, clock=lambda: now)
         holder.send_signal(signal.SIGKILL)
-        wait_until(lambda: processes.is_dead(holder.pid, lease.started))  # not waited for: it is a zombie
+        wait_until(lambda: process_identity.is_dead(holder.pid, lease.started))  # not waited for: it is a zombie
     if home == "elsewhere":
         leave(store, number=9, pid=lease.pid, started=lease.started)
         refused(store)
@@ -187,9 +187,9 @@ def test_of_many_processes_that_start_together_one_holds_the_lease(tmp_path, bef
         leave(store, number=5, released=before == "released")
     program = """if True:
         import sys
-        from olist_assets.leases import held
+        from olist_assets.lake.leases import held
         from olist_assets.errors import OlistError
-        from olist_assets.storage import open_store
+        from olist_assets.lake.storage import open_store
         store = open_store(sys.argv[1], create=True)
         print("ready", flush=True)
         input()

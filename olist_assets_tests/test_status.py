@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from olist_assets import status
-from olist_assets.lake import Lake
+from olist_assets.lake.layout import Lake
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime
 import pytest
 from obstore.store import MemoryStore
 
-from olist_assets import aws
+from olist_assets.aws.environment import configure
 from olist_assets.errors import OlistError
-from olist_assets.lake import Lake
+from olist_assets.lake.layout import Lake
+from olist_assets.lake.storage import holds, open_store
 from olist_assets.settings import current
 from olist_assets.sources.deliveries import DeliveredFile
-from olist_assets.storage import holds, open_store
 from spark_steps.contract import Window
 
 DAY = date(2018, 5, 10)
@@ -76,7 +76,7 @@ def test_uris_are_shown_without_the_bucket(bucket, tmp_path):
 def test_objects_are_encrypted_as_the_setting_says(s3, bucket, delivered, monkeypatch, encryption):
     for name in ("AWS_SERVER_SIDE_ENCRYPTION", "AWS_SSE_KMS_KEY_ID"):
         monkeypatch.setenv(name, "")  # taken back after the test
-    aws.configure(encryption)
+    configure(encryption)
     landed = Lake(bucket).land("sellers", DAY, delivered)
     head = s3.head_object(Bucket=bucket.removeprefix("s3://"), Key=landed.uri.removeprefix(f"{bucket}/"))
     assert head["ServerSideEncryption"] == encryption.removesuffix(":some-key")

@@ -10,10 +10,10 @@ from typing import Any
 import dagster as dg
 from obstore.exceptions import BaseError
 
-from olist_assets.aws import reason_of, redacted
+from olist_assets.aws.environment import reason_of, redacted
 from olist_assets.engines.base import Engine
 from olist_assets.errors import OlistError
-from olist_assets.lake import Lake
+from olist_assets.lake.layout import Lake
 from olist_assets.versions import code_version
 from spark_steps.contract import StepError, Window
 

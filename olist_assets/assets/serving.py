@@ -7,9 +7,9 @@ from typing import Any
 import dagster as dg
 
 from olist_assets.assets.control import controlled
-from olist_assets.aws import S3
+from olist_assets.aws.environment import S3
 from olist_assets.engines.base import Engine
-from olist_assets.lake import Lake
+from olist_assets.lake.layout import Lake
 from olist_assets.serving import report
 from olist_assets.settings import Settings
 from spark_steps.schema import Layer

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from olist_assets.aws_api import client
+from olist_assets.aws.clients import client
 from olist_assets.engines.job import ENVIRONMENT, Phase, Status, Submission
 from olist_assets.engines.remote import RemoteEngine
 

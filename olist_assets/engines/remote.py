@@ -22,14 +22,14 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 from pydantic import ValidationError
 
-from olist_assets.aws import S3, reason_of, redacted
-from olist_assets.aws_api import in_one_line
+from olist_assets.aws.clients import in_one_line
+from olist_assets.aws.environment import S3, reason_of, redacted
 from olist_assets.engines.base import Engine
 from olist_assets.engines.job import Phase, Status, Submission, Work
 from olist_assets.engines.package import FOLDER, Package, Uploaded
 from olist_assets.errors import OlistError
-from olist_assets.leases import LeaseHeldError, held
-from olist_assets.storage import open_store
+from olist_assets.lake.leases import LeaseHeldError, held
+from olist_assets.lake.storage import open_store
 from spark_steps.contract import StepRequest, StepResult
 
 _LOG_LINES = 15

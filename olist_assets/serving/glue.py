@@ -12,10 +12,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from olist_assets.aws import S3, reason_of
-from olist_assets.aws_api import client, code_of, in_one_line
+from olist_assets.aws.clients import client, code_of, in_one_line
+from olist_assets.aws.environment import S3, reason_of
 from olist_assets.errors import OlistError
-from olist_assets.storage import open_store
+from olist_assets.lake.storage import open_store
 from spark_steps.schema import Layer, Table
 from spark_steps.tables import tables_of
 

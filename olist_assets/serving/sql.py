@@ -18,11 +18,11 @@ from typing import Self
 
 import duckdb
 
-from olist_assets.aws import S3, configure, reason_of
+from olist_assets.aws.environment import S3, configure, reason_of
 from olist_assets.errors import OlistError
-from olist_assets.serving.pins import Log, pinned
+from olist_assets.lake.storage import open_store, require_lake
+from olist_assets.lake.table_versions import Log, pinned
 from olist_assets.serving.statements import checked, literal
-from olist_assets.storage import open_store, require_lake
 from spark_steps.schema import Layer
 from spark_steps.tables import TABLES
 

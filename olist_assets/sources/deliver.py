@@ -10,8 +10,8 @@ import pyarrow.csv
 from obstore.store import ObjectStore
 
 from olist_assets.errors import OlistError
+from olist_assets.lake.storage import holds, open_store
 from olist_assets.sources.deliveries import FILE_STEMS, FIRST_LANDING_DATE, extraction_time, table_of
-from olist_assets.storage import holds, open_store
 
 _EVENTS = {
     "orders": (

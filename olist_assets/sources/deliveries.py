@@ -9,7 +9,7 @@ from functools import cached_property
 from obstore.store import ObjectStore
 
 from olist_assets.errors import OlistError
-from olist_assets.storage import chunks, open_store
+from olist_assets.lake.storage import chunks, open_store
 from spark_steps.contract import Window
 from spark_steps.schema import Layer
 from spark_steps.tables import tables_of

@@ -18,9 +18,9 @@ import pyarrow.csv
 from obstore.store import ObjectStore
 
 from olist_assets.errors import OlistError
+from olist_assets.lake.storage import holds, open_store
 from olist_assets.sources.deliver import check_landing_date, dump_files, names_in_delivery
 from olist_assets.sources.deliveries import FILE_STEMS, FIRST_LANDING_DATE, table_of
-from olist_assets.storage import holds, open_store
 from spark_steps import csv_files
 from spark_steps.contract import LandedFile, StepError
 from spark_steps.tables import ORDER_STATUSES, TABLES

@@ -12,7 +12,7 @@ import pytest
 
 from olist_assets.assets.serving import glue_assets
 from olist_assets.engines.sail import SailEngine
-from olist_assets.lake import Lake
+from olist_assets.lake.layout import Lake
 from olist_assets.serving import glue
 from olist_assets.settings import Settings
 from spark_steps import delta

@@ -88,7 +88,7 @@ def test_loading_a_day_again_and_loading_an_empty_landzone_append_nothing(sail_l
 def test_a_crash_between_raws_commit_and_the_clean_up_doubles_nothing(sail_lake, monkeypatch):
     sail_lake.deliver("2018-05-10", NAME, ONE)
     with monkeypatch.context() as crash:
-        crash.setattr("olist_assets.lake.Lake.clear", lambda *_: 1 / 0)
+        crash.setattr("olist_assets.lake.layout.Lake.clear", lambda *_: 1 / 0)
         assert not sail_lake.materialise(*ASSETS, day="2018-05-10", raise_on_error=False).success
     assert len(sail_lake.objects("landzone")) == 1
     assert sail_lake.materialise("raw/sellers", day="2018-05-10").success

@@ -11,7 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from olist_assets import aws
+from olist_assets.aws.environment import configure
 from olist_assets.engines.package import FOLDER, Package
 from olist_assets.engines.spark import SparkEngine
 from olist_assets.versions import steps_digest
@@ -44,7 +44,7 @@ def s3_folder(tmp_path_factory):
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update({**keys, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": f"http://{address}"})
-    aws.configure()
+    configure()
     until(lambda: listens(port), seconds=10)
     for bucket in ("shop", "logs"):
         boto3.client("s3").create_bucket(Bucket=bucket)

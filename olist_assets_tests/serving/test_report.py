@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from olist_assets.engines.sail import SailEngine
+from olist_assets.lake.storage import open_store
 from olist_assets.serving import report
 from olist_assets.serving.report import charts, colours, figures, page, words
 from olist_assets.serving.report.axes import spec
 from olist_assets.serving.report.states import STATES
-from olist_assets.storage import open_store
 from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.report_lakes import NASTY, SALES, sell
 from spark_steps.tables import STATES as CODES

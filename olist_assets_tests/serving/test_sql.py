@@ -11,8 +11,8 @@ import pytest
 
 from olist_assets.engines.sail import SailEngine
 from olist_assets.errors import OlistError
-from olist_assets.lake import Lake
-from olist_assets.serving.pins import Log
+from olist_assets.lake.layout import Lake
+from olist_assets.lake.table_versions import Log
 from olist_assets.serving.results import rows
 from olist_assets.serving.sql import Session, connect, nearest
 from olist_assets_tests.lakes import TestLake

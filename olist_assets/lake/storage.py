@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from olist_assets.aws import S3, reason_of, redacted
+from olist_assets.aws.environment import S3, reason_of, redacted
 from olist_assets.errors import OlistError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from olist_assets.aws import redacted
+from olist_assets.aws.environment import redacted
 from olist_assets.errors import OlistError
 
 T = TypeVar("T")

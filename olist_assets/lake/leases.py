@@ -22,8 +22,8 @@ from typing import Any, Self
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore
 
-from olist_assets import processes
 from olist_assets.errors import OlistError
+from olist_assets.lake import process_identity
 
 LIFETIME = timedelta(minutes=1)
 """How long a lease lasts that is not renewed; the clocks of hosts must differ by much less."""
@@ -59,7 +59,7 @@ class Lease:
 
     def is_free(self, now: datetime) -> bool:
         """Whether another may follow: it was released, has expired, or its holder is a dead process of this machine."""
-        dead = self.machine == processes.machine() and processes.is_dead(self.pid, self.started)
+        dead = self.machine == process_identity.machine() and process_identity.is_dead(self.pid, self.started)
         return self.released or self.expires <= now or dead
 
     def to_json(self) -> bytes:
@@ -95,8 +95,8 @@ def held(
         run_id=run_id,
         host=socket.gethostname(),
         pid=pid,
-        machine=processes.machine(),
-        started=processes.started(pid),
+        machine=process_identity.machine(),
+        started=process_identity.started(pid),
         acquired=now,
         expires=now + lifetime,
     )

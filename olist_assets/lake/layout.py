@@ -13,9 +13,9 @@ from typing import Any
 from obstore import open_writer
 from obstore.store import ObjectStore
 
-from olist_assets.aws import S3
+from olist_assets.aws.environment import S3
+from olist_assets.lake.storage import open_store
 from olist_assets.sources.deliveries import DeliveredFile, extraction_time
-from olist_assets.storage import open_store
 from spark_steps.contract import DeltaTable, LandedFile, Window
 from spark_steps.schema import Layer
 from spark_steps.tables import TABLES

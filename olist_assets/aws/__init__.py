@@ -1,0 +1,1 @@
+"""AWS: what its variables say, clients of its API, and error texts without private names."""
