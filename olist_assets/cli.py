@@ -224,7 +224,7 @@ def run(
         os.environ["OLIST_ENGINE"] = engine  # where the code location looks for it
     settings = current()
 
-    from olist_assets.instance import prepare_home  # noqa: PLC0415
+    from olist_assets.orchestration.instance.home import prepare_home  # noqa: PLC0415
 
     prepare_home(settings.dagster_home)
     with err.status("starting"):
@@ -485,7 +485,7 @@ def ui(
     port: Annotated[int, typer.Option(help="Port that Dagit listens on.")] = 3000,
 ) -> None:
     """Open Dagit on this lake: the lineage, its tables, runs and backfills. Ctrl-C ends it."""
-    from olist_assets.instance import prepare_home  # noqa: PLC0415
+    from olist_assets.orchestration.instance.home import prepare_home  # noqa: PLC0415
 
     settings = current()
     prepare_home(settings.dagster_home)

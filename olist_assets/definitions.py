@@ -4,11 +4,11 @@ import dagster as dg
 
 from olist_assets.assets import all_assets
 from olist_assets.engines import engine_of
-from olist_assets.executors import executor_for
-from olist_assets.io_managers import HandleIOManager
-from olist_assets.jobs import lakehouse
 from olist_assets.lake.layout import Lake
-from olist_assets.sensors import ends_what_runs_left
+from olist_assets.orchestration.executors import executor_for
+from olist_assets.orchestration.io_managers import HandleIOManager
+from olist_assets.orchestration.jobs import lakehouse
+from olist_assets.orchestration.sensors import ends_what_runs_left
 from olist_assets.settings import current
 from olist_assets.sources.deliveries import Deliveries
 

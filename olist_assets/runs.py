@@ -14,7 +14,7 @@ from olist_assets.assets import all_assets
 from olist_assets.assets.days import RANGE
 from olist_assets.definitions import defs, deliveries, engine, lake
 from olist_assets.errors import OlistError
-from olist_assets.partitions import landing_dates
+from olist_assets.orchestration.partitions import landing_dates
 from spark_steps.contract import Window
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

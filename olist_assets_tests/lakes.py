@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 
 from olist_assets.assets import all_assets
 from olist_assets.engines.base import LocalEngine
-from olist_assets.io_managers import HandleIOManager
 from olist_assets.lake.layout import Lake
+from olist_assets.orchestration.io_managers import HandleIOManager
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps import delta
 from spark_steps.contract import DeltaTable, LandedFile, StepRequest, StepResult, Window

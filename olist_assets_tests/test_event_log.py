@@ -17,9 +17,9 @@ from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage, S
 from dagster._core.storage.event_log.sqlite import consolidated_sqlite_event_log
 from dagster._core.storage.sql import check_alembic_revision, get_alembic_config
 
-from olist_assets.event_log import BatchingSqliteEventLogStorage
-from olist_assets.instance import prepare_home
-from olist_assets.partitions import landing_dates, one_run_a_range
+from olist_assets.orchestration.instance.event_log import BatchingSqliteEventLogStorage
+from olist_assets.orchestration.instance.home import prepare_home
+from olist_assets.orchestration.partitions import landing_dates, one_run_a_range
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*`backfill_policy`:dagster.BetaWarning")
 
@@ -231,6 +231,18 @@ def test_a_home_is_prepared_for_batches_but_what_is_set_stays(homes, monkeypatch
     assert (plain / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
 
 
+def test_a_home_of_an_earlier_release_finds_the_event_log_where_it_is_now(homes):
+    own, _ = homes
+    today = (own / "dagster.yaml").read_text()
+    earlier = today.replace("olist_assets.orchestration.instance.event_log", "olist_assets.event_log") + "# ours\n"
+    assert "module: olist_assets.event_log\n" in earlier
+    (own / "dagster.yaml").write_text(earlier)
+    prepare_home(own)
+    assert (own / "dagster.yaml").read_text() == today + "# ours\n"
+    with dg.DagsterInstance.get() as instance:
+        assert isinstance(instance.event_log_storage, BatchingSqliteEventLogStorage)
+
+
 # --- Batches ---------------------------------------------------------------------------------------------------------
 
 
@@ -393,7 +405,7 @@ def test_watchers_come_and_go_while_events_are_stored(storage):
 def test_processes_that_start_together_make_one_log(tmp_path):
     program = """if True:
         import sys
-        from olist_assets.event_log import BatchingSqliteEventLogStorage
+        from olist_assets.orchestration.instance.event_log import BatchingSqliteEventLogStorage
         from olist_assets_tests.test_event_log import event
         input()
         storage = BatchingSqliteEventLogStorage(sys.argv[1])

@@ -9,8 +9,8 @@ from olist_assets.engines.base import Engine
 from olist_assets.engines.emr import EmrEngine
 from olist_assets.engines.emr_serverless import EmrServerlessEngine
 from olist_assets.engines.sail import SailEngine
-from olist_assets.executors import executor_for, pool_of
-from olist_assets.sensors import ends_what_runs_left
+from olist_assets.orchestration.executors import executor_for, pool_of
+from olist_assets.orchestration.sensors import ends_what_runs_left
 
 ELSEWHERE = (EmrEngine(lake="s3://shop/lake"), EmrServerlessEngine(lake="s3://shop/lake"))
 

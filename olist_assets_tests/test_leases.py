@@ -340,5 +340,5 @@ def test_every_delta_table_has_a_pool_of_one_slot():
     assert {key: pool for key, pool in pools.items() if pool} == {
         key: key.replace("/", ".") for key in pools if key in TABLES
     }
-    instance = yaml.safe_load(files("olist_assets").joinpath("dagster.yaml").read_text())
+    instance = yaml.safe_load(files("olist_assets.orchestration.instance").joinpath("dagster.yaml").read_text())
     assert instance["concurrency"]["pools"] == {"default_limit": 1, "granularity": "run"}

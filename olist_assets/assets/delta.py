@@ -10,10 +10,10 @@ import dagster as dg
 from olist_assets.assets.control import controlled
 from olist_assets.assets.days import metadata_of
 from olist_assets.engines.base import Engine
-from olist_assets.executors import pool_of
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import held
-from olist_assets.partitions import landing_dates, one_run_a_range, window_of
+from olist_assets.orchestration.executors import pool_of
+from olist_assets.orchestration.partitions import landing_dates, one_run_a_range, window_of
 from olist_assets.settings import Settings
 from olist_assets.versions import code_version
 from spark_steps import quality

@@ -9,7 +9,7 @@ from olist_assets.assets.control import controlled
 from olist_assets.assets.days import metadata_of
 from olist_assets.engines.base import Engine
 from olist_assets.lake.layout import Lake
-from olist_assets.partitions import landing_dates, one_run_a_range, window_of
+from olist_assets.orchestration.partitions import landing_dates, one_run_a_range, window_of
 from olist_assets.sources.deliveries import FILE_STEMS, Deliveries
 
 

@@ -27,7 +27,7 @@ from olist_assets.engines.sail import SailEngine
 from olist_assets.errors import OlistError
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import LeaseHeldError, held
-from olist_assets.sensors import ends_what_runs_left
+from olist_assets.orchestration.sensors import ends_what_runs_left
 from olist_assets_tests.e2e.cluster import Cluster, Fault
 from olist_assets_tests.e2e.proxy import BadDay
 from olist_assets_tests.e2e.servers import until

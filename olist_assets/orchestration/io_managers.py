@@ -3,7 +3,7 @@
 import dagster as dg
 
 from olist_assets.lake.layout import Lake
-from olist_assets.partitions import window_of
+from olist_assets.orchestration.partitions import window_of
 from spark_steps.contract import DeltaTable, LandedFile
 
 

@@ -1,0 +1,1 @@
+"""DAGSTER_HOME: its configuration, and the event log that it names."""
