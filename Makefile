@@ -28,7 +28,7 @@ setup: .venv/.done .venv/jars/.done ## Install everything into .venv, and the ja
 
 # The embedded engine needs neither Java nor jars, so their absence is no error here; tests and runs on Spark say it.
 .venv/jars/.done: .venv/.done
-	@if $(BIN)/python -m olist_assets.engines.jars >/dev/null; then mkdir -p $(@D) && touch $@; \
+	@if $(BIN)/python -m olist_assets.engines.local.jars >/dev/null; then mkdir -p $(@D) && touch $@; \
 	else echo "note: the engine spark is not set up; the default one, sail, does without"; fi
 
 demo: .venv/.done ## Load a dump and show the lake: made-up data, or DUMP=folder
@@ -60,7 +60,7 @@ e2e: setup package .venv/bin/versitygw ## Take real data through the lineage on 
 	@GOBIN=$(CURDIR)/.venv/bin $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
 
 package: .venv/.done ## Build what EMR needs to run steps, into dist/emr
-	@$(BIN)/python -m olist_assets.engines.package $(if $(PLATFORM),--platform $(PLATFORM))
+	@$(BIN)/python -m olist_assets.engines.remote.package $(if $(PLATFORM),--platform $(PLATFORM))
 
 bench: setup ## Time the engines and a day's load: ORDERS="100000 1000000", or DUMP=folder
 	@$(BIN)/python -m bench $(if $(DUMP),--dump '$(DUMP)',--orders $(ORDERS))

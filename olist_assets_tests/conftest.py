@@ -14,9 +14,9 @@ from pyspark.sql import SparkSession
 
 from olist_assets.aws.environment import configure
 from olist_assets.engines.base import LocalEngine
-from olist_assets.engines.java import require_java
-from olist_assets.engines.sail import SailEngine
-from olist_assets.engines.spark import SparkEngine
+from olist_assets.engines.local.java import require_java
+from olist_assets.engines.local.sail import SailEngine
+from olist_assets.engines.local.spark import SparkEngine
 from olist_assets.errors import OlistError
 from olist_assets.lake.storage import open_store
 from olist_assets.settings import LOCAL_ENGINES

@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 
 from olist_assets.engines.base import Engine
-from olist_assets.engines.emr import EmrEngine
-from olist_assets.engines.emr_serverless import EmrServerlessEngine
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.local.sail import SailEngine
+from olist_assets.engines.remote.emr import EmrEngine
+from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine
 from olist_assets.orchestration.executors import executor_for, pool_of
 from olist_assets.orchestration.sensors import ends_what_runs_left
 

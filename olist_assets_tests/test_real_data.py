@@ -22,7 +22,7 @@ import pytest
 from deltalake import DeltaTable as Delta
 from pyspark.sql import SparkSession
 
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.local.sail import SailEngine
 from olist_assets.sources.generate import generate
 from spark_steps.contract import DeltaTable, LandedFile, StepRequest, StepResult, Window
 from spark_steps.schema import Layer, Severity

@@ -12,9 +12,9 @@ from obstore.exceptions import BaseError
 
 from olist_assets.aws.environment import reason_of, redacted
 from olist_assets.engines.base import Engine
+from olist_assets.engines.code_version import code_version
 from olist_assets.errors import OlistError
 from olist_assets.lake.layout import Lake
-from olist_assets.versions import code_version
 from spark_steps.contract import StepError, Window
 
 

@@ -10,12 +10,12 @@ import dagster as dg
 from olist_assets.assets.control import controlled
 from olist_assets.assets.days import metadata_of
 from olist_assets.engines.base import Engine
+from olist_assets.engines.code_version import code_version
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import held
 from olist_assets.orchestration.executors import pool_of
 from olist_assets.orchestration.partitions import landing_dates, one_run_a_range, window_of
 from olist_assets.settings import Settings
-from olist_assets.versions import code_version
 from spark_steps import quality
 from spark_steps.contract import Check, DayCounts, DeltaTable, LandedFile, StepRequest, StepResult, Window
 from spark_steps.schema import Layer, Severity, Table

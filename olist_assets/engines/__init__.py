@@ -7,17 +7,17 @@ from olist_assets.settings import Settings
 def engine_of(settings: Settings) -> Engine:
     """The engine that the settings name; nothing of the others is imported."""
     if settings.engine == "spark":
-        from olist_assets.engines.spark import SparkEngine  # noqa: PLC0415 - only what is used
+        from olist_assets.engines.local.spark import SparkEngine  # noqa: PLC0415 - only what is used
 
         return SparkEngine(on_s3=settings.on_s3)
     if settings.engine == "emr":
-        from olist_assets.engines.emr import EmrEngine  # noqa: PLC0415 - only what is used
+        from olist_assets.engines.remote.emr import EmrEngine  # noqa: PLC0415 - only what is used
 
         return EmrEngine.from_environment(settings.lake)
     if settings.engine == "emr-serverless":
-        from olist_assets.engines.emr_serverless import EmrServerlessEngine  # noqa: PLC0415 - only what is used
+        from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine  # noqa: PLC0415 - only what is used
 
         return EmrServerlessEngine.from_environment(settings.lake)
-    from olist_assets.engines.sail import SailEngine  # noqa: PLC0415 - only what is used
+    from olist_assets.engines.local.sail import SailEngine  # noqa: PLC0415 - only what is used
 
     return SailEngine()

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from olist_assets.assets.serving import glue_assets
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.local.sail import SailEngine
 from olist_assets.lake.layout import Lake
 from olist_assets.serving import glue
 from olist_assets.settings import Settings

@@ -7,7 +7,7 @@ import dagster as dg
 import deltalake
 import pytest
 
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.local.sail import SailEngine
 
 SELLERS = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 ONE = f"{SELLERS}s1,1001,sao paulo,SP\n"

@@ -6,7 +6,7 @@ from dataclasses import replace
 import dagster as dg
 import pytest
 
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.local.sail import SailEngine
 from olist_assets_tests.lakes import TestLake
 
 DAY = "2018-05-10"

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.local.sail import SailEngine
 from olist_assets.serving.sql import connect
 from olist_assets.sources.generate import generate
 from olist_assets_tests.docs.questions import QUESTIONS

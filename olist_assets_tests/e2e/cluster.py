@@ -34,8 +34,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug import Request, Response
 from werkzeug.serving import make_server
 
-from olist_assets.engines.jars import delta_jars, find, s3_jars
-from olist_assets.engines.properties import s3_properties
+from olist_assets.engines.local.jars import delta_jars, find, s3_jars
+from olist_assets.engines.spark_properties import s3_properties
 from olist_assets_tests.conftest import SMALL_AND_QUICK
 from olist_assets_tests.e2e.kept_jvm import KeptJvm
 
@@ -54,7 +54,7 @@ _SUBMIT_TO_SAIL = """#!{python}
 import os, sys
 sys.path.insert(0, "{repository}")
 os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
-from olist_assets.engines import sail
+from olist_assets.engines.local import sail
 _, port = sail._server().listening_address
 os.environ["SPARK_REMOTE"] = f"sc://127.0.0.1:{{port}}"
 from spark_steps.__main__ import main

@@ -12,9 +12,9 @@ import boto3
 import pytest
 
 from olist_assets.aws.environment import configure
-from olist_assets.engines.package import FOLDER, Package
-from olist_assets.engines.spark import SparkEngine
-from olist_assets.versions import steps_digest
+from olist_assets.engines.code_version import steps_digest
+from olist_assets.engines.local.spark import SparkEngine
+from olist_assets.engines.remote.package import FOLDER, Package
 from olist_assets_tests.conftest import SMALL_AND_QUICK
 from olist_assets_tests.e2e.cluster import REGION, REPOSITORY, Cluster
 from olist_assets_tests.e2e.servers import free_port, listens, until

@@ -15,7 +15,7 @@ import pytest
 
 from bench.compare import differences
 from olist_assets.assets import all_assets
-from olist_assets.engines.jars import delta_jars, find
+from olist_assets.engines.local.jars import delta_jars, find
 from olist_assets.serving.sql import connect
 from olist_assets.sources.generate import generate
 from olist_assets.sources.replay import replay

@@ -19,11 +19,11 @@ import dagster as dg
 import pytest
 from obstore.exceptions import PermissionDeniedError
 
-from olist_assets.engines.emr import EmrEngine
-from olist_assets.engines.emr_serverless import EmrServerlessEngine
-from olist_assets.engines.job import Submission, Work
-from olist_assets.engines.remote import RemoteEngine
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.local.sail import SailEngine
+from olist_assets.engines.remote.base import RemoteEngine
+from olist_assets.engines.remote.emr import EmrEngine
+from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine
+from olist_assets.engines.remote.job import Submission, Work
 from olist_assets.errors import OlistError
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import LeaseHeldError, held

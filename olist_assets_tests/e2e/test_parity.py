@@ -11,7 +11,7 @@ import pytest
 
 from bench.compare import differences
 from olist_assets.assets import all_assets
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.local.sail import SailEngine
 from olist_assets.sources.deliver import deliver
 from olist_assets.sources.generate import generate
 from olist_assets.sources.replay import replay

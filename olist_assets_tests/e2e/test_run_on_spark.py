@@ -8,7 +8,7 @@ import sys
 import pytest
 from pyspark.sql import SparkSession
 
-from olist_assets.engines.spark import SparkEngine
+from olist_assets.engines.local.spark import SparkEngine
 from olist_assets_tests.lakes import TestLake
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state"
@@ -49,7 +49,7 @@ def test_a_run_on_spark_needs_nothing_but_the_option(tmp_path, nameless):
 
 
 def test_a_jvm_that_does_not_start_has_the_last_word(nameless):
-    engine = "from olist_assets.engines.spark import SparkEngine; SparkEngine().session()"
+    engine = "from olist_assets.engines.local.spark import SparkEngine; SparkEngine().session()"
     done = subprocess.run(
         [sys.executable, "-c", engine],
         env={**nameless, "SPARK_LOCAL_IP": "no-such-host"},

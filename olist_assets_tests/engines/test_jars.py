@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from olist_assets.engines import jars
-from olist_assets.engines.jars import Jar, delta_jars, fetch_by_spark, find
+from olist_assets.engines.local import jars
+from olist_assets.engines.local.jars import Jar, delta_jars, fetch_by_spark, find
 from olist_assets.errors import OlistError
 
 ONE, OTHER = Jar("org.example", "one", "1.0"), Jar("org.example.deep", "other_2.13", "2.0")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from olist_assets.engines.java import SUPPORTED, require_java
+from olist_assets.engines.local.java import SUPPORTED, require_java
 from olist_assets.errors import OlistError
 
 REPOSITORY = Path(__file__).parents[2]

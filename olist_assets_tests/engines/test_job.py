@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from olist_assets.engines.emr import EmrEngine
-from olist_assets.engines.job import Phase, Submission, Work
-from olist_assets.engines.properties import SPARK
+from olist_assets.engines.remote.emr import EmrEngine
+from olist_assets.engines.remote.job import Phase, Submission, Work
+from olist_assets.engines.spark_properties import SPARK
 from spark_steps.contract import DeltaTable, StepRequest, Window
 from spark_steps.tables import TABLES
 

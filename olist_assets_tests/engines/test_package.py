@@ -5,9 +5,9 @@ import os
 import pytest
 from obstore.store import MemoryStore
 
-from olist_assets.engines.package import Package
+from olist_assets.engines.code_version import steps_digest
+from olist_assets.engines.remote.package import Package
 from olist_assets.errors import OlistError
-from olist_assets.versions import steps_digest
 
 
 @pytest.fixture

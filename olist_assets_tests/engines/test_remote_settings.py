@@ -2,8 +2,8 @@
 
 import pytest
 
-from olist_assets.engines.emr import EmrEngine
-from olist_assets.engines.emr_serverless import EmrServerlessEngine
+from olist_assets.engines.remote.emr import EmrEngine
+from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine
 from olist_assets.errors import OlistError
 
 LAKE = "s3://shop/lake"

@@ -16,8 +16,8 @@ from deltalake.schema import Schema as DeltaSchema
 from pyspark.sql import SparkSession
 
 from olist_assets.engines.base import LocalEngine
-from olist_assets.engines.sail import SailEngine
-from olist_assets.engines.spark import SparkEngine
+from olist_assets.engines.local.sail import SailEngine
+from olist_assets.engines.local.spark import SparkEngine
 
 FOLDER = Path(__file__).parent
 

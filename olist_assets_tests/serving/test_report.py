@@ -11,7 +11,7 @@ import deltalake
 import pytest
 from typer.testing import CliRunner
 
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.local.sail import SailEngine
 from olist_assets.lake.storage import open_store
 from olist_assets.serving import report
 from olist_assets.serving.report import charts, colours, figures, page, words

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import duckdb
 import pytest
 
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.local.sail import SailEngine
 from olist_assets.sources.deliver import deliver
 from olist_assets.sources.generate import generate
 from olist_assets_tests.lakes import TestLake

@@ -9,7 +9,7 @@ import deltalake
 import duckdb
 import pytest
 
-from olist_assets.engines.sail import SailEngine
+from olist_assets.engines.local.sail import SailEngine
 from olist_assets.errors import OlistError
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.table_versions import Log

@@ -25,8 +25,8 @@ from pydantic import ValidationError
 from olist_assets.aws.clients import in_one_line
 from olist_assets.aws.environment import S3, reason_of, redacted
 from olist_assets.engines.base import Engine
-from olist_assets.engines.job import Phase, Status, Submission, Work
-from olist_assets.engines.package import FOLDER, Package, Uploaded
+from olist_assets.engines.remote.job import Phase, Status, Submission, Work
+from olist_assets.engines.remote.package import FOLDER, Package, Uploaded
 from olist_assets.errors import OlistError
 from olist_assets.lake.leases import LeaseHeldError, held
 from olist_assets.lake.storage import open_store

@@ -6,7 +6,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Self
 
-from olist_assets.engines.properties import SPARK, s3_encryption
+from olist_assets.engines.spark_properties import SPARK, s3_encryption
 from spark_steps.contract import StepRequest
 
 ENVIRONMENT = "environment"

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from pydantic import Field
 
 from olist_assets.aws.clients import client, client_asking_once, surely_once
-from olist_assets.engines.job import Phase, Status, Submission
-from olist_assets.engines.remote import RemoteEngine, each_once
+from olist_assets.engines.remote.base import RemoteEngine, each_once
+from olist_assets.engines.remote.job import Phase, Status, Submission
 from olist_assets.errors import OlistError
 
 _LIVE_CLUSTER = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]

@@ -3,7 +3,7 @@
 Looked for in the jars folder, then in Maven's local repository. What is missing is fetched into the jars folder, by
 Maven if it is installed (it knows the machine's proxies and mirrors), else by Spark's own resolver.
 
-`python -m olist_assets.engines.jars` fetches them ahead of their first use.
+`python -m olist_assets.engines.local.jars` fetches them ahead of their first use.
 """
 
 import os
@@ -17,7 +17,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from olist_assets.engines.java import require_java
+from olist_assets.engines.local.java import require_java
 from olist_assets.errors import OlistError
 
 _SDK = (

@@ -1,7 +1,7 @@
 """What a cluster needs to run steps: this project's wheel, and an environment with what the steps import.
 
-`python -m olist_assets.engines.package`, which `make package` calls, builds both into `dist/emr`. Files are named by
-what they hold, so each is uploaded once.
+`python -m olist_assets.engines.remote.package`, which `make package` calls, builds both into `dist/emr`. A file's name
+contains the digest of its content, so each is uploaded once.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import ObjectStore
 
 import spark_steps
+from olist_assets.engines.code_version import steps_digest
 from olist_assets.errors import OlistError
-from olist_assets.versions import steps_digest
 
 FOLDER = Path("dist/emr")
 """Where packages are built, below the project's folder."""
@@ -162,7 +162,7 @@ def _uv(*arguments: str) -> None:
 
 def main() -> int:
     """Build the package, for `make package`."""
-    parser = argparse.ArgumentParser(prog="python -m olist_assets.engines.package", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m olist_assets.engines.remote.package", description=__doc__)
     parser.add_argument("--platform", default=_PLATFORM, help="the cluster's; aarch64-manylinux_2_28 for Graviton")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the package is built")
     options = parser.parse_args()

@@ -14,9 +14,9 @@ from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
 from olist_assets.engines.base import LocalEngine
-from olist_assets.engines.jars import default_folder, delta_jars, find, s3_jars
-from olist_assets.engines.java import require_java
-from olist_assets.engines.properties import SPARK, s3_properties
+from olist_assets.engines.local.jars import default_folder, delta_jars, find, s3_jars
+from olist_assets.engines.local.java import require_java
+from olist_assets.engines.spark_properties import SPARK, s3_properties
 from olist_assets.errors import OlistError
 
 PROPERTIES = {

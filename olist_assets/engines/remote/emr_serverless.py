@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from olist_assets.aws.clients import client
-from olist_assets.engines.job import ENVIRONMENT, Phase, Status, Submission
-from olist_assets.engines.remote import RemoteEngine
+from olist_assets.engines.remote.base import RemoteEngine
+from olist_assets.engines.remote.job import ENVIRONMENT, Phase, Status, Submission
 
 _PYTHON = f"./{ENVIRONMENT}/bin/python"
 _LIVE_APPLICATION = ["CREATING", "CREATED", "STARTING", "STARTED", "STOPPING", "STOPPED"]

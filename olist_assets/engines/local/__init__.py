@@ -1,0 +1,1 @@
+"""Engines of this machine: Sail, embedded, and Spark on the JVM."""
