@@ -67,7 +67,7 @@ bench: setup ## Time the engines and a day's load: ORDERS="100000 1000000", or D
 	@$(BIN)/python -m bench.day
 
 docs: .venv/.done ## Write docs/tables.md from the declarations
-	@$(BIN)/python -m olist_assets.serving.tables_page
+	@$(BIN)/python -m olist_assets.catalog.tables_page
 
 lint: .venv/.done
 	@$(BIN)/ruff check --quiet .

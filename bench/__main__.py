@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from bench import lineage, report
 from bench.errors import BenchError
-from olist_assets.sources.generate import generate
+from olist_assets.sources.generator.dump import generate
 
 _ORDERS = 100_000
 _DAYS = 730

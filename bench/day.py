@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import report
 from bench.lineage import LAYERS, Lakehouse, olist
-from olist_assets.sources.generate import generate
+from olist_assets.sources.generator.dump import generate
 from spark_steps.tables import TABLES
 
 _ORDERS, _DAYS = 8_000, 60

@@ -136,7 +136,7 @@ def generate(
     seed: Annotated[int, typer.Option(help="The same seed makes the same data.")] = 1,
 ) -> None:
     """Write a dump of made-up data in Olist's shape, dirt included."""
-    from olist_assets.sources import generate as source  # noqa: PLC0415
+    from olist_assets.sources.generator import dump as source  # noqa: PLC0415
 
     with out.status("generating") as status:
         source.generate(
@@ -291,9 +291,9 @@ def _step_printer(update: Callable[[str], None]) -> "Callable[[Step], None]":
 @app.command(epilog="Example: `olist status`")
 def status() -> None:
     """Show layers, tables, rows, versions, the last window, and what needs attention."""
-    from olist_assets import status as lake_status  # noqa: PLC0415
     from olist_assets.lake.layout import Lake  # noqa: PLC0415
     from olist_assets.lake.storage import require_lake  # noqa: PLC0415
+    from olist_assets.operations import status as lake_status  # noqa: PLC0415
 
     settings = current()
     require_lake(settings.lake)
@@ -369,7 +369,7 @@ def sql(
     if query is None and file is None and sys.stdin.isatty():
         if not sys.stdout.isatty() or param or format_ is not Format.TABLE:
             raise typer.BadParameter("give a statement, or a file with one: the prompt takes no -p and no --format")
-        from olist_assets.serving import prompt  # noqa: PLC0415
+        from olist_assets.serving.sql import prompt  # noqa: PLC0415
 
         prompt.run(settings.lake, as_of, out, settings.dagster_home.parent / "sql_history")
         return
@@ -382,7 +382,7 @@ def sql(
     if format_ is Format.PARQUET and sys.stdout.isatty():
         raise OlistError("parquet is not for a terminal: redirect it, as in `> result.parquet`")
     parameters = _parameters(param or [])
-    from olist_assets.serving.sql import connect  # noqa: PLC0415
+    from olist_assets.serving.sql.session import connect  # noqa: PLC0415
 
     with connect(settings.lake, as_of=as_of) as lake:
         _print_result(lake.query(statement, parameters), format_)
@@ -398,7 +398,7 @@ def _parameters(pairs: list[str]) -> dict[str, str]:
 
 
 def _print_result(result: "DuckDBPyRelation", format_: Format) -> None:
-    from olist_assets.serving import results  # noqa: PLC0415
+    from olist_assets.serving.sql import results  # noqa: PLC0415
 
     if format_ is Format.TABLE:
         rows = results.rows(result)
@@ -426,7 +426,7 @@ def register(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
     """Make trusted and refined known to Glue, where Athena, QuickSight and Spark find them: only what has changed."""
-    from olist_assets.serving import glue  # noqa: PLC0415
+    from olist_assets.catalog import glue  # noqa: PLC0415
 
     settings = current()
     name = settings.glue or glue.DEFAULT_NAME

@@ -11,7 +11,7 @@ from uuid import uuid4
 import dagster as dg
 
 from olist_assets.assets import all_assets
-from olist_assets.assets.days import RANGE
+from olist_assets.assets.metadata import RANGE
 from olist_assets.definitions import defs, deliveries, engine, lake
 from olist_assets.errors import OlistError
 from olist_assets.orchestration.partitions import landing_dates

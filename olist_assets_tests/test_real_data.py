@@ -23,7 +23,7 @@ from deltalake import DeltaTable as Delta
 from pyspark.sql import SparkSession
 
 from olist_assets.engines.local.sail import SailEngine
-from olist_assets.sources.generate import generate
+from olist_assets.sources.generator.dump import generate
 from spark_steps.contract import DeltaTable, LandedFile, StepRequest, StepResult, Window
 from spark_steps.schema import Layer, Severity
 from spark_steps.step import run_step

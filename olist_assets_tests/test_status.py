@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from olist_assets import status
 from olist_assets.lake.layout import Lake
+from olist_assets.operations import status
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from olist_assets.assets.delta import delta_asset, run_step_of
+from olist_assets.assets.table_asset import delta_asset, run_step_of
 from olist_assets.engines.base import Engine
 from olist_assets.lake.layout import Lake
 from spark_steps.contract import LandedFile

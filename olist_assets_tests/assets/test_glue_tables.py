@@ -10,10 +10,10 @@ import boto3
 import dagster as dg
 import pytest
 
-from olist_assets.assets.serving import glue_assets
+from olist_assets.assets.report import glue_assets
+from olist_assets.catalog import glue
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.lake.layout import Lake
-from olist_assets.serving import glue
 from olist_assets.settings import Settings
 from spark_steps import delta
 from spark_steps.contract import DeltaTable

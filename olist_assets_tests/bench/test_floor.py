@@ -20,7 +20,7 @@ from bench.floor import Delivery, build
 from bench.lineage import Figures, Result, Step, figures_of
 from bench.measure import Measured, measured
 from olist_assets.engines.local.sail import SailEngine
-from olist_assets.sources.generate import generate
+from olist_assets.sources.generator.dump import generate
 from spark_steps.schema import Layer
 from spark_steps.tables import TABLES, tables_of
 

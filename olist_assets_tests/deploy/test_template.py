@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from olist_assets.serving.glue import DATABASES
+from olist_assets.catalog.glue import DATABASES
 from olist_assets_tests.deploy.stacks import ACCOUNT, BUCKETS, KEY, LAKE, LOGS, SOURCE, TEMPLATE
 
 pytestmark = pytest.mark.xdist_group("deploy")  # the stack is created once

@@ -9,8 +9,8 @@ import duckdb
 import pytest
 
 from olist_assets.engines.local.sail import SailEngine
-from olist_assets.serving.sql import connect
-from olist_assets.sources.generate import generate
+from olist_assets.serving.sql.session import connect
+from olist_assets.sources.generator.dump import generate
 from olist_assets_tests.docs.questions import QUESTIONS
 from olist_assets_tests.lakes import TestLake
 from spark_steps.schema import Layer

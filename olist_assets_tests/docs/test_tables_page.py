@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from olist_assets.serving.tables_page import PAGE, page
+from olist_assets.catalog.tables_page import PAGE, page
 from spark_steps.schema import Layer
 from spark_steps.tables import TABLES, tables_of
 

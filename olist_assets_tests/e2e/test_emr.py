@@ -16,8 +16,8 @@ import pytest
 from bench.compare import differences
 from olist_assets.assets import all_assets
 from olist_assets.engines.local.jars import delta_jars, find
-from olist_assets.serving.sql import connect
-from olist_assets.sources.generate import generate
+from olist_assets.serving.sql.session import connect
+from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay
 from olist_assets_tests.test_real_data import real_dump
 from spark_steps.tables import TABLES

@@ -13,7 +13,7 @@ from bench.compare import differences
 from olist_assets.assets import all_assets
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.sources.deliver import deliver
-from olist_assets.sources.generate import generate
+from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay
 from olist_assets_tests.golden.readers import READERS, by_spark, types_of
 from olist_assets_tests.lakes import TestLake

@@ -16,7 +16,7 @@ from bench.compare import differences
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.sources.deliver import deliver
 from olist_assets.sources.deliveries import FILE_STEMS, Deliveries
-from olist_assets.sources.generate import generate
+from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay
 from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.test_real_data import real_dump

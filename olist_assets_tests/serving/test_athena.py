@@ -9,8 +9,8 @@ import boto3
 import deltalake
 import pytest
 
-from olist_assets.serving.glue import DATABASES, published, table_input
-from olist_assets.serving.sql import connect
+from olist_assets.catalog.glue import DATABASES, published, table_input
+from olist_assets.serving.sql.session import connect
 from olist_assets_tests.deploy.stacks import create
 from spark_steps import delta
 from spark_steps.contract import DeltaTable

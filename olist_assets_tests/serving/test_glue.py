@@ -11,9 +11,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from urllib3 import HTTPResponse
 
+from olist_assets.catalog import glue
+from olist_assets.catalog.glue import register, table_input
 from olist_assets.errors import OlistError
-from olist_assets.serving import glue
-from olist_assets.serving.glue import register, table_input
 from spark_steps import delta
 from spark_steps.contract import DeltaTable
 from spark_steps.schema import Layer

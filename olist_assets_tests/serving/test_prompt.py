@@ -17,9 +17,9 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
-from olist_assets.serving import prompt
-from olist_assets.serving.results import rows
-from olist_assets.serving.sql import connect
+from olist_assets.serving.sql import prompt
+from olist_assets.serving.sql.results import rows
+from olist_assets.serving.sql.session import connect
 
 CTRL_C, CTRL_D, UP, TAB = "\x03", "\x04", "\x1b[A", "\t"
 

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.lake.storage import open_store
 from olist_assets.serving import report
-from olist_assets.serving.report import charts, colours, figures, page, words
+from olist_assets.serving.report import captions, charts, page, palette, queries
 from olist_assets.serving.report.axes import spec
-from olist_assets.serving.report.states import STATES
+from olist_assets.serving.report.brazil import STATES
 from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.report_lakes import NASTY, SALES, sell
 from spark_steps.tables import STATES as CODES
@@ -119,9 +119,9 @@ def test_figures_are_of_one_set_of_versions_and_say_which(shop, html):
     }
     shown = dict(re.findall(r"<span>(\w+) <b>(\d+)</b></span>", html[html.index("<dt>refined</dt>") :]))
     assert shown == {
-        t.partition("/")[2]: str(v) for t, v in versions.items() if t.startswith("refined") and t in figures.TABLES_READ
+        t.partition("/")[2]: str(v) for t, v in versions.items() if t.startswith("refined") and t in queries.TABLES_READ
     }
-    assert "refined/dim_customers" in figures.TABLES_READ
+    assert "refined/dim_customers" in queries.TABLES_READ
 
 
 def test_the_same_lake_makes_the_same_bytes(shop, html):
@@ -153,7 +153,7 @@ def test_what_data_say_is_text_on_the_page(sail_lake):
     data = re.search(r'<script type="application/json" id="charts">(.*?)</script>', made_of.html, re.DOTALL)
     assert data
     assert "<" not in data[1]
-    assert words.city(NASTY) in json.dumps(json.loads(data[1]), ensure_ascii=False).replace('\\"', '"')
+    assert captions.city(NASTY) in json.dumps(json.loads(data[1]), ensure_ascii=False).replace('\\"', '"')
 
 
 def test_a_lake_without_anything_has_a_page_that_says_so(tmp_path):
@@ -167,7 +167,7 @@ def test_a_lake_without_anything_has_a_page_that_says_so(tmp_path):
 
 
 def test_tables_without_rows_have_a_page_that_says_so(sail_lake):
-    for table in figures.TABLES_READ:
+    for table in queries.TABLES_READ:
         sail_lake.rows(table)
     assert "<h1>No sales yet</h1>" in made(sail_lake).html
 
@@ -193,7 +193,7 @@ def test_a_month_is_complete_only_once_data_reach_beyond_it(sail_lake):
 def test_without_reviews_there_are_no_charts_of_them_and_no_score(sail_lake):
     sell(sail_lake, SALES, reviewed=False)
     now = Page(made(sail_lake).html)
-    assert now.texts["Review score"] == words.NOT_KNOWN
+    assert now.texts["Review score"] == captions.NOT_KNOWN
     assert {"scores", "scores_by_month"}.isdisjoint(now.alternatives)
 
 
@@ -217,15 +217,15 @@ def test_quarantined_rows_and_failed_tables_are_told_without_what_was_delivered(
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        (words.number(1234567), "1,234,567"),
-        (words.number(-0.5), "\N{MINUS SIGN}1"),
-        (words.number(2.345, 2), "2.35"),
-        (words.money(Decimal("1234.50")), "R$\N{NO-BREAK SPACE}1,235"),
-        (words.money(None), "\N{EN DASH}"),
-        (words.percent(0.09861932938856016), "9.9%"),
-        (words.share(1, 0), "\N{EN DASH}"),
-        (words.city("rio de janeiro"), "Rio de Janeiro"),
-        (words.city("do mar"), "Do Mar"),
+        (captions.number(1234567), "1,234,567"),
+        (captions.number(-0.5), "\N{MINUS SIGN}1"),
+        (captions.number(2.345, 2), "2.35"),
+        (captions.money(Decimal("1234.50")), "R$\N{NO-BREAK SPACE}1,235"),
+        (captions.money(None), "\N{EN DASH}"),
+        (captions.percent(0.09861932938856016), "9.9%"),
+        (captions.share(1, 0), "\N{EN DASH}"),
+        (captions.city("rio de janeiro"), "Rio de Janeiro"),
+        (captions.city("do mar"), "Do Mar"),
     ],
 )
 def test_how_numbers_and_names_are_written(written, expected):
@@ -238,12 +238,12 @@ def test_every_state_has_a_tile_of_its_own():
 
 
 def test_every_colour_has_a_counterpart_in_the_dark_and_text_stands_out():
-    assert colours.LIGHT.keys() == colours.DARK.keys()
-    for palette in (colours.LIGHT, colours.DARK):
+    assert palette.LIGHT.keys() == palette.DARK.keys()
+    for colors in (palette.LIGHT, palette.DARK):
         for ink in ("ink", "ink-soft", "axis", "late", "revenue"):
-            assert contrast(palette[ink], palette["page"]) >= 4.5, ink
+            assert contrast(colors[ink], colors["page"]) >= 4.5, ink
         for step in range(5):
-            assert contrast(palette[f"on-step-{step}"], palette[f"step-{step}"]) >= 4.5, step
+            assert contrast(colors[f"on-step-{step}"], colors[f"step-{step}"]) >= 4.5, step
 
 
 def contrast(one, other):
@@ -310,7 +310,7 @@ def test_the_asset_depends_on_the_tables_that_it_reads():
 
     [asset] = [asset for asset in all_assets if asset.key.path == ["serving", "report"]]
     upstream = {"/".join(key.path) for key in asset.asset_deps[asset.key]}
-    assert upstream == {t.replace("quarantine/", "trusted/") for t in figures.TABLES_READ}
+    assert upstream == {t.replace("quarantine/", "trusted/") for t in queries.TABLES_READ}
 
 
 def test_the_command_writes_the_page_and_prints_its_path(shop, monkeypatch, tmp_path):
@@ -330,11 +330,11 @@ def test_the_command_writes_the_page_and_prints_its_path(shop, monkeypatch, tmp_
 
 def test_charts_are_what_vega_lite_accepts(shop):
     """Altair checks each chart against the schema as it is made: an unknown property would raise."""
-    from olist_assets.serving import sql  # noqa: PLC0415
+    from olist_assets.serving.sql import connect  # noqa: PLC0415
 
-    with sql.connect(str(shop.root)) as session:
-        found = figures.read(session)
-    drawn = spec(charts.states(found, colours.LIGHT.__getitem__), colours.LIGHT.__getitem__)
+    with connect(str(shop.root)) as session:
+        found = queries.read(session)
+    drawn = spec(charts.states(found, palette.LIGHT.__getitem__), palette.LIGHT.__getitem__)
     assert drawn["config"]["background"] == "transparent"
     assert len(next(iter(drawn["datasets"].values()))) == 27
 

@@ -12,7 +12,7 @@ import pytest
 
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.sources.deliver import deliver
-from olist_assets.sources.generate import generate
+from olist_assets.sources.generator.dump import generate
 from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.serving.test_report import contrast
 

@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from olist_assets.errors import OlistError
-from olist_assets.serving import results
+from olist_assets.serving.sql import results
 
 
 @pytest.fixture

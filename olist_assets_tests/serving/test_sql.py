@@ -13,8 +13,8 @@ from olist_assets.engines.local.sail import SailEngine
 from olist_assets.errors import OlistError
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.table_versions import Log
-from olist_assets.serving.results import rows
-from olist_assets.serving.sql import Session, connect, nearest
+from olist_assets.serving.sql.results import rows
+from olist_assets.serving.sql.session import Session, connect, nearest
 from olist_assets_tests.lakes import TestLake
 from spark_steps import delta
 

@@ -5,8 +5,8 @@ import hashlib
 
 import pytest
 
-from olist_assets.sources import generate as generator
-from olist_assets.sources.generate import generate
+from olist_assets.sources.generator import dump as generator
+from olist_assets.sources.generator.dump import generate
 
 HEADERS = {
     "olist_orders_dataset.csv": (

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from olist_assets.sources.generate import generate
+from olist_assets.sources.generator.dump import generate
 
 ORDERS = 20_000
 STATES = "AC AL AM AP BA CE DF ES GO MA MG MS MT PA PB PE PI PR RJ RN RO RR RS SC SE SP TO"

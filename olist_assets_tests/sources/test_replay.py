@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from olist_assets.errors import OlistError
 from olist_assets.sources.deliveries import FILE_STEMS, extraction_time, table_of
-from olist_assets.sources.generate import generate
+from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import Replayed, replay
 from olist_assets_tests.test_real_data import SOURCES, real_dump
 from spark_steps.tables import TABLES

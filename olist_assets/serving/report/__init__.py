@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from olist_assets.serving.report.figures import TABLES_READ
+from olist_assets.serving.report.queries import TABLES_READ
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ def make(
     """
     # Altair and Vega take a second to import, and DuckDB a part of one: not where assets are only declared.
     from olist_assets.serving.report.page import build  # noqa: PLC0415
-    from olist_assets.serving.sql import connect  # noqa: PLC0415
+    from olist_assets.serving.sql.session import connect  # noqa: PLC0415
 
     with connect(root) as session:
         return build(session, records=records, written_at=written_at, pictures=pictures)

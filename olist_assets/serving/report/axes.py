@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from olist_assets.serving.report.figures import Row, first_day, next_month
+from olist_assets.serving.report.queries import Row, first_day, next_month
 
 Paint = Callable[[str], str]
 """The colour of a name: a variable of the page's style sheet, or its value."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import altair as alt
 
-from olist_assets.serving.report import axes, words
+from olist_assets.serving.report import axes, captions
 from olist_assets.serving.report.axes import Paint
-from olist_assets.serving.report.figures import Figures, Row
-from olist_assets.serving.report.states import STATES
+from olist_assets.serving.report.brazil import STATES
+from olist_assets.serving.report.queries import Figures, Row
 
 DAYS = "days"
 """The name of the days' rows, which three charts share."""
@@ -30,7 +30,7 @@ def days(figures: Figures) -> list[dict[str, Any]]:
             "revenue": float(row.revenue),
             "week_orders": round(row.week_orders, 1),
             "week_revenue": round(row.week_revenue, 2),
-            "when": f"{row.purchase_date:%a} {words.day(row.purchase_date)}",
+            "when": f"{row.purchase_date:%a} {captions.day(row.purchase_date)}",
         }
         for row in figures["days"]
     ]
@@ -106,9 +106,9 @@ def states(figures: Figures, paint: Paint) -> alt.LayerChart:
         step = 0 if share is None else sum(share >= limit for limit in _SHARES_OF_STEPS)
         rows.append(
             {"code": code, "row": row, "column": column, "step": step}
-            | {"share": words.NOT_KNOWN if share is None else words.percent(share), "State": name}
-            | {"Orders": words.number(sold[code].orders if code in sold else 0)}
-            | {"Revenue": words.money(sold[code].revenue if code in sold else 0)}
+            | {"share": captions.NOT_KNOWN if share is None else captions.percent(share), "State": name}
+            | {"Orders": captions.number(sold[code].orders if code in sold else 0)}
+            | {"Revenue": captions.money(sold[code].revenue if code in sold else 0)}
         )
     steps = list(range(len(_SHARES_OF_STEPS) + 1))
     tiles = alt.Chart(axes.inline(rows)).encode(
@@ -129,8 +129,8 @@ def states(figures: Figures, paint: Paint) -> alt.LayerChart:
 def cities(figures: Figures, paint: Paint) -> alt.LayerChart:
     """Revenue of the first ten cities."""
     rows = [
-        {"City": words.place(row), "value": float(row.revenue), "Revenue": words.money(row.revenue)}
-        | {"Orders": words.number(row.orders), "Average ticket": words.money(row.average_ticket, 2)}
+        {"City": captions.place(row), "value": float(row.revenue), "Revenue": captions.money(row.revenue)}
+        | {"Orders": captions.number(row.orders), "Average ticket": captions.money(row.average_ticket, 2)}
         for row in figures["cities"]
     ]
     most = float(max(row.revenue for row in figures["cities"]))
@@ -154,12 +154,16 @@ def cities(figures: Figures, paint: Paint) -> alt.LayerChart:
 def payments(figures: Figures, paint: Paint) -> alt.Chart:
     """What was paid by month and means of payment."""
     rows = [
-        {"month": row.order_month, "type": words.PAYMENT_TYPES[row.payment_type], "value": float(row.payment_value)}
-        | {"Month": words.month(row), "Paid": words.money(row.payment_value), "Payments": words.number(row.payments)}
+        {"month": row.order_month, "type": captions.PAYMENT_TYPES[row.payment_type], "value": float(row.payment_value)}
+        | {
+            "Month": captions.month(row),
+            "Paid": captions.money(row.payment_value),
+            "Payments": captions.number(row.payments),
+        }
         for row in figures["payments"]
     ]
     present = {row["type"] for row in rows}
-    colours = zip(words.PAYMENT_TYPES.values(), ("card", "boleto", "voucher", "debit", "undefined"), strict=True)
+    colours = zip(captions.PAYMENT_TYPES.values(), ("card", "boleto", "voucher", "debit", "undefined"), strict=True)
     colours = {name: paint(colour) for name, colour in colours if name in present}
     return _stacked(
         rows, figures["payments"], "type", colours, paint("page"), "~s", ["Month:N", "type:N", "Paid:N", "Payments:N"]
@@ -169,11 +173,11 @@ def payments(figures: Figures, paint: Paint) -> alt.Chart:
 def moves(figures: Figures, paint: Paint) -> alt.Chart:
     """Changes of address by the month of the order that told of it, and how far they go."""
     rows = [
-        {"month": row.order_month, "to": words.MOVES[row.goes_to], "value": row.changes}
-        | {"Month": words.month(row), "Changes": words.number(row.changes)}
+        {"month": row.order_month, "to": captions.MOVES[row.goes_to], "value": row.changes}
+        | {"Month": captions.month(row), "Changes": captions.number(row.changes)}
         for row in figures["moves"]
     ]
-    colours = dict(zip(words.MOVES.values(), map(paint, ("near", "farther", "far")), strict=True))
+    colours = dict(zip(captions.MOVES.values(), map(paint, ("near", "farther", "far")), strict=True))
     months = [*figures["months"], *figures["moves"]]
     return _stacked(rows, months, "to", colours, paint("page"), "~d", ["Month:N", "to:N", "Changes:N"])
 
@@ -182,7 +186,7 @@ def delivery(months: list[Row], paint: Paint) -> alt.Chart:
     """Median days to delivery and to the promised date, by month of purchase."""
     rows = [
         {"month": row.order_month, "kind": kind, "value": round(value, 2)}
-        | {"Month": words.month(row), "Days": words.number(value, 1)}
+        | {"Month": captions.month(row), "Days": captions.number(value, 1)}
         for row in months
         for kind, value in (("Delivered", row.delivery_days), ("Promised", row.promised_days))
         if value is not None
@@ -212,7 +216,11 @@ def late_share(months: list[Row], paint: Paint) -> alt.Chart:
     """The share of deliveries that came after the promised date, by month of purchase."""
     rows = [
         {"month": row.order_month, "value": row.late_share}
-        | {"Month": words.month(row), "Late": words.percent(row.late_share), "Delivered": words.number(row.delivered)}
+        | {
+            "Month": captions.month(row),
+            "Late": captions.percent(row.late_share),
+            "Delivered": captions.number(row.delivered),
+        }
         for row in months
     ]
     chart = (
@@ -236,7 +244,7 @@ def delays(figures: Figures, paint: Paint) -> alt.Chart:
     kinds = {False: "By the promised date", True: "Late"}
     rows = [
         {"day": day, "kind": kinds[is_late], "orders": orders, "Delivered": _distance(day)}
-        | {"Orders": words.number(orders)}
+        | {"Orders": captions.number(orders)}
         for (day, is_late), orders in counts.items()
     ]
     label = (
@@ -274,8 +282,8 @@ def scores(figures: Figures, paint: Paint) -> alt.LayerChart:
     total = sum(row.orders for row in figures["scores"])
     found = {row.score: row.orders for row in figures["scores"]}
     rows = [
-        {"Stars": f"{score} ★", "value": found.get(score, 0), "Orders": words.number(found.get(score, 0))}
-        | {"Share": words.share(found.get(score, 0), total)}
+        {"Stars": f"{score} ★", "value": found.get(score, 0), "Orders": captions.number(found.get(score, 0))}
+        | {"Share": captions.share(found.get(score, 0), total)}
         for score in range(5, 0, -1)
     ]
     bars = alt.Chart(axes.inline(rows)).encode(
@@ -296,8 +304,8 @@ def scores_by_month(months: list[Row], paint: Paint) -> alt.Chart:
     """The mean score by month of purchase."""
     rows = [
         {"month": row.order_month, "value": round(row.review_score, 4)}
-        | {"Month": words.month(row), "Stars": words.number(row.review_score, 2)}
-        | {"Reviewed orders": words.number(row.reviews)}
+        | {"Month": captions.month(row), "Stars": captions.number(row.review_score, 2)}
+        | {"Reviewed orders": captions.number(row.reviews)}
         for row in months
     ]
     lowest = math.floor(min(row.review_score for row in months))
@@ -353,7 +361,7 @@ def _distance(day: int) -> str:
         return f"{_SHOWN_DELAY} days or more {side}"
     if day == 0:
         return "On the last day promised"
-    return f"{words.count(abs(day), 'day')} {side}"
+    return f"{captions.count(abs(day), 'day')} {side}"
 
 
 def _milliseconds(day: date) -> int:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from olist_assets.serving.report import axes, charts, colours, vega, words
-from olist_assets.serving.report.figures import TABLES_READ, Figures, first_day, next_month, read
-from olist_assets.serving.report.headline import Headline, headline_of
+from olist_assets.serving.report import axes, captions, charts, palette, vega
+from olist_assets.serving.report.kpis import Headline, headline_of
+from olist_assets.serving.report.queries import TABLES_READ, Figures, first_day, next_month, read
 from olist_assets.serving.report.sections import Chart, Section, sections_of
 from spark_steps.tables import TABLES
 
 if TYPE_CHECKING:
-    from olist_assets.serving.sql import Session
+    from olist_assets.serving.sql.session import Session
 
 TITLE = "Olist sales report"
 _LONGEST_TABLE = 40
@@ -65,7 +65,7 @@ def build(
 
 
 def _picture(chart: Chart, figures: Figures) -> bytes:
-    spec = axes.spec(chart.draw(colours.LIGHT.__getitem__), colours.LIGHT.__getitem__)
+    spec = axes.spec(chart.draw(palette.LIGHT.__getitem__), palette.LIGHT.__getitem__)
     return vega.picture(
         spec | {"datasets": {charts.DAYS: charts.days(figures)}} if _of_days(spec) else spec, _PICTURE_WIDTH
     )
@@ -83,7 +83,7 @@ def _html(
     written_at: datetime | None,
 ) -> str:
     drawn = [chart for section in sections for chart in section.charts]
-    specs = {chart.key: axes.spec(chart.draw(colours.variable), colours.variable) for chart in drawn}
+    specs = {chart.key: axes.spec(chart.draw(palette.variable), palette.variable) for chart in drawn}
     data = {"specs": specs, "days": charts.days(figures) if figures["days"] else []}
     script = f"{vega.library() if drawn else ''}\n{_text('page.js')}".replace("\r", "")
     environment = jinja2.Environment(
@@ -97,7 +97,7 @@ def _html(
         periods=_periods(figures),
         quality=_quality(figures, records),
         written_at=written_at.astimezone(UTC) if written_at else None,
-        words=words,
+        words=captions,
         longest_table=_LONGEST_TABLE,
         # A text that would end the script cannot: no < is left in it.
         data=Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")),  # noqa: S704
@@ -112,8 +112,8 @@ def _style() -> str:
         return "".join(f"--{name}:{colour};" for name, colour in palette.items())
 
     return (
-        f":root{{color-scheme:light dark;{variables(colours.LIGHT)}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables(colours.DARK)}}}}}\n{_text('page.css')}"
+        f":root{{color-scheme:light dark;{variables(palette.LIGHT)}}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables(palette.DARK)}}}}}\n{_text('page.css')}"
     )
 
 
@@ -130,7 +130,7 @@ def _periods(figures: Figures) -> list[tuple[str, str, str]]:
         if start > first:
             found.append((f"{months} months", start.isoformat(), last.isoformat()))
     if month > first:
-        found.append((words.month(month), month.isoformat(), last.isoformat()))
+        found.append((captions.month(month), month.isoformat(), last.isoformat()))
     return found
 
 

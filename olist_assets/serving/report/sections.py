@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from olist_assets.serving.report import charts, words
+from olist_assets.serving.report import captions, charts
 from olist_assets.serving.report.axes import Paint
-from olist_assets.serving.report.figures import Figures, Row, first_day
-from olist_assets.serving.report.states import STATES
+from olist_assets.serving.report.brazil import STATES
+from olist_assets.serving.report.queries import Figures, Row, first_day
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ def _sales(figures: Figures) -> list[Chart]:
     columns = ("Month", "Orders", "Revenue", "Average ticket", "Days with sales")
     rows = [
         (
-            words.month(m),
-            words.number(m.orders),
-            words.money(m.revenue, 2),
-            words.money(m.average_ticket, 2),
+            captions.month(m),
+            captions.number(m.orders),
+            captions.money(m.revenue, 2),
+            captions.money(m.average_ticket, 2),
             str(m.days),
         )
         for m in figures["months"]
@@ -74,7 +74,7 @@ def _sales(figures: Figures) -> list[Chart]:
         Chart(
             "revenue",
             "Revenue by day, BRL",
-            words.of_days(figures),
+            captions.of_days(figures),
             lambda paint: charts.by_day(figures, paint, "revenue", 210),
             columns,
             rows,
@@ -83,7 +83,7 @@ def _sales(figures: Figures) -> list[Chart]:
         Chart(
             "orders",
             "Orders by day",
-            words.of_orders(figures),
+            captions.of_orders(figures),
             lambda paint: charts.by_day(figures, paint, "orders", 130),
             wide=True,
         ),
@@ -97,13 +97,13 @@ def _places(figures: Figures) -> list[Chart]:
         rows = [
             (
                 row.state or "not known",
-                words.number(row.orders),
-                words.money(row.revenue, 2),
-                words.share(row.revenue, total),
+                captions.number(row.orders),
+                captions.money(row.revenue, 2),
+                captions.share(row.revenue, total),
             )
             for row in figures["states"]
         ]
-        says = words.of_states(figures)
+        says = captions.of_states(figures)
         columns = ("State", "Orders", "Revenue", "Share")
         chart = Chart(
             "states", "Share of revenue by state, %", says, lambda p: charts.states(figures, p), columns, rows
@@ -112,18 +112,18 @@ def _places(figures: Figures) -> list[Chart]:
     if figures["cities"]:
         rows = [
             (
-                words.place(row),
-                words.number(row.orders),
-                words.money(row.revenue, 2),
-                words.money(row.average_ticket, 2),
-                words.percent(row.late_share),
+                captions.place(row),
+                captions.number(row.orders),
+                captions.money(row.revenue, 2),
+                captions.money(row.average_ticket, 2),
+                captions.percent(row.late_share),
             )
             for row in figures["cities"]
         ]
         columns = ("City", "Orders", "Revenue", "Average ticket", "Late")
         title, says = (
             f"Top {len(rows)} cities by revenue, BRL" if len(rows) > 1 else "Revenue by city, BRL",
-            words.of_cities(figures),
+            captions.of_cities(figures),
         )
         found.append(Chart("cities", title, says, lambda p: charts.cities(figures, p), columns, rows))
     return found
@@ -132,19 +132,19 @@ def _places(figures: Figures) -> list[Chart]:
 def _payments(figures: Figures) -> list[Chart]:
     if not figures["payments"]:
         return []
-    kinds = [kind for kind in words.PAYMENT_TYPES if any(row.payment_type == kind for row in figures["payments"])]
+    kinds = [kind for kind in captions.PAYMENT_TYPES if any(row.payment_type == kind for row in figures["payments"])]
     by_month: dict[str, dict[str, Row]] = {}
     for row in figures["payments"]:
         by_month.setdefault(row.order_month, {})[row.payment_type] = row
     rows = [
         (
-            words.month(first_day(month)),
-            *(words.money(getattr(paid.get(k), "payment_value", None), 2) for k in kinds),
+            captions.month(first_day(month)),
+            *(captions.money(getattr(paid.get(k), "payment_value", None), 2) for k in kinds),
         )
         for month, paid in by_month.items()
     ]
-    columns = ("Month", *(words.PAYMENT_TYPES[kind] for kind in kinds))
-    title, says = "Payments by month of purchase, BRL", words.of_payments(figures)
+    columns = ("Month", *(captions.PAYMENT_TYPES[kind] for kind in kinds))
+    title, says = "Payments by month of purchase, BRL", captions.of_payments(figures)
     return [Chart("payments", title, says, lambda p: charts.payments(figures, p), columns, rows, wide=True)]
 
 
@@ -153,23 +153,23 @@ def _delivery(figures: Figures) -> list[Chart]:
     if months := _months_with(figures, "delivery_days"):
         rows = [
             (
-                words.month(m),
-                words.number(m.delivery_days, 1),
-                words.number(m.promised_days, 1),
-                words.number(m.delivered),
+                captions.month(m),
+                captions.number(m.delivery_days, 1),
+                captions.number(m.promised_days, 1),
+                captions.number(m.delivered),
             )
             for m in months
         ]
         columns = ("Month", "Delivered within, days", "Promised within, days", "Deliveries")
-        title, says = "Days from purchase to delivery, median", words.of_delivery(months)
+        title, says = "Days from purchase to delivery, median", captions.of_delivery(months)
         found.append(Chart("delivery", title, says, lambda p: charts.delivery(months, p), columns, rows))
     if late := _months_with(figures, "late_share"):
-        rows = [(words.month(m), words.percent(m.late_share), words.number(m.delivered)) for m in late]
-        title, says = "Late deliveries, % of deliveries", words.of_late_share(late)
+        rows = [(captions.month(m), captions.percent(m.late_share), captions.number(m.delivered)) for m in late]
+        title, says = "Late deliveries, % of deliveries", captions.of_late_share(late)
         columns = ("Month", "Late", "Deliveries")
         found.append(Chart("late", title, says, lambda p: charts.late_share(late, p), columns, rows))
     if figures["delays"]:
-        title, says = "Deliveries by days from the promised date, orders", words.of_delays(figures)
+        title, says = "Deliveries by days from the promised date, orders", captions.of_delays(figures)
         found.append(Chart("delays", title, says, lambda p: charts.delays(figures, p), wide=True))
     return found
 
@@ -178,14 +178,14 @@ def _reviews(figures: Figures) -> list[Chart]:
     found: list[Chart] = []
     if figures["scores"]:
         total = sum(row.orders for row in figures["scores"])
-        rows = [(str(r.score), words.number(r.orders), words.share(r.orders, total)) for r in figures["scores"]]
-        title, says = "Orders by stars, % of reviewed orders", words.of_scores(figures)
+        rows = [(str(r.score), captions.number(r.orders), captions.share(r.orders, total)) for r in figures["scores"]]
+        title, says = "Orders by stars, % of reviewed orders", captions.of_scores(figures)
         found.append(
             Chart("scores", title, says, lambda p: charts.scores(figures, p), ("Stars", "Orders", "Share"), rows)
         )
     if months := _months_with(figures, "review_score"):
-        rows = [(words.month(m), words.number(m.review_score, 2), words.number(m.reviews)) for m in months]
-        title, says = "Mean review score by month, 1 to 5 stars", words.of_scores_by_month(months)
+        rows = [(captions.month(m), captions.number(m.review_score, 2), captions.number(m.reviews)) for m in months]
+        title, says = "Mean review score by month, 1 to 5 stars", captions.of_scores_by_month(months)
         columns = ("Month", "Stars", "Reviewed orders")
         found.append(Chart("scores_by_month", title, says, lambda p: charts.scores_by_month(months, p), columns, rows))
     return found
@@ -198,11 +198,11 @@ def _customers(figures: Figures) -> list[Chart]:
     for row in figures["moves"]:
         by_month.setdefault(row.order_month, {})[row.goes_to] = row.changes
     rows = [
-        (words.month(first_day(month)), *(words.number(to.get(kind, 0)) for kind in words.MOVES))
+        (captions.month(first_day(month)), *(captions.number(to.get(kind, 0)) for kind in captions.MOVES))
         for month, to in by_month.items()
     ]
-    columns = ("Month", *words.MOVES.values())
-    title, says = "Changes of address by month, seen when people bought again", words.of_moves(figures)
+    columns = ("Month", *captions.MOVES.values())
+    title, says = "Changes of address by month, seen when people bought again", captions.of_moves(figures)
     return [Chart("moves", title, says, lambda p: charts.moves(figures, p), columns, rows, wide=True)]
 
 

@@ -5,8 +5,8 @@ import unicodedata
 import numpy as np
 import pyarrow as pa
 
-from olist_assets.sources import vocabulary
-from olist_assets.sources.random_columns import Draw, Flags, Ints, expand, starts, words
+from olist_assets.sources.generator import distributions
+from olist_assets.sources.generator.random_columns import Draw, Flags, Ints, expand, starts, words
 
 _UNMAPPED_EVERY = 64  # one zip prefix in so many is missing from geolocation
 _MOST_POINTS = 128  # more than a prefix has: prefix * _MOST_POINTS + number is a point's own number
@@ -18,7 +18,7 @@ class Places:
 
     def __init__(self, draw: Draw, count: int) -> None:
         self.draw, self.count = draw, count
-        states = vocabulary.STATES
+        states = distributions.STATES
         self._codes = [state.code for state in states]
         people = np.array([state.percent for state in states])
         self._sizes = 1 + (people / people.sum() * (count - len(states))).astype(np.int64)  # no state goes without
@@ -33,7 +33,7 @@ class Places:
         digits = lowest[self._state] + number * step + draw.below("zip", prefix, step)
         self._digits = np.strings.zfill(digits.astype(str), 5)
 
-        towns = [f"{head} {tail}" for tail in vocabulary.TOWN_TAILS for head in vocabulary.TOWN_HEADS]
+        towns = [f"{head} {tail}" for tail in distributions.TOWN_TAILS for head in distributions.TOWN_HEADS]
         cities_of_states = [[*state.cities, *towns] for state in states]
         accented = [city for cities in cities_of_states for city in cities]
         self._cities = [_unaccented(city) for city in accented] + accented
@@ -66,7 +66,7 @@ class Places:
     def points_table(self, prefixes: Ints) -> pa.Table:
         """The geolocation of these prefixes: several points each, some of them sent again, and of a few none."""
         mapped = prefixes % _UNMAPPED_EVERY != _UNMAPPED_EVERY // 4
-        counts = self.draw.whole("points", prefixes, vocabulary.POINTS_OF_PREFIX)
+        counts = self.draw.whole("points", prefixes, distributions.POINTS_OF_PREFIX)
         parent, number = expand(np.where(mapped, counts, 0))
         prefix = prefixes[parent]
         point = prefix * _MOST_POINTS + number

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from olist_assets.serving.report import words
-from olist_assets.serving.report.figures import Figures
+from olist_assets.serving.report import captions
+from olist_assets.serving.report.queries import Figures
 
 _SPARK_MONTHS = 13
 _SPARK_WIDTH, _SPARK_HEIGHT = 120, 28
@@ -30,8 +30,8 @@ def headline_of(figures: Figures) -> list[Headline]:
     now, before = figures.headline, figures.before
     if now is None:
         return []
-    reviews = f"out of 5; {words.count(now.reviews or 0, 'review')}"
-    delivered = f"of {words.count(now.delivered, 'delivery', 'deliveries')}"
+    reviews = f"out of 5; {captions.count(now.reviews or 0, 'review')}"
+    delivered = f"of {captions.count(now.delivered, 'delivery', 'deliveries')}"
 
     def figure(name: str, label: str, note: str, text: Callable, change: Callable, *, good: int) -> Headline:
         value, past = getattr(now, name), getattr(before, name, None)
@@ -51,20 +51,20 @@ def headline_of(figures: Figures) -> list[Headline]:
         )
 
     return [
-        figure("orders", "Orders", "sales by purchase", words.number, _relative, good=1),
-        figure("revenue", "Revenue", "items, without freight", words.money, _relative, good=1),
+        figure("orders", "Orders", "sales by purchase", captions.number, _relative, good=1),
+        figure("revenue", "Revenue", "items, without freight", captions.money, _relative, good=1),
         figure("average_ticket", "Average ticket", "revenue per order", _cents, _relative, good=1),
-        figure("late_share", "Late share", delivered, words.percent, _points, good=-1),
+        figure("late_share", "Late share", delivered, captions.percent, _points, good=-1),
         figure("review_score", "Review score", reviews, _stars, _difference, good=1),
     ]
 
 
 def _cents(value: Any) -> str:
-    return words.money(value, 2)
+    return captions.money(value, 2)
 
 
 def _stars(value: Any) -> str:
-    return words.number(value, 2)
+    return captions.number(value, 2)
 
 
 def _relative(value: Any, past: Any) -> str:
@@ -80,9 +80,9 @@ def _difference(value: float, past: float) -> str:
 
 
 def _signed(change: float, places: int, unit: str) -> str:
-    rounded = words.rounded(change, places)
+    rounded = captions.rounded(change, places)
     sign = "▲" if rounded > 0 else "▼" if rounded < 0 else "="
-    return f"{sign} {words.number(abs(rounded), places)}{unit}"
+    return f"{sign} {captions.number(abs(rounded), places)}{unit}"
 
 
 def _spark(figures: Figures, name: str) -> str:

@@ -13,7 +13,7 @@ from spark_steps.schema import Layer
 from spark_steps.tables import TABLES, tables_of
 
 if TYPE_CHECKING:
-    from olist_assets.serving.sql import Session
+    from olist_assets.serving.sql.session import Session
 
 _SALE = "coalesce(order_status, '') NOT IN ('canceled', 'unavailable')"
 _LANDED = " UNION ALL ".join(

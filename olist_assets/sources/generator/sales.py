@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from olist_assets.sources import vocabulary
-from olist_assets.sources.random_columns import (
+from olist_assets.sources.generator import distributions
+from olist_assets.sources.generator.random_columns import (
     SECONDS_OF_DAY,
     Flags,
     Ints,
@@ -20,21 +20,21 @@ from olist_assets.sources.random_columns import (
     starts,
     words,
 )
-from olist_assets.sources.shop import ORDERS_A_PRODUCT, Shop
+from olist_assets.sources.generator.shop import ORDERS_A_PRODUCT, Shop
 
-_STATUS_NAMES = [status.name for status in vocabulary.STATUSES]
-_STATUS_WEIGHTS = [status.percent for status in vocabulary.STATUSES]
-_APPROVED = np.array([status.approved for status in vocabulary.STATUSES])
-_SHIPPED = np.array([status.shipped for status in vocabulary.STATUSES])
-_DELIVERED = np.array([status.delivered for status in vocabulary.STATUSES])
-_WITHOUT_ITEMS = np.array([status.without_items for status in vocabulary.STATUSES])
+_STATUS_NAMES = [status.name for status in distributions.STATUSES]
+_STATUS_WEIGHTS = [status.percent for status in distributions.STATUSES]
+_APPROVED = np.array([status.approved for status in distributions.STATUSES])
+_SHIPPED = np.array([status.shipped for status in distributions.STATUSES])
+_DELIVERED = np.array([status.delivered for status in distributions.STATUSES])
+_WITHOUT_ITEMS = np.array([status.without_items for status in distributions.STATUSES])
 _DELIVERED_STATUS = _STATUS_NAMES.index("delivered")
 _CREATED_STATUS = _STATUS_NAMES.index("created")
-_TITLES = vocabulary.PLEASED_TITLES + vocabulary.DISPLEASED_TITLES
-_PHRASES = vocabulary.PLEASED_PHRASES + vocabulary.DISPLEASED_PHRASES
-_CREDIT_CARD = vocabulary.PAYMENT_TYPES.index("credit_card")
-_VOUCHER = vocabulary.PAYMENT_TYPES.index("voucher")
-_NOT_DEFINED = vocabulary.PAYMENT_TYPES.index("not_defined")
+_TITLES = distributions.PLEASED_TITLES + distributions.DISPLEASED_TITLES
+_PHRASES = distributions.PLEASED_PHRASES + distributions.DISPLEASED_PHRASES
+_CREDIT_CARD = distributions.PAYMENT_TYPES.index("credit_card")
+_VOUCHER = distributions.PAYMENT_TYPES.index("voucher")
+_NOT_DEFINED = distributions.PAYMENT_TYPES.index("not_defined")
 
 _STATUS_EVERY = 210  # order 211, 421, ... 1471 has status 1, 2, ... 7; none of them is a product's first sale
 _ODD_EVERY = 4999  # one delivered order in so many has no delivery date, and one no approval
@@ -62,18 +62,18 @@ def draw_orders(shop: Shop, index: Ints) -> Orders:
     status, items = _status_and_items(shop, index)
     reached, odd = shop.uniform("reached", index), index % _ODD_EVERY
     purchase = _purchase(shop, index)
-    approved = purchase + shop.wait("approval", index, vocabulary.APPROVAL_DAYS)
+    approved = purchase + shop.wait("approval", index, distributions.APPROVAL_DAYS)
     approved[(reached >= _APPROVED[status]) | (odd == _ODD_EVERY // 4)] = _NEVER
     accepted: Times = np.where(np.isnat(approved), purchase, approved)
     before_approval = shop.chance("before approval", index, 0.011)
-    prepared = accepted + shop.wait("carrier", index, vocabulary.CARRIER_DAYS)
+    prepared = accepted + shop.wait("carrier", index, distributions.CARRIER_DAYS)
     carrier: Times = np.where(before_approval, purchase + (accepted - purchase) // 2, prepared)
     carrier[reached >= _SHIPPED[status]] = _NEVER
-    planned: Times = carrier + shop.wait("transit", index, vocabulary.TRANSIT_DAYS)
-    slack = shop.value("slack", index, vocabulary.SLACK_DAYS) * SECONDS_OF_DAY
+    planned: Times = carrier + shop.wait("transit", index, distributions.TRANSIT_DAYS)
+    slack = shop.value("slack", index, distributions.SLACK_DAYS) * SECONDS_OF_DAY
     delivered: Times = planned + seconds(np.maximum(-slack, 0))
     delivered[(reached >= _DELIVERED[status]) | (odd == _ODD_EVERY // 2)] = _NEVER
-    guess = purchase + shop.wait("estimate", index, vocabulary.ESTIMATE_DAYS)
+    guess = purchase + shop.wait("estimate", index, distributions.ESTIMATE_DAYS)
     promised = np.where(np.isnat(delivered), guess, planned + seconds(np.maximum(slack, 0)))
     estimated = midnight(np.maximum(promised, purchase + np.timedelta64(2, "D")))
     return Orders(index, status, items, purchase, approved, accepted, carrier, delivered, estimated)
@@ -87,7 +87,7 @@ def _status_and_items(shop: Shop, index: Ints) -> tuple[Ints, Ints]:
     status = np.where(given, turn, shop.weighted("status", index, _STATUS_WEIGHTS))
     status = np.where(first_sale & (_WITHOUT_ITEMS[status] == 1), _DELIVERED_STATUS, status)
     empty = shop.chance("no items", index, np.where(first_sale, 0, _WITHOUT_ITEMS[status]))
-    return status, np.where(empty, 0, 1 + shop.weighted("items", index, vocabulary.ITEMS))
+    return status, np.where(empty, 0, 1 + shop.weighted("items", index, distributions.ITEMS))
 
 
 def _purchase(shop: Shop, index: Ints) -> Times:
@@ -96,8 +96,8 @@ def _purchase(shop: Shop, index: Ints) -> Times:
     share = (index + shop.uniform("purchase", index)) / shop.orders
     day = (np.sqrt(0.09 + 2.8 * share) - 0.3) / 1.4 * shop.days  # the inverse of 0.3 x + 0.7 x^2
     whole = np.minimum(day.astype(np.int64), shop.days - 1)
-    second = np.minimum(interpolate(day - whole, vocabulary.SECOND_OF_DAY), SECONDS_OF_DAY - 1)
-    return vocabulary.FIRST_DAY + seconds(whole * SECONDS_OF_DAY + second)
+    second = np.minimum(interpolate(day - whole, distributions.SECOND_OF_DAY), SECONDS_OF_DAY - 1)
+    return distributions.FIRST_DAY + seconds(whole * SECONDS_OF_DAY + second)
 
 
 def _repeated(shop: Shop, index: Ints) -> Flags:
@@ -167,13 +167,13 @@ def items_table(shop: Shop, orders: Orders) -> tuple[pa.Table, Ints]:
     first_product = product[starts(orders.items)[parent]]
     seller = shop.seller_of(np.where(shop.chance("one seller", index, 0.6), first_product, product))
     seller = (seller + ((rest > 0) & shop.chance("other seller", index, 0.03))) % shop.sellers
-    list_price = shop.whole("price", product, vocabulary.PRICE_CENTS)
-    ending = np.array(vocabulary.PRICE_ENDINGS)[shop.below("ending", product, len(vocabulary.PRICE_ENDINGS))]
-    lowest = vocabulary.PRICE_CENTS[0]
+    list_price = shop.whole("price", product, distributions.PRICE_CENTS)
+    ending = np.array(distributions.PRICE_ENDINGS)[shop.below("ending", product, len(distributions.PRICE_ENDINGS))]
+    lowest = distributions.PRICE_CENTS[0]
     list_price = np.maximum(list_price - list_price % 100 + ending, lowest)
     price = np.where(shop.chance("discount", choice, 0.12), list_price * 9 // 10, list_price)
-    freight = shop.whole("freight", choice, vocabulary.FREIGHT_CENTS)
-    limit = orders.accepted[parent] + shop.wait("limit", choice, vocabulary.SHIPPING_LIMIT_DAYS)
+    freight = shop.whole("freight", choice, distributions.FREIGHT_CENTS)
+    limit = orders.accepted[parent] + shop.wait("limit", choice, distributions.SHIPPING_LIMIT_DAYS)
     cents = np.zeros(len(orders.index), dtype=np.int64)
     np.add.at(cents, parent, price + freight)
     table = pa.table(
@@ -194,11 +194,11 @@ def payments_table(shop: Shop, orders: Orders, cents: Ints) -> pa.Table:
     """The payments, which add up to `cents` for each order with items."""
     index, no_items = orders.index, orders.items == 0
     undefined = (orders.status == _CREATED_STATUS) | (no_items & shop.chance("undefined", index, 0.01))
-    cents = np.where(no_items, shop.whole("unsold", index, vocabulary.PRICE_CENTS), cents)
+    cents = np.where(no_items, shop.whole("unsold", index, distributions.PRICE_CENTS), cents)
     cents = np.where(undefined, 0, cents)
-    count = np.where(undefined, 1, 1 + shop.weighted("payments", index, vocabulary.PAYMENTS))
+    count = np.where(undefined, 1, 1 + shop.weighted("payments", index, distributions.PAYMENTS))
     first_of_several = np.where(shop.chance("card first", index, 0.75), _CREDIT_CARD, _VOUCHER)
-    single = shop.weighted("payment type", index, vocabulary.SINGLE_PAYMENT_TYPES)
+    single = shop.weighted("payment type", index, distributions.SINGLE_PAYMENT_TYPES)
     first = np.where(undefined, _NOT_DEFINED, np.where(count == 1, single, first_of_several))
     count[index == shop.orders // 2] = 0  # exactly one order was never paid, as in the original
     parent, number = expand(count)
@@ -208,13 +208,13 @@ def payments_table(shop: Shop, orders: Orders, cents: Ints) -> pa.Table:
     later = np.where(number == 0, 0, voucher)
     rest = cents.copy()
     np.subtract.at(rest, parent, later)
-    by_card = shop.weighted("installments", row, vocabulary.INSTALLMENTS)
+    by_card = shop.weighted("installments", row, distributions.INSTALLMENTS)
     otherwise = np.where(kind == _NOT_DEFINED, shop.below("no installment", row, 2), 1)
     return pa.table(
         {
             "order_id": shop.ids("order", index[parent]),
             "payment_sequential": number + 1,
-            "payment_type": words(vocabulary.PAYMENT_TYPES, kind),
+            "payment_type": words(distributions.PAYMENT_TYPES, kind),
             "payment_installments": np.where(kind == _CREDIT_CARD, by_card, otherwise),
             "payment_value": money(np.where(number == 0, rest[parent], later)),
         }
@@ -231,12 +231,12 @@ def reviews_table(shop: Shop, orders: Orders) -> pa.Table:
     told = draw_orders(shop, np.where(shared, order - 1, order))
     review = told.index * 2 + number
     never = np.isnat(told.delivered)
-    late = shop.weighted("score", review, vocabulary.SCORES_LATE)
-    in_time = shop.weighted("score", review, vocabulary.SCORES_IN_TIME)
+    late = shop.weighted("score", review, distributions.SCORES_LATE)
+    in_time = shop.weighted("score", review, distributions.SCORES_IN_TIME)
     score = 1 + np.where(never | (told.delivered > told.estimated), late, in_time)
     days = 1 + number * (1 + shop.below("second review", review, 9))
     created = midnight(np.where(never, told.estimated, told.delivered)) + seconds(days * SECONDS_OF_DAY)
-    title, message = _comments(shop, review, score < vocabulary.PLEASED_FROM)
+    title, message = _comments(shop, review, score < distributions.PLEASED_FROM)
     return pa.table(
         {
             "review_id": shop.ids("review", review),
@@ -245,7 +245,7 @@ def reviews_table(shop: Shop, orders: Orders) -> pa.Table:
             "review_comment_title": title,
             "review_comment_message": message,
             "review_creation_date": created,
-            "review_answer_timestamp": created + shop.wait("answer", review, vocabulary.ANSWER_DAYS),
+            "review_answer_timestamp": created + shop.wait("answer", review, distributions.ANSWER_DAYS),
         }
     )
 
@@ -254,16 +254,16 @@ def _comments(shop: Shop, review: Ints, displeased: Flags) -> tuple[pa.Array, pa
     """Titles and messages, mostly null: two different phrases of one mood, joined and ended."""
     untitled = ~shop.chance("title given", review, 0.117)
     silent = ~shop.chance("message given", review, np.where(displeased, 0.62, 0.34))
-    titles = len(vocabulary.PLEASED_TITLES)
+    titles = len(distributions.PLEASED_TITLES)
     title = shop.below("title", review, titles) + displeased * titles
-    phrases = len(vocabulary.PLEASED_PHRASES)
+    phrases = len(distributions.PLEASED_PHRASES)
     first = shop.below("first phrase", review, phrases)
     second = (first + 1 + shop.below("second phrase", review, phrases - 1)) % phrases
     parts = [
         words(_PHRASES, first + displeased * phrases, silent),
-        words(vocabulary.JOINS, shop.below("join", review, len(vocabulary.JOINS))),
+        words(distributions.JOINS, shop.below("join", review, len(distributions.JOINS))),
         words(_PHRASES, second + displeased * phrases),
-        words(vocabulary.ENDINGS, shop.below("ending of message", review, len(vocabulary.ENDINGS))),
+        words(distributions.ENDINGS, shop.below("ending of message", review, len(distributions.ENDINGS))),
     ]
     message = compute.call_function("binary_join_element_wise", [*parts, pa.scalar("")])  # nothing between the parts
     return words(_TITLES, title, untitled), message

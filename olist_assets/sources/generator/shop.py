@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from olist_assets.sources import vocabulary
-from olist_assets.sources.places import Places
-from olist_assets.sources.random_columns import Draw, Ints, words
+from olist_assets.sources.generator import distributions
+from olist_assets.sources.generator.places import Places
+from olist_assets.sources.generator.random_columns import Draw, Ints, words
 
 ORDERS_A_PRODUCT = 3
 _ORDERS_A_SELLER = 32
@@ -45,14 +45,14 @@ class Shop(Draw):
 
 def products_table(shop: Shop, product: Ints) -> pa.Table:
     """These products: some without category and description, one without measures."""
-    names = list(vocabulary.CATEGORIES)
+    names = list(distributions.CATEGORIES)
     category = np.where(product < len(names), product, shop.below("category", product, len(names), skew=2))
     unknown = product % _NO_CATEGORY_EVERY == _NO_CATEGORY_EVERY // 7
     unmeasured = product == shop.products // 2
     columns = {"product_id": shop.ids("product", product), "product_category_name": words(names, category, unknown)}
-    for name, quantiles in vocabulary.PRODUCT_DESCRIPTION.items():
+    for name, quantiles in distributions.PRODUCT_DESCRIPTION.items():
         columns[name] = pa.array(shop.whole(name, product, quantiles), mask=unknown)
-    for name, quantiles in vocabulary.PRODUCT_MEASURES.items():
+    for name, quantiles in distributions.PRODUCT_MEASURES.items():
         columns[name] = pa.array(shop.whole(name, product, quantiles), mask=unmeasured)
     return pa.table(columns)
 

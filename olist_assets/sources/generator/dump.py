@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from olist_assets.sources.random_columns import Ints
-from olist_assets.sources.sales import (
+from olist_assets.sources.generator.distributions import CATEGORIES
+from olist_assets.sources.generator.random_columns import Ints
+from olist_assets.sources.generator.sales import (
     customers_table,
     draw_orders,
     items_table,
@@ -20,8 +21,7 @@ from olist_assets.sources.sales import (
     payments_table,
     reviews_table,
 )
-from olist_assets.sources.shop import Shop, products_table, sellers_table
-from olist_assets.sources.vocabulary import CATEGORIES
+from olist_assets.sources.generator.shop import Shop, products_table, sellers_table
 
 CHUNK_ORDERS = 50_000
 MAX_DAYS = 3650

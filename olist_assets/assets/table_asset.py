@@ -7,8 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from olist_assets.assets.control import controlled
-from olist_assets.assets.days import metadata_of
+from olist_assets.assets.metadata import metadata_of
+from olist_assets.assets.step_recording import controlled
 from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
 from olist_assets.lake.layout import Lake

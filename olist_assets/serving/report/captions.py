@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from olist_assets.serving.report.figures import Figures, Row, first_day
-from olist_assets.serving.report.states import STATES
+from olist_assets.serving.report.brazil import STATES
+from olist_assets.serving.report.queries import Figures, Row, first_day
 
 Number = int | float | Decimal
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from olist_assets.errors import OlistError
-from olist_assets.serving.sql import one_line
+from olist_assets.serving.sql.session import one_line
 
 if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from olist_assets.assets.control import controlled
+from olist_assets.assets.step_recording import controlled
 from olist_assets.aws.environment import S3
 from olist_assets.engines.base import Engine
 from olist_assets.lake.layout import Lake
@@ -74,7 +74,7 @@ def glue_assets(settings: Settings) -> tuple[dg.AssetsDefinition, ...]:
     """The asset that registers the tables in Glue, where the lake is on S3 and OLIST_GLUE asks for it."""
     if not settings.glue or not settings.lake.startswith(S3):
         return ()
-    from olist_assets.serving import glue  # noqa: PLC0415 - brings what only lakes on S3 need
+    from olist_assets.catalog import glue  # noqa: PLC0415 - brings what only lakes on S3 need
 
     @dg.asset(
         key=["serving", "glue_tables"],

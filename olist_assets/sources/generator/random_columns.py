@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 from pyarrow import compute
 
-from olist_assets.sources.vocabulary import Quantiles
+from olist_assets.sources.generator.distributions import Quantiles
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.floating]

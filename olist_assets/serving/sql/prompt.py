@@ -21,8 +21,8 @@ from rich.table import Table
 
 from olist_assets.aws.environment import redacted
 from olist_assets.errors import OlistError
-from olist_assets.serving import results
-from olist_assets.serving.sql import CONTROL_STEPS, DEFAULT_LAYER, NAMES, Session, connect, full_name
+from olist_assets.serving.sql import results
+from olist_assets.serving.sql.session import CONTROL_STEPS, DEFAULT_LAYER, NAMES, Session, connect, full_name
 
 if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType

@@ -1,0 +1,1 @@
+"""Tables described to others: the Glue Data Catalog, and docs/tables.md."""

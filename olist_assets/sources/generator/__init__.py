@@ -1,0 +1,1 @@
+"""A made-up dump in Olist's shape."""
