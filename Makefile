@@ -64,7 +64,7 @@ package: .venv/.done ## Build what EMR needs to run steps, into dist/emr
 
 bench: setup ## Time the engines and a day's load: ORDERS="100000 1000000", or DUMP=folder
 	@$(BIN)/python -m bench $(if $(DUMP),--dump '$(DUMP)',--orders $(ORDERS))
-	@$(BIN)/python -m bench.day
+	@$(BIN)/python -m bench.daily_load
 
 docs: .venv/.done ## Write docs/tables.md from the declarations
 	@$(BIN)/python -m olist_assets.catalog.tables_page

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import lineage, report
+from bench import full_load, report
 from bench.errors import BenchError
 from olist_assets.sources.generator.dump import generate
 
@@ -29,7 +29,7 @@ def main() -> None:
     try:
         for name, dump in _dumps(arguments):
             with TemporaryDirectory(prefix="olist-bench-") as workspace:
-                result = lineage.run(
+                result = full_load.run(
                     name, dump, arguments.engines, runs=arguments.runs, workspace=Path(workspace), progress=report.say
                 )
             written = report.write(result, machine, arguments.out)

@@ -10,7 +10,7 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.lineage import LAYERS, Result
+from bench.full_load import LAYERS, Result
 
 _PACKAGES = ("dagster", "pysail", "pyspark", "delta-spark", "deltalake", "duckdb", "pyarrow")
 _MEGABYTE = 1e6

@@ -1,5 +1,5 @@
 """`python -m olist_assets` is `olist`."""
 
-from olist_assets.cli import main
+from olist_assets.cli.app import main
 
 main()

@@ -13,9 +13,9 @@ from datetime import timedelta
 import duckdb
 import pytest
 
-from bench.compare import differences
 from olist_assets.assets import all_assets
 from olist_assets.engines.local.jars import delta_jars, find
+from olist_assets.operations.diff import differences
 from olist_assets.serving.sql.session import connect
 from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay

@@ -9,9 +9,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from bench.compare import differences
 from olist_assets.assets import all_assets
 from olist_assets.engines.local.sail import SailEngine
+from olist_assets.operations.diff import differences
 from olist_assets.sources.deliver import deliver
 from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay

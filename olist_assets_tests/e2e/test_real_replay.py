@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.compare import differences
 from olist_assets.engines.local.sail import SailEngine
+from olist_assets.operations.diff import differences
 from olist_assets.sources.deliver import deliver
 from olist_assets.sources.deliveries import FILE_STEMS, Deliveries
 from olist_assets.sources.generator.dump import generate

@@ -314,16 +314,16 @@ def test_the_asset_depends_on_the_tables_that_it_reads():
 
 
 def test_the_command_writes_the_page_and_prints_its_path(shop, monkeypatch, tmp_path):
-    from olist_assets import cli  # noqa: PLC0415
+    from olist_assets.cli import app  # noqa: PLC0415
 
     opened = []
     monkeypatch.setenv("OLIST_LAKE", str(shop.root))
     monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
-    result = CliRunner().invoke(cli.app, ["report", "--open"])
+    result = CliRunner().invoke(app.app, ["report", "--open"])
     assert (result.exit_code, result.stdout) == (0, f"{shop.root}/report/index.html\n"), result
     assert opened == [(shop.root / "report/index.html").as_uri()]
     elsewhere = tmp_path / "new/report.html"
-    result = CliRunner().invoke(cli.app, ["report", "--output", str(elsewhere)])
+    result = CliRunner().invoke(app.app, ["report", "--output", str(elsewhere)])
     assert (result.stdout, len(opened)) == (f"{elsewhere}\n", 1)
     assert "<h1>August 2018</h1>" in elsewhere.read_text()
 
@@ -340,13 +340,13 @@ def test_charts_are_what_vega_lite_accepts(shop):
 
 
 def test_the_page_of_a_lake_on_s3_is_opened_from_a_copy_and_no_bucket_is_told(bucket, monkeypatch, tmp_path):
-    from olist_assets import cli  # noqa: PLC0415
+    from olist_assets.cli import app  # noqa: PLC0415
 
     opened = []
     monkeypatch.setenv("OLIST_LAKE", f"{bucket}/lake")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "olist/dagster"))
     monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
-    result = CliRunner().invoke(cli.app, ["report", "--open"])
+    result = CliRunner().invoke(app.app, ["report", "--open"])
     copy = tmp_path / "olist/report.html"
     assert (result.exit_code, result.stdout) == (0, f"s3://…/lake/report/index.html\n{copy}\n"), result
     assert opened == [copy.as_uri()]

@@ -16,9 +16,9 @@ from typing import Any, Self
 import deltalake
 import pyarrow as pa
 
-from bench.compare import differences
 from bench.errors import BenchError
 from bench.measure import Measured, measured
+from olist_assets.operations.diff import differences
 from spark_steps import delta
 from spark_steps.contract import DeltaTable
 from spark_steps.schema import Layer
@@ -130,7 +130,7 @@ def run(
 
 
 def _floor(delivery: Path, lake: Path) -> Figures:
-    command = [sys.executable, "-m", "bench.floor", str(delivery), str(lake), "--day", delivery.name]
+    command = [sys.executable, "-m", "bench.baseline", str(delivery), str(lake), "--day", delivery.name]
     took = measured(command, environment=_environment({}), folder=_REPOSITORY)
     layers: dict[str, float] = json.loads(took.output)
     files = [_files(lake / table_id) for table_id in TABLES]

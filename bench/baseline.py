@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.csv
 from deltalake import write_deltalake
 
-from bench import floor_queries
+from bench import baseline_queries
 from spark_steps.schema import Column, Layer, Table
 from spark_steps.tables import TABLES, tables_of
 
@@ -77,7 +77,7 @@ def build(delivery: Delivery, lake: Path) -> dict[str, float]:
         duck.execute("SET enable_progress_bar = false")
         for schema in Layer:
             duck.execute(f"CREATE SCHEMA {schema}")
-        for macro in floor_queries.MACROS:
+        for macro in baseline_queries.MACROS:
             duck.execute(macro)
         floor = _Floor(duck, delivery, lake)
         return {
@@ -124,7 +124,7 @@ class _Floor:
 
     def refined(self) -> None:
         """Compute the star, each table from those before it."""
-        queries = floor_queries.DIMENSIONS | floor_queries.FACTS | floor_queries.AGGREGATES
+        queries = baseline_queries.DIMENSIONS | baseline_queries.FACTS | baseline_queries.AGGREGATES
         with self._writing() as write:
             for name, query in queries.items():
                 table = TABLES[f"refined/{name}"]
@@ -297,7 +297,7 @@ def _list(items: Iterable[str]) -> str:
 
 def main() -> None:
     """Build the floor's lake in this process; print the seconds of each layer as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m bench.floor", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.baseline", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the nine CSV files")
     parser.add_argument("lake", type=Path, help="folder that the tables are written to")
     parser.add_argument("--day", type=date.fromisoformat, required=True, help="landing date")

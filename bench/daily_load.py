@@ -1,4 +1,4 @@
-"""`python -m bench.day`: what a day's load costs on lakes of 1, 5 and 20 times the history.
+"""`python -m bench.daily_load`: what a day's load costs on lakes of 1, 5 and 20 times the history.
 
 The day is the last of a made-up shop's deliveries. The lakes hold the days before it, and the greater ones as many
 orders of other times as their size asks for. Each loads the day in a process of its own, through Dagster, on Sail.
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench import report
-from bench.lineage import LAYERS, Lakehouse, olist
+from bench.full_load import LAYERS, Lakehouse, olist
 from olist_assets.sources.generator.dump import generate
 from spark_steps.tables import TABLES
 
@@ -132,7 +132,7 @@ def markdown(loads: Mapping[int, Load], machine: report.Machine, runs: int) -> s
 
 def main() -> None:
     """Bench the day, and write `day.json` and `day.md`."""
-    parser = argparse.ArgumentParser(prog="python -m bench.day", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.daily_load", description=__doc__)
     parser.add_argument("--times", type=int, nargs="+", default=[1, 5, 20], metavar="N", help="histories, the first 1")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="run each N times, and take the quickest")
     parser.add_argument("--out", type=Path, default=Path("bench", "results"), metavar="DIR", help="where results go")

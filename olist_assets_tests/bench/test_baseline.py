@@ -14,12 +14,12 @@ from deltalake import write_deltalake
 from test_real_data import EXTRACTED_AT, LANDING_DATE, Dump
 
 from bench import report
-from bench.compare import differences
+from bench.baseline import Delivery, build
 from bench.errors import BenchError
-from bench.floor import Delivery, build
-from bench.lineage import Figures, Result, Step, figures_of
+from bench.full_load import Figures, Result, Step, figures_of
 from bench.measure import Measured, measured
 from olist_assets.engines.local.sail import SailEngine
+from olist_assets.operations.diff import differences
 from olist_assets.sources.generator.dump import generate
 from spark_steps.schema import Layer
 from spark_steps.tables import TABLES, tables_of

@@ -1,0 +1,5 @@
+"""The command line: `olist`."""
+
+from olist_assets.cli.app import main
+
+__all__ = ["main"]
