@@ -25,7 +25,7 @@ import pyarrow.csv
 from deltalake import write_deltalake
 
 from bench import baseline_queries
-from spark_steps.schema import Column, Layer, Table
+from spark_steps.declarations import Column, Layer, Table
 from spark_steps.tables import TABLES, tables_of
 
 _RUN_ID = "floor"

@@ -20,8 +20,8 @@ from bench.errors import BenchError
 from bench.measure import Measured, measured
 from olist_assets.operations.diff import differences
 from spark_steps import delta
-from spark_steps.contract import DeltaTable
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
+from spark_steps.protocol import DeltaTable
 from spark_steps.tables import TABLES, tables_of
 
 LAYERS = ("landzone", "raw", "trusted", "refined")

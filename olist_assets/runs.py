@@ -15,7 +15,7 @@ from olist_assets.assets.metadata import RANGE
 from olist_assets.definitions import defs, deliveries, engine, lake
 from olist_assets.errors import OlistError
 from olist_assets.orchestration.partitions import landing_dates
-from spark_steps.contract import Window
+from spark_steps.protocol import Window
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _TOLD = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.STEP_FAILURE}

@@ -19,9 +19,9 @@ from olist_assets.lake.layout import Lake
 from olist_assets.orchestration.io_managers import HandleIOManager
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps import delta
-from spark_steps.contract import DeltaTable, LandedFile, StepRequest, StepResult, Window
-from spark_steps.schema import Layer
-from spark_steps.step import run_step
+from spark_steps.declarations import Layer
+from spark_steps.protocol import DeltaTable, LandedFile, StepRequest, StepResult, Window
+from spark_steps.steps import run_step
 from spark_steps.tables import TABLES
 
 DAY = date(2018, 5, 10)

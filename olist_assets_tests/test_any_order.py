@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from olist_assets_tests.expected import expected
 from olist_assets_tests.worlds import STORY, STORY_RUNS, WHOLE, Range, load, ranges, worlds
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
 
 

@@ -24,9 +24,9 @@ from pyspark.sql import SparkSession
 
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.sources.generator.dump import generate
-from spark_steps.contract import DeltaTable, LandedFile, StepRequest, StepResult, Window
-from spark_steps.schema import Layer, Severity
-from spark_steps.step import run_step
+from spark_steps.declarations import Layer, Severity
+from spark_steps.protocol import DeltaTable, LandedFile, StepRequest, StepResult, Window
+from spark_steps.steps import run_step
 from spark_steps.tables import TABLES
 
 LANDING_DATE = date(2018, 10, 20)

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from olist_assets import runs
-from spark_steps.contract import Window
+from spark_steps.protocol import Window
 
 
 @pytest.fixture

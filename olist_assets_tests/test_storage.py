@@ -12,7 +12,7 @@ from olist_assets.lake.layout import Lake
 from olist_assets.lake.storage import holds, open_store
 from olist_assets.settings import current
 from olist_assets.sources.deliveries import DeliveredFile
-from spark_steps.contract import Window
+from spark_steps.protocol import Window
 
 DAY = date(2018, 5, 10)
 NAME = "olist_sellers_dataset.csv"

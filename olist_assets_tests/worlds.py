@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.spark_steps.refined.refined_rows import point
-from spark_steps.contract import LandedFile, Window
+from spark_steps.protocol import LandedFile, Window
 from spark_steps.tables import TABLES
 
 DAYS = 6

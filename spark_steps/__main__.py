@@ -9,8 +9,8 @@ import sys
 import pyarrow.fs
 from pyspark.sql import SparkSession
 
-from spark_steps.contract import StepError, StepRequest
-from spark_steps.step import run_step
+from spark_steps.protocol import StepError, StepRequest
+from spark_steps.steps import run_step
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.fs
 
-from spark_steps.contract import LandedFile, StepError
+from spark_steps.protocol import LandedFile, StepError
 
 _BLOCK_BYTES = 16 << 20
 """A row of more than two blocks cannot be read; it only arises from a quote that is never closed."""

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from deltalake.schema import Field, PrimitiveType
 from deltalake.schema import Schema as DeltaSchema
 
-from spark_steps.contract import DeltaTable, StepError
-from spark_steps.schema import Column, Table
+from spark_steps.declarations import Column, Table
+from spark_steps.protocol import DeltaTable, StepError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

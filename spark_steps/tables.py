@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from spark_steps.schema import Column, Layer, Rule, Severity, Table
+from spark_steps.declarations import Column, Layer, Rule, Severity, Table
 
 TIMESTAMP, DATE, INT, BIGINT, DOUBLE, BOOLEAN = "timestamp", "date", "int", "bigint", "double", "boolean"
 MONEY, MONEY_SUM = "decimal(12,2)", "decimal(18,2)"

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from spark_steps.contract import Window
+from spark_steps.protocol import Window
 
 RANGE = "range"
 """The metadata that holds the figures of a range as a whole."""

@@ -12,7 +12,7 @@ from olist_assets.engines.base import Engine
 from olist_assets.lake.layout import Lake
 from olist_assets.serving import report
 from olist_assets.settings import Settings
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
 
 # --- The report -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
 from olist_assets.errors import OlistError
 from olist_assets.lake.layout import Lake
-from spark_steps.contract import StepError, Window
+from spark_steps.protocol import StepError, Window
 
 
 @contextmanager

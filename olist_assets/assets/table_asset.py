@@ -16,9 +16,9 @@ from olist_assets.lake.leases import held
 from olist_assets.orchestration.executors import pool_of
 from olist_assets.orchestration.partitions import landing_dates, one_run_a_range, window_of
 from olist_assets.settings import Settings
-from spark_steps import quality
-from spark_steps.contract import Check, DayCounts, DeltaTable, LandedFile, StepRequest, StepResult, Window
-from spark_steps.schema import Layer, Severity, Table
+from spark_steps import rules
+from spark_steps.declarations import Layer, Severity, Table
+from spark_steps.protocol import Check, DayCounts, DeltaTable, LandedFile, StepRequest, StepResult, Window
 
 _KINDS = {Layer.RAW: "bronze", Layer.TRUSTED: "silver", Layer.REFINED: "gold"}
 _OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-engineering", Layer.REFINED: "team:analytics"}
@@ -108,7 +108,7 @@ def run_step_of(
 
 
 def _expected_checks(table: Table) -> dict[str, str]:
-    expected = {rule.name: rule.reason.strip("'") for rule in quality.warnings(table)}
+    expected = {rule.name: rule.reason.strip("'") for rule in rules.warnings(table)}
     if table.layer is Layer.TRUSTED:
         expected |= {
             "rows_accounted_for": "Every raw row has won, was superseded or is quarantined.",

@@ -5,8 +5,8 @@ import dagster as dg
 from olist_assets.assets.table_asset import delta_asset, run_step_of
 from olist_assets.engines.base import Engine
 from olist_assets.lake.layout import Lake
-from spark_steps.contract import DeltaTable
-from spark_steps.schema import Layer, Table
+from spark_steps.declarations import Layer, Table
+from spark_steps.protocol import DeltaTable
 from spark_steps.tables import tables_of
 
 

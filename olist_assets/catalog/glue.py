@@ -16,7 +16,7 @@ from olist_assets.aws.clients import client, code_of, in_one_line
 from olist_assets.aws.environment import S3, reason_of
 from olist_assets.errors import OlistError
 from olist_assets.lake.storage import open_store
-from spark_steps.schema import Layer, Table
+from spark_steps.declarations import Layer, Table
 from spark_steps.tables import tables_of
 
 DEFAULT_NAME = "olist"

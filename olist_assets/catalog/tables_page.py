@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
 
-from spark_steps import quality
-from spark_steps.schema import Column, Layer, Table
+from spark_steps import rules
+from spark_steps.declarations import Column, Layer, Table
 from spark_steps.tables import TABLES, tables_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
@@ -173,7 +173,7 @@ def _section(table: Table) -> str:
         f"- made from: {', '.join(_reference(upstream) for upstream in table.upstreams)}"
         + (", by landing date" if table.daily else ", whole in each run"),
         *([f"- quarantined: rows {'; '.join(_refused(table))}"] if trusted else []),
-        *(f"- warned of: {rule.reason.strip(chr(39))} (`{rule.name}`)" for rule in quality.warnings(table)),
+        *(f"- warned of: {rule.reason.strip(chr(39))} (`{rule.name}`)" for rule in rules.warnings(table)),
     ]
     columns = [column for column in table.columns if not (trusted and column.name.startswith("_"))]
     return "\n".join([f"### {_name(table)}\n", _block(facts), _columns(columns)])

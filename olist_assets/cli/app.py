@@ -229,7 +229,7 @@ def run(
     prepare_home(settings.dagster_home)
     with err.status("starting"):
         from olist_assets import runs  # noqa: PLC0415
-        from spark_steps.contract import Window  # noqa: PLC0415
+        from spark_steps.protocol import Window  # noqa: PLC0415
 
     windows = [Window(first, last + timedelta(days=1))] if first and last else runs.windows_to_load()
     if not windows:

@@ -7,8 +7,8 @@ from typing import ClassVar
 import dagster as dg
 from pyspark.sql import SparkSession
 
-from spark_steps.contract import StepRequest, StepResult
-from spark_steps.step import run_step
+from spark_steps.protocol import StepRequest, StepResult
+from spark_steps.steps import run_step
 
 
 class Engine(dg.ConfigurableResource):

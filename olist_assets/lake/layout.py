@@ -16,8 +16,8 @@ from obstore.store import ObjectStore
 from olist_assets.aws.environment import S3
 from olist_assets.lake.storage import open_store
 from olist_assets.sources.deliveries import DeliveredFile, extraction_time
-from spark_steps.contract import DeltaTable, LandedFile, Window
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
+from spark_steps.protocol import DeltaTable, LandedFile, Window
 from spark_steps.tables import TABLES
 
 _LANDED = re.compile(r"landzone/(?P<table>\w+)/(?P<day>\d{4}-\d\d-\d\d)/(?P<stem>[^/]+)\.(?P<id>[0-9a-f]{16})\.csv")

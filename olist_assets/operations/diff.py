@@ -5,7 +5,7 @@ from pathlib import Path
 import deltalake
 import duckdb
 
-from spark_steps.schema import Table
+from spark_steps.declarations import Table
 
 _PRECISION = 1e-9
 """By how much two doubles may differ and still be equal, as a share of the greater: sums depend on their order."""

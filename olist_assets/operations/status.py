@@ -9,8 +9,8 @@ import deltalake.exceptions
 
 from olist_assets.lake.layout import Lake
 from spark_steps import delta
-from spark_steps.contract import Window
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
+from spark_steps.protocol import Window
 from spark_steps.tables import TABLES
 
 

@@ -4,7 +4,7 @@ import dagster as dg
 
 from olist_assets.lake.layout import Lake
 from olist_assets.orchestration.partitions import window_of
-from spark_steps.contract import DeltaTable, LandedFile
+from spark_steps.protocol import DeltaTable, LandedFile
 
 
 class HandleIOManager(dg.IOManager):

@@ -5,7 +5,7 @@ import warnings
 import dagster as dg
 
 from olist_assets.sources.deliveries import FIRST_LANDING_DATE
-from spark_steps.contract import Window
+from spark_steps.protocol import Window
 
 # Without a backfill policy a range would be a run a day; the name is Dagster's only one for it, and still called beta.
 warnings.filterwarnings("ignore", message=".*`backfill_policy`", category=dg.BetaWarning)

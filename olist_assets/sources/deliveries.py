@@ -10,8 +10,8 @@ from obstore.store import ObjectStore
 
 from olist_assets.errors import OlistError
 from olist_assets.lake.storage import chunks, open_store
-from spark_steps.contract import Window
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
+from spark_steps.protocol import Window
 from spark_steps.tables import tables_of
 
 FILE_STEMS = {table.name: table.file_stem for table in tables_of(Layer.RAW) if table.file_stem}

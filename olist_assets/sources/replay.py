@@ -22,7 +22,7 @@ from olist_assets.lake.storage import holds, open_store
 from olist_assets.sources.deliver import check_landing_date, dump_files, names_in_delivery
 from olist_assets.sources.deliveries import FILE_STEMS, FIRST_LANDING_DATE, table_of
 from spark_steps import csv_files
-from spark_steps.contract import LandedFile, StepError
+from spark_steps.protocol import LandedFile, StepError
 from spark_steps.tables import ORDER_STATUSES, TABLES
 
 _MEMORY = "512MB"

@@ -16,7 +16,7 @@ from olist_assets.engines.local.sail import SailEngine
 from olist_assets.lake.layout import Lake
 from olist_assets.settings import Settings
 from spark_steps import delta
-from spark_steps.contract import DeltaTable
+from spark_steps.protocol import DeltaTable
 
 WRITTEN = ("trusted/sellers", "refined/dim_sellers")
 

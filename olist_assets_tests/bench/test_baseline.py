@@ -21,7 +21,7 @@ from bench.measure import Measured, measured
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.operations.diff import differences
 from olist_assets.sources.generator.dump import generate
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES, tables_of
 
 # --- The floor's tables ---------------------------------------------------------------------------------------------

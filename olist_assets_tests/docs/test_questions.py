@@ -13,7 +13,7 @@ from olist_assets.serving.sql.session import connect
 from olist_assets.sources.generator.dump import generate
 from olist_assets_tests.docs.questions import QUESTIONS
 from olist_assets_tests.lakes import TestLake
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
 from spark_steps.tables import tables_of
 
 FOLDER = Path(__file__).parents[2] / "docs" / "questions"

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from olist_assets.catalog.tables_page import PAGE, page
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES, tables_of
 
 TEXT = page()

@@ -32,7 +32,7 @@ from olist_assets_tests.e2e.cluster import Cluster, Fault
 from olist_assets_tests.e2e.proxy import BadDay
 from olist_assets_tests.e2e.servers import until
 from olist_assets_tests.lakes import TestLake
-from spark_steps.contract import StepRequest, Window
+from spark_steps.protocol import StepRequest, Window
 
 ON_SPARK = False
 BUCKET = "olist-secret-lake"

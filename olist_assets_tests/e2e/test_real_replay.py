@@ -20,8 +20,8 @@ from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay
 from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.test_real_data import real_dump
-from spark_steps.contract import Window
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
+from spark_steps.protocol import Window
 from spark_steps.tables import TABLES, tables_of
 
 _ONE_BY_ONE = int(os.environ.get("OLIST_TEST_DAYS", "5"))

@@ -8,7 +8,7 @@ import pytest
 from olist_assets.engines.remote.emr import EmrEngine
 from olist_assets.engines.remote.job import Phase, Submission, Work
 from olist_assets.engines.spark_properties import SPARK
-from spark_steps.contract import DeltaTable, StepRequest, Window
+from spark_steps.protocol import DeltaTable, StepRequest, Window
 from spark_steps.tables import TABLES
 
 WINDOW = Window.of_day(date(2018, 5, 10))

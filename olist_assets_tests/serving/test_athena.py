@@ -13,7 +13,7 @@ from olist_assets.catalog.glue import DATABASES, published, table_input
 from olist_assets.serving.sql.session import connect
 from olist_assets_tests.deploy.stacks import create
 from spark_steps import delta
-from spark_steps.contract import DeltaTable
+from spark_steps.protocol import DeltaTable
 
 TEXT = (Path(__file__).parents[2] / "docs" / "athena.md").read_text()
 STATEMENTS = [block.strip() for block in re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)]

@@ -15,8 +15,8 @@ from olist_assets.catalog import glue
 from olist_assets.catalog.glue import register, table_input
 from olist_assets.errors import OlistError
 from spark_steps import delta
-from spark_steps.contract import DeltaTable
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
+from spark_steps.protocol import DeltaTable
 from spark_steps.tables import TABLES
 
 pytestmark = pytest.mark.usefixtures("s3")

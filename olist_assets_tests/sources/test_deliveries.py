@@ -7,7 +7,7 @@ import pytest
 
 from olist_assets.errors import OlistError
 from olist_assets.sources.deliveries import Deliveries, extraction_time, table_of
-from spark_steps.contract import Window
+from spark_steps.protocol import Window
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from spark_steps.contract import Check, DayCounts, DeltaTable, LandedFile, StepRequest, StepResult, Window
-from spark_steps.schema import Severity
+from spark_steps.declarations import Severity
+from spark_steps.protocol import Check, DayCounts, DeltaTable, LandedFile, StepRequest, StepResult, Window
 
 WINDOW = Window(date(2018, 5, 10), date(2018, 5, 13))
 

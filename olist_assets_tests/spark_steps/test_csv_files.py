@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_steps import csv_files
-from spark_steps.contract import LandedFile, StepError
+from spark_steps.protocol import LandedFile, StepError
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 FILE = "raw/sellers: olist_sellers_dataset.csv of 2018-05-10"

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from spark_steps import delta
-from spark_steps.contract import StepError, Window
 from spark_steps.delta import Commit, Counts
+from spark_steps.protocol import StepError, Window
 from spark_steps.tables import TABLES
 
 MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)

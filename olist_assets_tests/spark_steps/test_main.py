@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_steps.contract import DayCounts, StepError, StepRequest, StepResult, Window
+from spark_steps.protocol import DayCounts, StepError, StepRequest, StepResult, Window
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import deltalake
 import pytest
 
-from spark_steps.contract import DayCounts, LandedFile, StepError, StepResult, Window
+from spark_steps.protocol import DayCounts, LandedFile, StepError, StepResult, Window
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)

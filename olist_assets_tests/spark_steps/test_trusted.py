@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spark_steps import quality
-from spark_steps.contract import Check, DayCounts, StepRequest, StepResult, Window
-from spark_steps.schema import Severity
-from spark_steps.step import run_step
+from spark_steps import rules
+from spark_steps.declarations import Severity
+from spark_steps.protocol import Check, DayCounts, StepRequest, StepResult, Window
+from spark_steps.steps import run_step
 from spark_steps.tables import TABLES
 
 MAY_9, MAY_10, MAY_11, MAY_12 = (date(2018, 5, day) for day in (9, 10, 11, 12))
@@ -590,7 +590,7 @@ def test_a_row_that_breaks_a_rule_goes_to_quarantine_and_the_others_do_not(lake,
 @pytest.mark.parametrize("table", RULES)
 def test_every_rule_is_tried_above(table):
     tried = {rule for rule, _, _ in RULES[table].broken}
-    assert tried == {rule.name for rule in quality.error_rules(TABLES[f"trusted/{table}"])}
+    assert tried == {rule.name for rule in rules.error_rules(TABLES[f"trusted/{table}"])}
 
 
 def test_a_quarantined_row_of_a_file_keeps_all_that_the_file_said_of_it(lake):

@@ -4,8 +4,8 @@ Every order is an observation of the address at its purchase. Neighbouring obser
 from its first observation up to the first of the next period.
 """
 
+from spark_steps.declarations import Increment
 from spark_steps.expressions import surrogate_key
-from spark_steps.refined.increment import Increment
 
 QUERY = f"""
 WITH observations AS (

@@ -3,8 +3,8 @@
 A prefix has several spellings of its city; the most frequent one stands for it, of equally frequent ones the smallest.
 """
 
+from spark_steps.declarations import Increment
 from spark_steps.expressions import surrogate_key
-from spark_steps.refined.increment import Increment
 from spark_steps.tables import FIVE_DIGITS
 
 QUERY = f"""

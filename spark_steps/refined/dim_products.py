@@ -1,7 +1,7 @@
 """Products as they are now (SCD1), with their category in English."""
 
+from spark_steps.declarations import Increment
 from spark_steps.expressions import surrogate_key
-from spark_steps.refined.increment import Increment
 
 QUERY = f"""
 SELECT

@@ -1,7 +1,7 @@
 """Sellers as they are now (SCD1)."""
 
+from spark_steps.declarations import Increment
 from spark_steps.expressions import surrogate_key
-from spark_steps.refined.increment import Increment
 
 QUERY = f"""
 SELECT

@@ -1,7 +1,7 @@
 """Orders, each with the person's address period at its purchase; items and payments summed before they are joined."""
 
+from spark_steps.declarations import Increment
 from spark_steps.expressions import seconds_between
-from spark_steps.refined.increment import Increment
 
 QUERY = f"""
 WITH item_sums AS (

@@ -30,7 +30,7 @@ from olist_assets.engines.remote.package import FOLDER, Package, Uploaded
 from olist_assets.errors import OlistError
 from olist_assets.lake.leases import LeaseHeldError, held
 from olist_assets.lake.storage import open_store
-from spark_steps.contract import StepRequest, StepResult
+from spark_steps.protocol import StepRequest, StepResult
 
 _LOG_LINES = 15
 _TELLS_NOTHING = ("at ", "... ")  # lines of Java's stack traces

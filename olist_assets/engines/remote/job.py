@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any, Self
 
 from olist_assets.engines.spark_properties import SPARK, s3_encryption
-from spark_steps.contract import StepRequest
+from spark_steps.protocol import StepRequest
 
 ENVIRONMENT = "environment"
 """The folder that the packed environment is unpacked into where a step runs."""

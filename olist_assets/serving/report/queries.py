@@ -9,7 +9,7 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES, tables_of
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from olist_assets.errors import OlistError
 from olist_assets.lake.storage import open_store, require_lake
 from olist_assets.lake.table_versions import Log, pinned
 from olist_assets.serving.sql.statements import checked, literal
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
 
 CONTROL_STEPS = "control.steps"

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 from refined_rows import UNKNOWN_CUSTOMER, build, customer, item, key_of, order, period_key, seller, whole
 
-from spark_steps.contract import StepResult
+from spark_steps.protocol import StepResult
 
 SAO_PAULO = {"zip_code_prefix": "01001", "city": "sao paulo", "state": "SP"}
 RIO = {"zip_code_prefix": "20001", "city": "rio de janeiro", "state": "RJ"}

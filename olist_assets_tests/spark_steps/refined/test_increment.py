@@ -9,7 +9,7 @@ import deltalake
 import pytest
 from refined_rows import NOON, build, customer, item, order, payment, period_key, review
 
-from spark_steps.refined import increment
+from spark_steps.steps import increment
 
 NEXT_DAY = date(2018, 5, 11)
 LANDED_NEXT_DAY = {"_landing_date": "2018-05-11"}

@@ -14,28 +14,11 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_steps import delta
-from spark_steps.contract import DeltaTable, StepRequest
-from spark_steps.schema import Layer, Table
+from spark_steps.declarations import Increment, Layer, Table
+from spark_steps.protocol import DeltaTable, StepRequest
 
 _FEW, _SHARE, _MANY = 1_000, 5, 200_000
 """An increment is for up to a fifth of as many values as the table has rows; for 1,000 always, for 200,000 at most."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Increment:
-    """How a table is cut, and what a window touches of it.
-
-    Attributes:
-        key: the column along which the table is cut.
-        touched: SQL of the values of `key` that the window touches, over the table's inputs by their names, the rows
-            of trusted inputs that landed in the window as `landed_<name>`, raw inputs as `raw_<name>`, and the rows
-            that the table holds as `held`. More values than need be cost time only.
-        slices: the inputs that are cut, each with its column that holds these values; the others are read whole.
-    """
-
-    key: str
-    touched: str
-    slices: Mapping[str, str]
 
 
 def views(spark: SparkSession, request: StepRequest) -> dict[str, DataFrame]:

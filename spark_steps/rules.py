@@ -1,6 +1,6 @@
 """From a raw text to a typed value, and from a typed row to the rules that it breaks: pure functions to SQL."""
 
-from spark_steps.schema import Column, Rule, Severity, Table
+from spark_steps.declarations import Column, Rule, Severity, Table
 
 _READABLE = {
     "int": "^[+-]?[0-9]+([.]0+)?$",

@@ -1,5 +1,6 @@
-"""What a declaration of a table is made of: columns, row rules, and the table itself."""
+"""What a declaration of a table is made of: columns, row rules, the table itself, and its increment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -114,3 +115,20 @@ class Table:
     def value_columns(self) -> tuple[Column, ...]:
         """The columns that deliveries bring: all but lineage and derived ones."""
         return tuple(c for c in self.columns if not c.name.startswith("_") and c.derived is None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Increment:
+    """How a table is cut, and what a window touches of it.
+
+    Attributes:
+        key: the column along which the table is cut.
+        touched: SQL of the values of `key` that the window touches, over the table's inputs by their names, the rows
+            of trusted inputs that landed in the window as `landed_<name>`, raw inputs as `raw_<name>`, and the rows
+            that the table holds as `held`. More values than need be cost time only.
+        slices: the inputs that are cut, each with its column that holds these values; the others are read whole.
+    """
+
+    key: str
+    touched: str
+    slices: Mapping[str, str]

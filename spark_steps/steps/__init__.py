@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
-from spark_steps import raw, refined, trusted
-from spark_steps.contract import StepRequest, StepResult
-from spark_steps.schema import Layer
+from spark_steps.declarations import Layer
+from spark_steps.protocol import StepRequest, StepResult
+from spark_steps.steps import raw, refined, trusted
 
 _STEPS: dict[Layer, Callable[[SparkSession, StepRequest], StepResult]] = {
     Layer.RAW: raw.load,

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pyspark.sql import SparkSession
 
 from spark_steps import csv_files, delta
-from spark_steps.contract import DayCounts, LandedFile, StepError, StepRequest, StepResult, Window
+from spark_steps.protocol import DayCounts, LandedFile, StepError, StepRequest, StepResult, Window
 
 _MOST_READERS = 16
 

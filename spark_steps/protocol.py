@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
-from spark_steps.schema import Severity, Table
+from spark_steps.declarations import Severity, Table
 from spark_steps.tables import TABLES
 
 

@@ -7,10 +7,10 @@ from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_steps import delta, quality
-from spark_steps.contract import Check, DayCounts, DeltaTable, StepRequest, StepResult
+from spark_steps import delta, rules
+from spark_steps.declarations import Column, Severity, Table
 from spark_steps.expressions import hash60, newer
-from spark_steps.schema import Column, Severity, Table
+from spark_steps.protocol import Check, DayCounts, DeltaTable, StepRequest, StepResult
 
 WINNER_ORDER = ("_extracted_at", "_landing_date", "_file_id", "_row")
 """The winner of a key is the row that is greatest in these columns."""
@@ -88,13 +88,13 @@ def _judge_against(spark: SparkSession, table: Table, raw: DeltaTable, held: Del
 
 def _judged(table: Table) -> str:
     columns = table.value_columns
-    rule, reason = quality.first_broken(quality.error_rules(table))
+    rule, reason = rules.first_broken(rules.error_rules(table))
     return f"""
         WITH texts AS (
-          SELECT {_list(f"`{c.source_name}` AS `{quality.text_name(c)}`" for c in columns)}, {_list(_LINEAGE)}
+          SELECT {_list(f"`{c.source_name}` AS `{rules.text_name(c)}`" for c in columns)}, {_list(_LINEAGE)}
           FROM window_rows
         ),
-        typed AS (SELECT *, {_list(f"{quality.typed(c)} AS {c.name}" for c in columns)} FROM texts)
+        typed AS (SELECT *, {_list(f"{rules.typed(c)} AS {c.name}" for c in columns)} FROM texts)
         SELECT *,
           {"".join(f"{c.derived} AS {c.name}, " for c in table.columns if c.derived)}
           {rule} AS _rule,
@@ -132,7 +132,7 @@ def _outcomes(table: Table, *, contested: bool) -> str:
 
 def _outcome(spark: SparkSession, table: Table) -> _Outcome:
     """One pass over the window's rows for all that must be known before anything is written."""
-    flags = "".join(f", count_if({rule.broken} AND _rule IS NULL) AS {rule.name}" for rule in quality.warnings(table))
+    flags = "".join(f", count_if({rule.broken} AND _rule IS NULL) AS {rule.name}" for rule in rules.warnings(table))
     partition = table.partition or "CAST(NULL AS STRING)"
     found = spark.sql(f"""
         SELECT _landing_date, _outcome, count(*) AS n,
@@ -152,7 +152,7 @@ def _outcome(spark: SparkSession, table: Table) -> _Outcome:
 
 def _quarantined(spark: SparkSession, table: Table) -> DataFrame:
     """The window's rows that break a rule, as quarantine has them."""
-    texts = [f"`{quality.text_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
+    texts = [f"`{rules.text_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
     return spark.sql(f"""
         SELECT to_json(struct({_list([*texts, "_extra", "_text"])})) AS record, _rule AS rule, _reason AS reason,
           _landing_date, _file_id, _file_name, _row, _extracted_at, _run_id
@@ -189,13 +189,13 @@ def _checks(result: StepResult, table: Table, outcome: _Outcome) -> tuple[Check,
         Check("nothing_quarantined", Severity.WARN, result.rows_quarantined, "no row breaks a rule"),
         *(
             Check(rule.name, Severity.WARN, outcome.warnings[rule.name], rule.reason.strip("'"))
-            for rule in quality.warnings(table)
+            for rule in rules.warnings(table)
         ),
     )
 
 
 def _names(table: Table) -> list[str]:
-    return [rule.name for rule in quality.warnings(table)]
+    return [rule.name for rule in rules.warnings(table)]
 
 
 def _text_of(columns: tuple[Column, ...]) -> str:

@@ -1,0 +1,103 @@
+"""Refined: the star schema. One module a table or family, each a query over views named like its inputs."""
+
+from dataclasses import asdict, replace
+
+from pyspark.sql import SparkSession
+
+from spark_steps import delta, rules
+from spark_steps.declarations import Layer, Severity, Table
+from spark_steps.expressions import UNKNOWN_KEY
+from spark_steps.protocol import Check, StepRequest, StepResult
+from spark_steps.refined import (
+    aggregates,
+    dim_customers,
+    dim_date,
+    dim_location,
+    dim_products,
+    dim_sellers,
+    fact_order_items,
+    fact_orders,
+    fact_payments,
+    fact_reviews,
+)
+from spark_steps.steps.increment import changes, merge, views
+
+_QUERIES = {
+    "dim_date": dim_date.QUERY,
+    "dim_products": dim_products.QUERY,
+    "dim_sellers": dim_sellers.QUERY,
+    "dim_location": dim_location.QUERY,
+    "dim_customers": dim_customers.QUERY,
+    "fact_orders": fact_orders.QUERY,
+    "fact_order_items": fact_order_items.QUERY,
+    "fact_payments": fact_payments.QUERY,
+    "fact_reviews": fact_reviews.QUERY,
+    "aggregate_sales_performance_by_city": aggregates.SALES_PERFORMANCE_BY_CITY,
+    "aggregate_sales_per_month": aggregates.SALES_PER_MONTH,
+    "aggregate_payments_per_month": aggregates.PAYMENTS_PER_MONTH,
+    "aggregate_orders_per_day": aggregates.ORDERS_PER_DAY,
+}
+
+_INCREMENTS = {
+    "dim_products": dim_products.INCREMENT,
+    "dim_sellers": dim_sellers.INCREMENT,
+    "dim_location": dim_location.INCREMENT,
+    "dim_customers": dim_customers.INCREMENT,
+    "fact_orders": fact_orders.INCREMENT,
+    "fact_order_items": fact_order_items.INCREMENT,
+    "fact_payments": fact_payments.INCREMENT,
+    "fact_reviews": fact_reviews.INCREMENT,
+}
+"""The other tables are small, or sums over all that there is: they are always computed whole."""
+
+
+def load(spark: SparkSession, request: StepRequest) -> StepResult:
+    """Bring the table to what its inputs say, in one commit: what the window touches of it, or the whole.
+
+    Of an increment `rows_read` are the rows that it computed, otherwise all rows of the inputs, without raw ones: these
+    only tell what a window touches.
+    """
+    table = request.output.declaration
+    query, increment = _QUERIES[table.name], _INCREMENTS.get(table.name)
+    inputs = views(spark, request)
+    found = changes(spark, request, increment, query, inputs) if increment else None
+    if found is None:
+        commit = _replace_whole(spark, request, query)
+        read = [handle for handle in request.inputs if handle.declaration.layer is not Layer.RAW]
+        rows_read, rows_unchanged = sum(delta.row_count(replace(handle, window=None)) for handle in read), 0
+    else:
+        commit = merge(spark, found, request.output)
+        rows_read, rows_unchanged = found.computed, found.unchanged
+    return StepResult(
+        table=request.table,
+        rows_read=rows_read,
+        rows_unchanged=rows_unchanged,
+        checks=_checks(spark, request),
+        **asdict(commit),
+    )
+
+
+def _replace_whole(spark: SparkSession, request: StepRequest, query: str) -> delta.Commit:
+    table = request.output.declaration
+    rows = delta.conformed(spark.sql(query), table)
+    if table.dimension:
+        rows = rows.unionAll(delta.conformed(spark.sql(_unknown_member(table)), table))
+    return delta.replace(rows, replace(request.output, window=None))
+
+
+def _unknown_member(table: Table) -> str:
+    """The row that facts point to while they wait for the real one: surrogate key -1, all else unknown."""
+    key, *others = table.columns
+    nothing = {True: str(UNKNOWN_KEY), False: "NULL"}  # a required column is a key into another dimension
+    values = ", ".join(f"CAST({nothing[c.required]} AS {c.type}) AS {c.name}" for c in others)
+    return f"SELECT CAST({UNKNOWN_KEY} AS {key.type}) AS {key.name}, {values}"
+
+
+def _checks(spark: SparkSession, request: StepRequest) -> tuple[Check, ...]:
+    """The table's warnings, counted over what was written; no query where it has none."""
+    warnings = rules.warnings(request.output.declaration)
+    if not warnings:
+        return ()
+    counts = [f"count_if({rule.broken}) AS {rule.name}" for rule in warnings]
+    [found] = delta.read(spark, replace(request.output, window=None)).selectExpr(*counts).collect()
+    return tuple(Check(r.name, Severity.WARN, found[r.name], r.reason.strip("'")) for r in warnings)
