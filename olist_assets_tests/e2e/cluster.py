@@ -37,7 +37,7 @@ from werkzeug.serving import make_server
 from olist_assets.engines.local.jars import delta_jars, find, s3_jars
 from olist_assets.engines.spark_properties import s3_properties
 from olist_assets_tests.conftest import SMALL_AND_QUICK
-from olist_assets_tests.e2e.kept_jvm import KeptJvm
+from olist_assets_tests.e2e.warm_jvm import KeptJvm
 
 REGION = "us-east-1"
 REPOSITORY = Path(__file__).parents[2]

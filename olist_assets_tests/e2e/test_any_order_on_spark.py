@@ -1,8 +1,8 @@
 """Deliveries in any order on Spark: the world that holds the worst, as far as a minute or two allow."""
 
 from olist_assets_tests.lakes import TestLake
-from olist_assets_tests.test_any_order import compared, delivered, differences
-from olist_assets_tests.worlds import STORY, Range, load
+from olist_assets_tests.scenarios.delivery_strategies import STORY, Range, load
+from olist_assets_tests.scenarios.test_any_order import compared, delivered, differences
 
 RUNS = (Range(0, 2), Range(3, 5))
 TABLES = (

@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 import pytest
-from refined_rows import (
+
+from olist_assets_tests.spark_steps.refined.refined_rows import (
     UNKNOWN_CUSTOMER,
     arrived,
     build,

@@ -3,8 +3,18 @@
 from itertools import product
 
 import pytest
-from refined_rows import UNKNOWN_CUSTOMER, build, customer, item, key_of, order, period_key, seller, whole
 
+from olist_assets_tests.spark_steps.refined.refined_rows import (
+    UNKNOWN_CUSTOMER,
+    build,
+    customer,
+    item,
+    key_of,
+    order,
+    period_key,
+    seller,
+    whole,
+)
 from spark_steps.protocol import StepResult
 
 SAO_PAULO = {"zip_code_prefix": "01001", "city": "sao paulo", "state": "SP"}

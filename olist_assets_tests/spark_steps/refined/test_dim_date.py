@@ -3,7 +3,8 @@
 from datetime import date, timedelta
 
 import pytest
-from refined_rows import build, order, whole
+
+from olist_assets_tests.spark_steps.refined.refined_rows import build, order, whole
 
 UNKNOWN_DAY = {
     "date_key": -1,

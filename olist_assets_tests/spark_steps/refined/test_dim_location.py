@@ -1,7 +1,17 @@
 """Zip prefixes: one row each, whatever spellings and points it has, whoever knows of it."""
 
 import pytest
-from refined_rows import build, customer, item, key_of, order, point, seller, whole
+
+from olist_assets_tests.spark_steps.refined.refined_rows import (
+    build,
+    customer,
+    item,
+    key_of,
+    order,
+    point,
+    seller,
+    whole,
+)
 
 UNKNOWN_PLACE = {
     "location_key": -1,

@@ -1,7 +1,8 @@
 """Products as they are now, with their category in English."""
 
 import pytest
-from refined_rows import build, key_of, product, whole
+
+from olist_assets_tests.spark_steps.refined.refined_rows import build, key_of, product, whole
 
 UNKNOWN_PRODUCT = {
     "product_key": -1,

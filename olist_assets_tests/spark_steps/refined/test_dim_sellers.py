@@ -1,7 +1,8 @@
 """Sellers as they are now."""
 
 import pytest
-from refined_rows import build, key_of, seller, whole
+
+from olist_assets_tests.spark_steps.refined.refined_rows import build, key_of, seller, whole
 
 UNKNOWN_SELLER = {
     "seller_key": -1,

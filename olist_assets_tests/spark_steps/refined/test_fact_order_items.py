@@ -1,7 +1,18 @@
 """Items: one row each, with its product and seller as they are known, and its order's person, place and day."""
 
 import pytest
-from refined_rows import NOON, arrived, build, item, key_of, period_key, product, seller, whole
+
+from olist_assets_tests.spark_steps.refined.refined_rows import (
+    NOON,
+    arrived,
+    build,
+    item,
+    key_of,
+    period_key,
+    product,
+    seller,
+    whole,
+)
 
 PLAIN = {
     "order_id": "o1",

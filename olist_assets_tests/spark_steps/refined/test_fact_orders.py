@@ -1,7 +1,19 @@
 """Orders: one row each, with the place at the purchase, times between the steps, and sums that do not multiply."""
 
 import pytest
-from refined_rows import NOON, build, customer, item, key_of, order, payment, period_key, review, whole
+
+from olist_assets_tests.spark_steps.refined.refined_rows import (
+    NOON,
+    build,
+    customer,
+    item,
+    key_of,
+    order,
+    payment,
+    period_key,
+    review,
+    whole,
+)
 
 BARE = {
     "order_id": "o1",

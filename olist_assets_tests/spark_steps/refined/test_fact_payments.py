@@ -1,7 +1,8 @@
 """Payments: one row each, with the person and day of their order."""
 
 import pytest
-from refined_rows import NOON, arrived, build, payment, period_key, whole
+
+from olist_assets_tests.spark_steps.refined.refined_rows import NOON, arrived, build, payment, period_key, whole
 
 PLAIN = {
     "order_id": "o1",

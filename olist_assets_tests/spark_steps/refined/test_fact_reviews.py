@@ -1,7 +1,8 @@
 """Reviews: one row a review of an order."""
 
 import pytest
-from refined_rows import NOON, arrived, build, period_key, review, whole
+
+from olist_assets_tests.spark_steps.refined.refined_rows import NOON, arrived, build, period_key, review, whole
 
 PLAIN = {
     "review_id": "r1",

@@ -5,8 +5,8 @@ from itertools import product
 
 import pyarrow as pa
 import pytest
-from refined_rows import key_of, period_key
 
+from olist_assets_tests.spark_steps.refined.refined_rows import key_of, period_key
 from spark_steps.expressions import half_up_average, newer, seconds_between, surrogate_key
 
 UTC_MICROSECONDS = pa.timestamp("us", "UTC")

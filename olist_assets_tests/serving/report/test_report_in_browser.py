@@ -14,7 +14,7 @@ from olist_assets.engines.local.sail import SailEngine
 from olist_assets.sources.deliver import deliver
 from olist_assets.sources.generator.dump import generate
 from olist_assets_tests.lakes import TestLake
-from olist_assets_tests.serving.test_report import contrast
+from olist_assets_tests.serving.report.test_report import contrast
 
 CHARTS = {
     "overview", "revenue", "orders", "states", "cities", "payments", "delivery", "late", "delays", "scores",

@@ -141,7 +141,7 @@ def test_a_reader_that_goes_away_is_no_error(loaded, command):
 
 
 def test_the_demos_headline_figures_agree_with_trusted(loaded):
-    headline = Path(__file__).parent.parent / "docs/questions/headline.sql"
+    headline = Path(__file__).parents[2] / "docs/questions/headline.sql"
     figures = {
         r["figure"]: r["count"]
         for r in csv.DictReader(io.StringIO(loaded("sql", "-f", f"{headline}", "--format", "csv")))

@@ -406,7 +406,7 @@ def test_processes_that_start_together_make_one_log(tmp_path):
     program = """if True:
         import sys
         from olist_assets.orchestration.instance.event_log import BatchingSqliteEventLogStorage
-        from olist_assets_tests.test_event_log import event
+        from olist_assets_tests.orchestration.test_event_log import event
         input()
         storage = BatchingSqliteEventLogStorage(sys.argv[1])
         for n in range(20):

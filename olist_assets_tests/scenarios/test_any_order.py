@@ -8,8 +8,8 @@ from itertools import count, pairwise
 import deltalake
 from hypothesis import HealthCheck, given, settings
 
-from olist_assets_tests.expected import expected
-from olist_assets_tests.worlds import STORY, STORY_RUNS, WHOLE, Range, load, ranges, worlds
+from olist_assets_tests.oracle.star import expected
+from olist_assets_tests.scenarios.delivery_strategies import STORY, STORY_RUNS, WHOLE, Range, load, ranges, worlds
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
 

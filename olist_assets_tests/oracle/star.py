@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from olist_assets_tests.scenarios.delivery_strategies import File
 from olist_assets_tests.spark_steps.refined.refined_rows import key_of
-from olist_assets_tests.worlds import File
 
 Record = dict[str, Any]
 _CENT = Decimal("0.01")

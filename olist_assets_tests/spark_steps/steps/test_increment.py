@@ -7,8 +7,17 @@ from datetime import date
 
 import deltalake
 import pytest
-from refined_rows import NOON, build, customer, item, order, payment, period_key, review
 
+from olist_assets_tests.spark_steps.refined.refined_rows import (
+    NOON,
+    build,
+    customer,
+    item,
+    order,
+    payment,
+    period_key,
+    review,
+)
 from spark_steps.steps import increment
 
 NEXT_DAY = date(2018, 5, 11)

@@ -11,7 +11,7 @@ import pytest
 from olist_assets.engines.local.java import SUPPORTED, require_java
 from olist_assets.errors import OlistError
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def java_home(folder: Path, says: str) -> str:
