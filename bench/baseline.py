@@ -25,8 +25,8 @@ import pyarrow.csv
 from deltalake import write_deltalake
 
 from bench import baseline_queries
-from spark_steps.declarations import Column, Layer, Table
-from spark_steps.tables import TABLES, tables_of
+from spark_steps.declarations import Column, Layer, TableSpec
+from spark_steps.tables import TABLES, tables_in
 
 _RUN_ID = "floor"
 _WRITERS = 2
@@ -104,7 +104,7 @@ class _Floor:
     def raw(self) -> None:
         """Read each file once, by Arrow's reader, which takes a third of DuckDB's time; DuckDB sees its rows then."""
         with self._writing() as write:
-            for table in tables_of(Layer.RAW):
+            for table in tables_in(Layer.RAW):
                 rows = _raw_rows(table, self.delivery)
                 self.duck.register(f"raw_{table.name}", rows)
                 write(table, rows)
@@ -112,7 +112,7 @@ class _Floor:
     def trusted(self) -> None:
         """Type the rows, part those that break a rule from the others, and keep the last row of each key."""
         with self._writing() as write:
-            for table in tables_of(Layer.TRUSTED):
+            for table in tables_in(Layer.TRUSTED):
                 judged = f"judged_{table.name}"
                 self.duck.execute(f"CREATE TABLE {judged} AS {_judged(table)}")
                 self.duck.execute(f"CREATE {self._winners(table, judged)}")
@@ -132,7 +132,7 @@ class _Floor:
                 write(table, f"FROM {_name(table)}")
 
     @contextmanager
-    def _writing(self) -> Iterator[Callable[[Table, Any], None]]:
+    def _writing(self) -> Iterator[Callable[[TableSpec, Any], None]]:
         """A function that has a table's rows written, an Arrow table or a query, while the caller goes on.
 
         All are written at the end.
@@ -143,7 +143,7 @@ class _Floor:
         for write in writes:
             write.result()
 
-    def _write(self, table: Table, rows: Any) -> None:
+    def _write(self, table: TableSpec, rows: Any) -> None:
         partition = [table.partition] if table.partition else None
         with self.duck.cursor() as cursor:
             if isinstance(rows, str):
@@ -151,7 +151,7 @@ class _Floor:
                 rows = cursor.execute(query).to_arrow_reader(_BATCH_ROWS).cast(_arrow_schema(table))
             write_deltalake(self.lake / table.id, rows, mode="overwrite", partition_by=partition)
 
-    def _winners(self, table: Table, judged: str) -> str:
+    def _winners(self, table: TableSpec, judged: str) -> str:
         """The accepted rows, one a key: a view if these are all rows, as mostly, otherwise a table."""
         self.duck.execute(f"""
             CREATE TABLE winners_{table.name} AS
@@ -162,7 +162,7 @@ class _Floor:
             return f"VIEW {_name(table)} AS FROM {judged}"
         return f"TABLE {_name(table)} AS FROM {judged} SEMI JOIN winners_{table.name} USING (_row)"
 
-    def _rejected(self, table: Table, judged: str) -> pa.Table:
+    def _rejected(self, table: TableSpec, judged: str) -> pa.Table:
         """The rows that break a rule, as quarantine holds them."""
         quarantine = TABLES[f"quarantine/{table.name}"]
         texts = _list(f"{c.source_name} := r.{c.source_name}" for c in table.value_columns)
@@ -174,7 +174,7 @@ class _Floor:
         rows = self.duck.execute(f"SELECT {_list(quarantine.column_names)} FROM ({query})").to_arrow_table()
         return rows.cast(_arrow_schema(quarantine))
 
-    def _lineage(self, table: Table) -> str:
+    def _lineage(self, table: TableSpec) -> str:
         """What all rows of a source have in common."""
         path = self.delivery.file(table.name)
         return f"""
@@ -183,7 +183,7 @@ class _Floor:
         """
 
 
-def _raw_rows(table: Table, delivery: Delivery) -> pa.Table:
+def _raw_rows(table: TableSpec, delivery: Delivery) -> pa.Table:
     """A file's rows as raw holds them."""
     path = delivery.file(table.name)
     names = [column.name for column in table.value_columns]
@@ -217,7 +217,7 @@ def _repeated(value: Any, type_: pa.DataType, times: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), times), pa.array([value], type_))
 
 
-def _judged(table: Table) -> str:
+def _judged(table: TableSpec) -> str:
     """The source's rows in their types, each with its position and the first rule that it breaks."""
     columns = table.value_columns
     rules = " ".join(f"WHEN {broken} THEN '{name}'" for column in columns for name, broken in _rules(column))
@@ -261,7 +261,7 @@ def _is_there(text: str) -> str:
     return f"({text} >= '!' OR trim({text}, {_BLANK}) <> '')"
 
 
-def _hash(table: Table) -> str:
+def _hash(table: TableSpec) -> str:
     """The product's hash of the values beside the key: of one text that tells null from empty."""
     values = [c for c in table.value_columns if c.name not in table.key]
     texts = [f"epoch_us({c.name})::VARCHAR" if c.type == "timestamp" else f"{c.name}::VARCHAR" for c in values]
@@ -279,7 +279,7 @@ def _file_id(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _arrow_schema(table: Table) -> pa.Schema:
+def _arrow_schema(table: TableSpec) -> pa.Schema:
     return pa.schema([_arrow_field(column) for column in table.columns])
 
 
@@ -287,7 +287,7 @@ def _arrow_field(column: Column) -> pa.Field:
     return pa.field(column.name, _ARROW_TYPES[column.type], nullable=not column.required)
 
 
-def _name(table: Table) -> str:
+def _name(table: TableSpec) -> str:
     return f"{table.layer}.{table.name}"
 
 

@@ -21,8 +21,8 @@ from bench.measure import Measured, measured
 from olist_assets.operations.diff import differences
 from spark_steps import delta
 from spark_steps.declarations import Layer
-from spark_steps.protocol import DeltaTable
-from spark_steps.tables import TABLES, tables_of
+from spark_steps.protocol import TableHandle
+from spark_steps.tables import TABLES, tables_in
 
 LAYERS = ("landzone", "raw", "trusted", "refined")
 _REPOSITORY = Path(__file__).parents[1]
@@ -116,13 +116,13 @@ def run(
                 progress(_line(name, f"{engine} again", reruns[engine][-1]))
     return Result(
         dump=name,
-        orders=delta.row_count(DeltaTable("refined/fact_orders", str(floor_lake / "refined" / "fact_orders"))),
+        orders=delta.row_count(TableHandle("refined/fact_orders", str(floor_lake / "refined" / "fact_orders"))),
         csv_bytes=sum(path.stat().st_size for path in delivery.iterdir()),
         runs=runs,
         floor=_quickest(floors),
         engines={engine: _quickest(figures) for engine, figures in firsts.items()},
         reruns={engine: _quickest(figures) for engine, figures in reruns.items()},
-        equal=tuple(table.id for table in tables_of(Layer.REFINED)),
+        equal=tuple(table.id for table in tables_in(Layer.REFINED)),
     )
 
 
@@ -260,7 +260,7 @@ def _verified(engine: str, floor: Path, lake: Path) -> tuple[str, ...]:
     Raises:
         BenchError: they do not; with what differs.
     """
-    tables = tables_of(Layer.REFINED)
+    tables = tables_in(Layer.REFINED)
     found = [line for table in tables for line in differences(table, floor, lake)]
     if found:
         raise BenchError(f"the tables of {engine} differ from the floor's: {'; '.join(found)}")

@@ -3,29 +3,29 @@
 import dagster as dg
 
 from olist_assets.assets import all_assets
-from olist_assets.engines import engine_of
+from olist_assets.engines import create_engine
 from olist_assets.lake.layout import Lake
-from olist_assets.orchestration.executors import executor_for
-from olist_assets.orchestration.io_managers import HandleIOManager
+from olist_assets.orchestration.executors import create_executor
+from olist_assets.orchestration.io_managers import TableHandleIOManager
 from olist_assets.orchestration.jobs import lakehouse
-from olist_assets.orchestration.sensors import ends_what_runs_left
-from olist_assets.settings import current
+from olist_assets.orchestration.sensors import orphaned_job_sensors
+from olist_assets.settings import load_settings
 from olist_assets.sources.deliveries import Deliveries
 
-settings = current()
+settings = load_settings()
 lake = Lake(settings.lake, settings.after_raw)
 deliveries = Deliveries(settings.source)
-engine = engine_of(settings)
+engine = create_engine(settings)
 
 defs = dg.Definitions(
     assets=all_assets,
     jobs=[lakehouse],
-    sensors=ends_what_runs_left(engine),
-    executor=executor_for(engine),
+    sensors=orphaned_job_sensors(engine),
+    executor=create_executor(engine),
     resources={
         "lake": lake,
         "deliveries": deliveries,
         "engine": engine,
-        "io_manager": HandleIOManager(lake),
+        "io_manager": TableHandleIOManager(lake),
     },
 )

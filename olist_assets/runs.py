@@ -70,7 +70,7 @@ def prepare(on_progress: Callable[[str], None] = lambda _: None) -> None:
     engine.prepare(on_progress)
 
 
-def materialise(
+def materialize(
     window: Window, assets: list[dg.AssetKey], on_step: Callable[[Step], None] = lambda _: None
 ) -> list[Step]:
     """Materialise assets for the landing dates of a window, in one run.
@@ -91,7 +91,7 @@ def materialise(
     delivered = deliveries.days()  # what arrives from here on is for the next run
     whole = {day: files for day, files in delivered.items() if day in window and len(assets) == len(all_assets)}
     for day in whole:
-        lake.forget_loaded(day)  # until this run has succeeded, too
+        lake.clear_load_mark(day)  # until this run has succeeded, too
 
     def listen(entry: dg.EventLogEntry) -> None:
         step = _step(entry.dagster_event)
@@ -101,7 +101,7 @@ def materialise(
 
     with dg.DagsterInstance.get() as instance:
         tags = _partitions(window, assets)
-        if engine.elsewhere:
+        if engine.is_remote:
             result = _execute_in_processes(instance, assets, tags, listen)
         else:
             instance.add_event_listener(run_id := str(uuid4()), listen)
@@ -117,7 +117,7 @@ def materialise(
         raise KeyboardInterrupt
     if result.success:
         for day, files in whole.items():
-            lake.record_loaded(day, files)
+            lake.write_load_mark(day, files)
     if not result.success and not any(step.error for step in steps):
         raise OlistError(f"the run {result.run_id} failed; see it in `olist ui`")
     return steps
@@ -128,8 +128,8 @@ def windows_to_load() -> list[Window]:
 
     They are in as few windows as hold no day that has been loaded; days without a delivery do not part them.
     """
-    loaded, delivered = lake.loaded(), deliveries.days()
-    pending = {day for day, files in delivered.items() if loaded.get(day) != files}.union(lake.waiting())
+    loaded, delivered = lake.load_marks(), deliveries.days()
+    pending = {day for day, files in delivered.items() if loaded.get(day) != files}.union(lake.pending_days())
     windows: list[Window] = []
     adjoining = False
     for day in sorted(pending.union(delivered)):

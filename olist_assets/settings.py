@@ -69,7 +69,7 @@ class Settings:
         return self.lake.startswith(S3) or self.source.startswith(S3)
 
 
-def current() -> Settings:
+def load_settings() -> Settings:
     """The settings of this process, which can reach S3 afterwards if they name it.
 
     Raises:

@@ -16,11 +16,11 @@ from pyspark.sql import SparkSession
 from olist_assets.assets import all_assets
 from olist_assets.engines.base import LocalEngine
 from olist_assets.lake.layout import Lake
-from olist_assets.orchestration.io_managers import HandleIOManager
+from olist_assets.orchestration.io_managers import TableHandleIOManager
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps import delta
 from spark_steps.declarations import Layer
-from spark_steps.protocol import DeltaTable, LandedFile, StepRequest, StepResult, Window
+from spark_steps.protocol import LandedFile, StepRequest, StepResult, TableHandle, Window
 from spark_steps.steps import run_step
 from spark_steps.tables import TABLES
 
@@ -81,7 +81,7 @@ class TestLake:
         """The engine's session."""
         return self.engine.session()
 
-    def table(self, table_id: str, window: Window | None = None) -> DeltaTable:
+    def table(self, table_id: str, window: Window | None = None) -> TableHandle:
         """The handle of a table."""
         return self.lake.table(table_id, window)
 
@@ -90,7 +90,7 @@ class TestLake:
     def rows(self, table_id: str, *rows: dict[str, Any]) -> None:
         """Append literal rows to a table; columns left out are null, lineage columns have defaults."""
         handle = self.table(table_id)
-        delta.ensure(handle)
+        delta.create_if_missing(handle)
         full = [_LINEAGE | row for row in rows]
         arrays = {c.name: _array([row.get(c.name) for row in full], c.type) for c in TABLES[table_id].columns}
         deltalake.write_deltalake(handle.uri, pa.table(arrays), mode="append")
@@ -98,7 +98,7 @@ class TestLake:
     def read(self, table_id: str, *columns: str) -> list[dict[str, Any]]:
         """All rows of a table in the order of its key, whole or only the columns named."""
         table = TABLES[table_id]
-        delta.ensure(self.table(table_id))
+        delta.create_if_missing(self.table(table_id))
         rows = deltalake.DeltaTable(str(self.root / table_id)).to_pyarrow_table().to_pylist()
         rows.sort(key=lambda row: [(row[name] is not None, row[name]) for name in table.key])
         return [{c: _plain(row[c]) for c in columns or table.column_names} for row in rows]
@@ -132,7 +132,7 @@ class TestLake:
         if not table.daily:
             window = None  # it is computed whole
         elif window is None and day:
-            window = Window.of_day(day)
+            window = Window.from_day(day)
         quarantine = self.table(f"quarantine/{table.name}") if table.layer is Layer.TRUSTED else None
         request = StepRequest(
             output=self.table(table_id),
@@ -151,7 +151,7 @@ class TestLake:
         self.run(f"raw/{table}", day=file.landing_date, files=[file])
         return self.run(f"trusted/{table}", day=file.landing_date)
 
-    def materialise(
+    def materialize(
         self, *assets: str, day: str | None = None, to: str | None = None, raise_on_error: bool = True
     ) -> dg.ExecuteInProcessResult:
         """Materialise assets through Dagster, as a run does: resources, IO manager, metadata and checks.
@@ -174,13 +174,13 @@ class TestLake:
                 "lake": self.lake,
                 "deliveries": self.deliveries,
                 "engine": self.engine,
-                "io_manager": HandleIOManager(self.lake),
+                "io_manager": TableHandleIOManager(self.lake),
             },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=raise_on_error,
         )
 
-    def told(self, asset: str, *days: str) -> dict[str, dict[str, Any]]:
+    def partition_metadata(self, asset: str, *days: str) -> dict[str, dict[str, Any]]:
         """What the newest materialisation of an asset tells of each day, as Dagit shows it on the day's partition."""
         found: dict[str, dict[str, Any]] = {}
         for day in days:

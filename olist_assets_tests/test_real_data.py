@@ -25,7 +25,7 @@ from pyspark.sql import SparkSession
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.sources.generator.dump import generate
 from spark_steps.declarations import Layer, Severity
-from spark_steps.protocol import DeltaTable, LandedFile, StepRequest, StepResult, Window
+from spark_steps.protocol import LandedFile, StepRequest, StepResult, TableHandle, Window
 from spark_steps.steps import run_step
 from spark_steps.tables import TABLES
 
@@ -347,16 +347,16 @@ class Dump:
     def request(self, table_id: str) -> StepRequest:
         """The request to compute a table for the landing date of the dump."""
         table = TABLES[table_id]
-        window = Window.of_day(LANDING_DATE) if table.daily else None
+        window = Window.from_day(LANDING_DATE) if table.daily else None
         files = ()
         if table.layer is Layer.RAW:
             path = self.folder / SOURCES[table.name][0]
             files = (LandedFile(str(path), path.name, file_id(path), LANDING_DATE, EXTRACTED_AT),)
         return StepRequest(
-            output=DeltaTable(table_id, str(self.root / table_id), window),
+            output=TableHandle(table_id, str(self.root / table_id), window),
             window=window,
-            inputs=tuple(DeltaTable(i, str(self.root / i), window) for i in table.upstreams if i in TABLES),
-            quarantine=DeltaTable(f"quarantine/{table.name}", str(self.root / "quarantine" / table.name), window)
+            inputs=tuple(TableHandle(i, str(self.root / i), window) for i in table.upstreams if i in TABLES),
+            quarantine=TableHandle(f"quarantine/{table.name}", str(self.root / "quarantine" / table.name), window)
             if table.layer is Layer.TRUSTED
             else None,
             files=files,

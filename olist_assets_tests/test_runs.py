@@ -27,7 +27,7 @@ def load(shop, *numbers: int) -> None:
     """Note that these days have been loaded as they are."""
     for number in numbers:
         day = date(2018, 5, number)
-        shop.lake.record_loaded(day, shop.deliveries.days()[day])
+        shop.lake.write_load_mark(day, shop.deliveries.days()[day])
 
 
 def test_all_days_that_have_not_been_loaded_are_one_window_whatever_is_missing_between(shop):

@@ -26,7 +26,7 @@ class Rule:
     """A row rule: a row breaks it where the SQL condition `broken` holds; `reason` is SQL text that says why."""
 
     name: str
-    broken: str
+    violated_when: str
     reason: str
     severity: Severity = Severity.ERROR
 
@@ -66,7 +66,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class TableSpec:
     """A Delta table: what one row is (grain), what identifies it (key), what it holds and what it is made from.
 
     Attributes:
@@ -130,5 +130,5 @@ class Increment:
     """
 
     key: str
-    touched: str
-    slices: Mapping[str, str]
+    affected_keys: str
+    filtered_inputs: Mapping[str, str]

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from deltalake.schema import Field, PrimitiveType
 from deltalake.schema import Schema as DeltaSchema
 
-from spark_steps.declarations import Column, Table
-from spark_steps.protocol import DeltaTable, StepError
+from spark_steps.declarations import Column, TableSpec
+from spark_steps.protocol import StepError, TableHandle
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -44,7 +44,7 @@ _METRICS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class CommitMetrics:
     """What one write did, as the Delta log counts it; all zero if there was nothing to commit.
 
     `rows_copied` did not change: they were written anew because they stood in a file with others that did.
@@ -71,24 +71,24 @@ class Counts:
     deleted: int = 0
 
 
-def ensure(handle: DeltaTable) -> int:
+def create_if_missing(handle: TableHandle) -> int:
     """Create the table from its declaration if it is not there; return its version."""
-    return _opened(handle).version()
+    return _open_or_create(handle).version()
 
 
-def nothing(handle: DeltaTable) -> Commit:
+def empty_commit(handle: TableHandle) -> CommitMetrics:
     """The commit of a step that finds nothing to write; the table exists afterwards."""
-    version = ensure(handle)
-    return Commit(version_before=version, version_after=version)
+    version = create_if_missing(handle)
+    return CommitMetrics(version_before=version, version_after=version)
 
 
-def read(spark: "SparkSession", handle: DeltaTable) -> "DataFrame":
+def read(spark: "SparkSession", handle: TableHandle) -> "DataFrame":
     """The table's rows as they are now: those of the handle's window if it has one.
 
     However often the rows are evaluated, and whoever writes meanwhile, they are those of one version. Where its log
     tells that there are none, the engine is given no table to open, and plans as for a constant.
     """
-    table = _opened(handle)
+    table = _open_or_create(handle)
     if not _files(handle, table).num_rows:
         columns = (f"CAST(NULL AS {column.type}) AS {column.name}" for column in handle.declaration.columns)
         return spark.sql(f"SELECT {', '.join(columns)} WHERE false")
@@ -96,18 +96,18 @@ def read(spark: "SparkSession", handle: DeltaTable) -> "DataFrame":
     return rows.where(handle.window.predicate()) if handle.window else rows
 
 
-def row_count(handle: DeltaTable) -> int:
+def row_count(handle: TableHandle) -> int:
     """How many rows the table holds in the handle's window, from the Delta log; no data is read."""
-    files = _files(handle, _opened(handle))
+    files = _files(handle, _open_or_create(handle))
     return sum(files.column("num_records").to_pylist()) if files.num_rows else 0
 
 
-def rows_by_day(handle: DeltaTable) -> dict[date, int]:
+def rows_by_day(handle: TableHandle) -> dict[date, int]:
     """How many rows of each landing date the table holds in the handle's window, by day, from the Delta log alone.
 
     Only of tables that are partitioned by landing date. Days without rows are left out.
     """
-    files = _files(handle, _opened(handle))
+    files = _files(handle, _open_or_create(handle))
     if not files.num_rows:
         return {}
     days = files.group_by("partition._landing_date").aggregate([("num_records", "sum")])
@@ -115,12 +115,12 @@ def rows_by_day(handle: DeltaTable) -> dict[date, int]:
     return dict(zip(days["partition._landing_date"], days["num_records_sum"], strict=True))
 
 
-def append(rows: "DataFrame", handle: DeltaTable) -> Commit:
+def append(rows: "DataFrame", handle: TableHandle) -> CommitMetrics:
     """Add rows in one commit."""
     return _write(rows, handle, mode="append")
 
 
-def replace(rows: "DataFrame", handle: DeltaTable) -> Commit:
+def replace(rows: "DataFrame", handle: TableHandle) -> CommitMetrics:
     """Put rows in place of all that the table holds: in the handle's window if it has one. One commit."""
     if handle.window is None:
         return _write(rows, handle, mode="overwrite")
@@ -128,8 +128,8 @@ def replace(rows: "DataFrame", handle: DeltaTable) -> Commit:
 
 
 def merge(
-    spark: "SparkSession", rows: "DataFrame", handle: DeltaTable, counts: Counts, *, partitions: Sequence[str] = ()
-) -> Commit:
+    spark: "SparkSession", rows: "DataFrame", handle: TableHandle, counts: Counts, *, partitions: Sequence[str] = ()
+) -> CommitMetrics:
     """Update the rows whose key the table holds and insert the others, in one commit; delete those marked so.
 
     Where nothing is updated or deleted, the rows are appended. Of a partitioned table the partitions concerned are
@@ -144,13 +144,13 @@ def merge(
         partitions: all values of the partition column that rows are in or come from; only these are looked at.
     """
     if counts == Counts():
-        return nothing(handle)
+        return empty_commit(handle)
     if counts == Counts(inserted=counts.inserted):
         return append(rows.drop(DELETED), handle)
-    version_before = ensure(handle)
+    version_before = create_if_missing(handle)
     table = handle.declaration
     marks = tuple(name for name in rows.columns if name == DELETED)
-    conformed(rows, table, *marks).createOrReplaceTempView("merge_source")
+    align_to_schema(rows, table, *marks).createOrReplaceTempView("merge_source")
     names = table.column_names
     same_key = " AND ".join(f"t.{name} = s.{name}" for name in table.key)
     if table.partition is None:
@@ -160,9 +160,9 @@ def merge(
             WHEN MATCHED THEN UPDATE SET {", ".join(f"{name} = s.{name}" for name in names)}
             WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"s.{name}" for name in names)})
         """).collect()
-        return _commit_since(handle, version_before)
-    read(spark, DeltaTable(handle.id, handle.uri)).createOrReplaceTempView("merge_target")
-    concerned = f"{table.partition} IN ({', '.join(quoted(value) for value in partitions)})"
+        return _read_commit(handle, version_before)
+    read(spark, TableHandle(handle.id, handle.uri)).createOrReplaceTempView("merge_target")
+    concerned = f"{table.partition} IN ({', '.join(sql_literal(value) for value in partitions)})"
     anew = spark.sql(f"""
         SELECT {", ".join(f"t.{name}" for name in names)}
         FROM merge_target t LEFT ANTI JOIN merge_source s ON {same_key} WHERE t.{concerned}
@@ -179,7 +179,7 @@ def merge(
     )
 
 
-def conformed(rows: "DataFrame", table: Table, *more: str) -> "DataFrame":
+def align_to_schema(rows: "DataFrame", table: TableSpec, *more: str) -> "DataFrame":
     """The rows with exactly the declared columns, in order, in the declared types, and `more` as they are.
 
     Raises:
@@ -195,20 +195,20 @@ def conformed(rows: "DataFrame", table: Table, *more: str) -> "DataFrame":
     return rows.offset(0).select(*declared, *more)
 
 
-def quoted(text: str) -> str:
+def sql_literal(text: str) -> str:
     """The text as a SQL literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _opened(handle: DeltaTable) -> deltalake.DeltaTable:
+def _open_or_create(handle: TableHandle) -> deltalake.DeltaTable:
     """The table's log at its newest version; the table is created if it is not there."""
     try:
         return deltalake.DeltaTable(handle.uri)
     except deltalake.exceptions.TableNotFoundError:
-        return _created(handle)
+        return _create(handle)
 
 
-def _created(handle: DeltaTable) -> deltalake.DeltaTable:
+def _create(handle: TableHandle) -> deltalake.DeltaTable:
     table = handle.declaration
     try:
         return deltalake.DeltaTable.create(
@@ -226,7 +226,7 @@ def _created(handle: DeltaTable) -> deltalake.DeltaTable:
         return deltalake.DeltaTable(handle.uri)  # created just now, by a request whose answer was lost or by another
 
 
-def _properties(table: Table) -> dict[str, str]:
+def _properties(table: TableSpec) -> dict[str, str]:
     """Have the log keep no least and greatest values of fractions and timestamps.
 
     They stand there as text, and where both are equal Sail takes them for the whole file's value: a double comes back
@@ -236,7 +236,7 @@ def _properties(table: Table) -> dict[str, str]:
     return {} if len(exact) == len(table.columns) else {"delta.dataSkippingStatsColumns": ",".join(exact)}
 
 
-def _files(handle: DeltaTable, table: deltalake.DeltaTable) -> Any:
+def _files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:
     """The files of the opened table, a row each, that hold rows of the handle's window."""
     files: Any = pa.table(table.get_add_actions(flatten=True))
     if files.num_rows and handle.window:
@@ -245,25 +245,27 @@ def _files(handle: DeltaTable, table: deltalake.DeltaTable) -> Any:
     return files
 
 
-def _write(rows: "DataFrame", handle: DeltaTable, *, mode: str, options: dict[str, str] | None = None) -> Commit:
-    version_before = ensure(handle)
+def _write(
+    rows: "DataFrame", handle: TableHandle, *, mode: str, options: dict[str, str] | None = None
+) -> CommitMetrics:
+    version_before = create_if_missing(handle)
     table = handle.declaration
-    writer = conformed(rows, table).write.format("delta").mode(mode).options(**(options or {}))
+    writer = align_to_schema(rows, table).write.format("delta").mode(mode).options(**(options or {}))
     if table.partition:
         writer = writer.partitionBy(table.partition)
     writer.save(handle.uri)
-    commit = _commit_since(handle, version_before)
+    commit = _read_commit(handle, version_before)
     if commit.version_after == version_before and not rows.isEmpty():
         raise StepError(f"{table.id}: the engine wrote no commit to {handle.uri}")
     return commit
 
 
-def _commit_since(handle: DeltaTable, version_before: int) -> Commit:
+def _read_commit(handle: TableHandle, version_before: int) -> CommitMetrics:
     table = deltalake.DeltaTable(handle.uri)
     if table.version() == version_before:
-        return Commit(version_before=version_before, version_after=version_before)
+        return CommitMetrics(version_before=version_before, version_after=version_before)
     metrics = table.history(1)[0].get("operationMetrics") or {}
-    return Commit(
+    return CommitMetrics(
         version_before=version_before,
         version_after=table.version(),
         **{name: _first(metrics, names) for name, names in _METRICS.items()},

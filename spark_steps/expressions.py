@@ -6,14 +6,14 @@ UNKNOWN_KEY = -1
 """The surrogate key of the unknown member of every dimension."""
 
 
-def hash60(text: str) -> str:
+def hash_60_bits(text: str) -> str:
     """The first 60 bits of the text's SHA-256 as a BIGINT: equal in every engine and on every rebuild."""
     return f"CAST(conv(substr(sha2({text}, 256), 1, 15), 16, 10) AS BIGINT)"
 
 
 def surrogate_key(*natural_key: str) -> str:
     """The surrogate key of a natural key, its text columns joined by `|`; the unknown member's if one is null."""
-    key = hash60(" || '|' || ".join(f"CAST({column} AS STRING)" for column in natural_key))
+    key = hash_60_bits(" || '|' || ".join(f"CAST({column} AS STRING)" for column in natural_key))
     return f"coalesce({key}, CAST({UNKNOWN_KEY} AS BIGINT))"
 
 
@@ -31,7 +31,7 @@ def half_up_average(total: str, count: str) -> str:
     return f"CAST(CAST((2 * {cents} + {count}) DIV (2 * {count}) AS DECIMAL(18,0)) / 100 AS DECIMAL(12,2))"
 
 
-def newer(left: str, right: str, columns: Sequence[str]) -> str:
+def is_newer(left: str, right: str, columns: Sequence[str]) -> str:
     """Whether the row `left` stands after the row `right` in the order of the columns, none of them null."""
     steps: list[str] = []
     for position, column in enumerate(columns):

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
-from spark_steps.declarations import Severity, Table
+from spark_steps.declarations import Severity, TableSpec
 from spark_steps.tables import TABLES
 
 
@@ -29,7 +29,7 @@ class Window:
             raise ValueError(f"a window's end must lie after its start, not {self.start} to {self.end}")
 
     @classmethod
-    def of_day(cls, day: date) -> Self:
+    def from_day(cls, day: date) -> Self:
         """The window of one landing date."""
         return cls(day, day + timedelta(days=1))
 
@@ -51,7 +51,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class DeltaTable:
+class TableHandle:
     """A handle on a Delta table: which one it is, where it lies, and the landing dates that are meant (all if None)."""
 
     id: str
@@ -59,7 +59,7 @@ class DeltaTable:
     window: Window | None = None
 
     @property
-    def declaration(self) -> Table:
+    def declaration(self) -> TableSpec:
         """What is declared of the table."""
         return TABLES[self.id]
 
@@ -97,12 +97,12 @@ class StepRequest:
         code_version: the version of the code that made the request.
     """
 
-    output: DeltaTable
+    output: TableHandle
     run_id: str
     code_version: str
     window: Window | None = None
-    inputs: tuple[DeltaTable, ...] = ()
-    quarantine: DeltaTable | None = None
+    inputs: tuple[TableHandle, ...] = ()
+    quarantine: TableHandle | None = None
     files: tuple[LandedFile, ...] = ()
 
     @property
@@ -231,5 +231,5 @@ def _window(fields: dict[str, str] | None) -> Window | None:
     return Window(date.fromisoformat(fields["start"]), date.fromisoformat(fields["end"])) if fields else None
 
 
-def _handle(fields: dict[str, Any]) -> DeltaTable:
-    return DeltaTable(fields["id"], fields["uri"], _window(fields["window"]))
+def _handle(fields: dict[str, Any]) -> TableHandle:
+    return TableHandle(fields["id"], fields["uri"], _window(fields["window"]))

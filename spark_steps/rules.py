@@ -1,6 +1,6 @@
 """From a raw text to a typed value, and from a typed row to the rules that it breaks: pure functions to SQL."""
 
-from spark_steps.declarations import Column, Rule, Severity, Table
+from spark_steps.declarations import Column, Rule, Severity, TableSpec
 
 _READABLE = {
     "int": "^[+-]?[0-9]+([.]0+)?$",
@@ -21,14 +21,14 @@ _LONGEST_QUOTE = 100
 _WHITE_SPACE = " \\t\\r\\n"
 
 
-def text_name(column: Column) -> str:
+def raw_column_name(column: Column) -> str:
     """The name that a column's raw text goes by beside its typed value."""
     return f"text_{column.source_name}"
 
 
-def typed(column: Column) -> str:
+def cast_expression(column: Column) -> str:
     """SQL of the column's value, from its raw text: null where the text is blank or cannot be read."""
-    text = f"`{text_name(column)}`"
+    text = f"`{raw_column_name(column)}`"
     if column.type == "string":
         value = f"CASE WHEN {_is_there(text)} THEN {text} END"
         return column.clean.format(value=f"({value})") if column.clean else value
@@ -38,32 +38,32 @@ def typed(column: Column) -> str:
     return f"CASE WHEN {stripped} RLIKE '{_READABLE[_kind(column)]}' THEN try_cast({digits} AS {column.type}){zero} END"
 
 
-def rules(table: Table) -> tuple[Rule, ...]:
+def row_rules(table: TableSpec) -> tuple[Rule, ...]:
     """All row rules of a trusted table, errors first: those that follow from its columns, then its own."""
-    parsed = Rule(name="row_unparsed", broken="_reject IS NOT NULL", reason="_reject")
+    parsed = Rule(name="row_unparsed", violated_when="_reject IS NOT NULL", reason="_reject")
     implied = [rule for column in table.value_columns for rule in _column_rules(column)]
     return tuple(sorted((parsed, *implied, *table.rules), key=lambda rule: rule.severity is Severity.WARN))
 
 
-def error_rules(table: Table) -> tuple[Rule, ...]:
+def error_rules(table: TableSpec) -> tuple[Rule, ...]:
     """The rules whose breach sends a row to quarantine."""
-    return tuple(rule for rule in rules(table) if rule.severity is Severity.ERROR)
+    return tuple(rule for rule in row_rules(table) if rule.severity is Severity.ERROR)
 
 
-def warnings(table: Table) -> tuple[Rule, ...]:
+def warnings(table: TableSpec) -> tuple[Rule, ...]:
     """The rules whose breach is counted."""
     return tuple(rule for rule in table.rules if rule.severity is Severity.WARN)
 
 
-def first_broken(broken_rules: tuple[Rule, ...]) -> tuple[str, str]:
+def first_violation(broken_rules: tuple[Rule, ...]) -> tuple[str, str]:
     """SQL of the name and of the reason of the first rule that a row breaks; both null if it breaks none."""
-    names = " ".join(f"WHEN {rule.broken} THEN '{rule.name}'" for rule in broken_rules)
-    reasons = " ".join(f"WHEN {rule.broken} THEN {rule.reason}" for rule in broken_rules)
+    names = " ".join(f"WHEN {rule.violated_when} THEN '{rule.name}'" for rule in broken_rules)
+    reasons = " ".join(f"WHEN {rule.violated_when} THEN {rule.reason}" for rule in broken_rules)
     return f"CASE {names} END", f"CASE {reasons} END"
 
 
 def _column_rules(column: Column) -> list[Rule]:
-    name, text = column.name, f"`{text_name(column)}`"
+    name, text = column.name, f"`{raw_column_name(column)}`"
     quote = f"substr({text}, 1, {_LONGEST_QUOTE})"
     found: list[Rule] = []
     if column.type != "string":
@@ -91,7 +91,7 @@ def _is_there(text: str) -> str:
 
 
 def _rule(name: str, broken: str, reason: str) -> Rule:
-    return Rule(name=name, broken=broken, reason=reason)
+    return Rule(name=name, violated_when=broken, reason=reason)
 
 
 def _kind(column: Column) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from spark_steps.declarations import Column, Layer, Rule, Severity, Table
+from spark_steps.declarations import Column, Layer, Rule, Severity, TableSpec
 
 TIMESTAMP, DATE, INT, BIGINT, DOUBLE, BOOLEAN = "timestamp", "date", "int", "bigint", "double", "boolean"
 MONEY, MONEY_SUM = "decimal(12,2)", "decimal(18,2)"
@@ -80,11 +80,11 @@ def _source(
     *,
     partition: str | None = None,
     rules: tuple[Rule, ...] = (),
-) -> tuple[Table, Table, Table]:
+) -> tuple[TableSpec, TableSpec, TableSpec]:
     """A source's raw, trusted and quarantine tables. Key columns are required."""
     columns = tuple(replace(c, required=True) if c.name in key else c for c in columns)
     delivered = tuple(c for c in columns if c.derived is None)
-    raw = Table(
+    raw = TableSpec(
         layer=Layer.RAW,
         name=name,
         grain=f"a row of a delivered file: {grain}, as it landed",
@@ -94,7 +94,7 @@ def _source(
         partition="_landing_date",
         file_stem=file_stem,
     )
-    trusted = Table(
+    trusted = TableSpec(
         layer=Layer.TRUSTED,
         name=name,
         grain=f"{grain}, in its newest state",
@@ -104,7 +104,7 @@ def _source(
         partition=partition,
         rules=rules,
     )
-    quarantine = Table(
+    quarantine = TableSpec(
         layer=Layer.QUARANTINE,
         name=name,
         grain=f"a raw row that is not accepted as {grain}",
@@ -125,7 +125,7 @@ def _state(name: str, *, required: bool = False) -> Column:
 
 
 def _warning(name: str, broken: str, reason: str) -> Rule:
-    return Rule(name=name, broken=broken, reason=f"'{reason}'", severity=Severity.WARN)
+    return Rule(name=name, violated_when=broken, reason=f"'{reason}'", severity=Severity.WARN)
 
 
 # --- Raw, trusted and quarantine: a triple a source ----------------------------------------------------------------
@@ -312,8 +312,8 @@ def _average(name: str, formula: str) -> Column:
 
 def _refined(
     name: str, grain: str, key: tuple[str, ...], upstreams: tuple[str, ...], *columns: Column, **more: Any
-) -> Table:
-    return Table(layer=Layer.REFINED, name=name, grain=grain, key=key, columns=columns, upstreams=upstreams, **more)
+) -> TableSpec:
+    return TableSpec(layer=Layer.REFINED, name=name, grain=grain, key=key, columns=columns, upstreams=upstreams, **more)
 
 
 _DIMENSIONS = (
@@ -577,7 +577,7 @@ _AGGREGATES = (
 
 # --- All of them ---------------------------------------------------------------------------------------------------
 
-TABLES: dict[str, Table] = {
+TABLES: dict[str, TableSpec] = {
     table.id: table
     for table in (
         *(raw for raw, _, _ in _SOURCES),
@@ -591,6 +591,6 @@ TABLES: dict[str, Table] = {
 """Every table by its id, such as `trusted/orders`: sources before what is made from them."""
 
 
-def tables_of(layer: Layer) -> tuple[Table, ...]:
+def tables_in(layer: Layer) -> tuple[TableSpec, ...]:
     """The tables of a layer, in the order of their declaration."""
     return tuple(table for table in TABLES.values() if table.layer == layer)

@@ -5,12 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from olist_assets.assets.metadata import metadata_of
-from olist_assets.assets.step_recording import controlled
+from olist_assets.assets.metadata import materialization_metadata
+from olist_assets.assets.step_recording import record_step
 from olist_assets.engines.base import Engine
+from olist_assets.lake.files import FILE_STEMS
 from olist_assets.lake.layout import Lake
-from olist_assets.orchestration.partitions import landing_dates, one_run_a_range, window_of
-from olist_assets.sources.deliveries import FILE_STEMS, Deliveries
+from olist_assets.orchestration.partitions import landing_dates, single_run_backfill, to_window
+from olist_assets.sources.deliveries import Deliveries
 
 
 def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
@@ -21,7 +22,7 @@ def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
         owners=["team:data-engineering"],
         description=f"Files `{file_stem}*.csv` of a landing date's delivery, waiting for raw.",
         partitions_def=landing_dates,
-        backfill_policy=one_run_a_range,
+        backfill_policy=single_run_backfill,
     )
     def land(
         context: dg.AssetExecutionContext,
@@ -29,15 +30,15 @@ def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
         deliveries: dg.ResourceParam[Deliveries],
         engine: dg.ResourceParam[Engine],
     ) -> dg.MaterializeResult:
-        window = window_of(context.partition_time_window)
-        with controlled(context, lake, engine, window) as record:
+        window = to_window(context.partition_time_window)
+        with record_step(context, lake, engine, window) as record:
             delivered = deliveries.days()
             manifests = {d: _land(lake, deliveries, name, d) if d in delivered else [] for d in window.days}
             record["files"] = files = [row for manifest in manifests.values() for row in manifest]
         if not files:
             context.log.info("nothing was delivered for %s on %s", name, window)
         days = {day: _figures(manifest) for day, manifest in manifests.items()}
-        return dg.MaterializeResult(metadata=metadata_of(context, window, _totals(files), days))
+        return dg.MaterializeResult(metadata=materialization_metadata(context, window, _totals(files), days))
 
     return land
 

@@ -12,7 +12,7 @@ RANGE = "range"
 """The metadata that holds the figures of a range as a whole."""
 
 
-def metadata_of(
+def materialization_metadata(
     context: dg.AssetExecutionContext,
     window: Window | None,
     totals: Mapping[str, Any],

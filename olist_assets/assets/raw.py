@@ -2,16 +2,16 @@
 
 import dagster as dg
 
-from olist_assets.assets.table_asset import delta_asset, run_step_of
+from olist_assets.assets.table_asset import materialize_table, table_asset
 from olist_assets.engines.base import Engine
 from olist_assets.lake.layout import Lake
-from spark_steps.declarations import Layer, Table
+from spark_steps.declarations import Layer, TableSpec
 from spark_steps.protocol import LandedFile
-from spark_steps.tables import tables_of
+from spark_steps.tables import tables_in
 
 
-def _raw_asset(table: Table) -> dg.AssetsDefinition:
-    @delta_asset(table)
+def _raw_asset(table: TableSpec) -> dg.AssetsDefinition:
+    @table_asset(table)
     def append(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
@@ -19,9 +19,9 @@ def _raw_asset(table: Table) -> dg.AssetsDefinition:
         **landed: tuple[LandedFile, ...],
     ) -> dg.MaterializeResult:
         [files] = landed.values()
-        return run_step_of(table, context, lake, engine, files=files)
+        return materialize_table(table, context, lake, engine, files=files)
 
     return append
 
 
-raw_assets = tuple(_raw_asset(table) for table in tables_of(Layer.RAW))
+raw_assets = tuple(_raw_asset(table) for table in tables_in(Layer.RAW))

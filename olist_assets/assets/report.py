@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from olist_assets.assets.step_recording import controlled
+from olist_assets.assets.step_recording import record_step
 from olist_assets.aws.environment import S3
 from olist_assets.engines.base import Engine
 from olist_assets.lake.layout import Lake
@@ -40,7 +40,7 @@ def write_report(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
 ) -> dg.MaterializeResult:
     """Write the report into the lake."""
-    with controlled(context, lake, engine, None) as record:
+    with record_step(context, lake, engine, None) as record:
         made = report.make(lake.root, records=lake.newest_records(), written_at=datetime.now(UTC), pictures=_PICTURES)
         size = report.put(lake.store, made, on_s3=lake.on_s3)
     path = f"{lake.root}/{report.PATH}"
@@ -49,7 +49,7 @@ def write_report(
         for title, png in made.pictures.items()
     )
     metadata: dict[str, Any] = {
-        "path": lake.shown(path) if lake.on_s3 else dg.MetadataValue.path(path),
+        "path": lake.display_uri(path) if lake.on_s3 else dg.MetadataValue.path(path),
         "seconds": record["seconds"],
         "bytes": size,
         "data_as_of": made.as_of.isoformat() if made.as_of else "no data",
@@ -90,12 +90,12 @@ def glue_assets(settings: Settings) -> tuple[dg.AssetsDefinition, ...]:
         lake: dg.ResourceParam[Lake],
         engine: dg.ResourceParam[Engine],
     ) -> dg.MaterializeResult:
-        with controlled(context, lake, engine, None) as record:
+        with record_step(context, lake, engine, None) as record:
             outcomes = glue.register(lake.root, settings.glue, drop=config.drop)
             counts = {f"tables_{o.name.lower()}": count for o, count in glue.table_counts(outcomes).items()}
             record.update(counts)
         changes = {outcome: [place for place in outcomes if outcomes[place] is outcome] for outcome in glue.CHANGES}
-        databases = [glue.database_of(layer, settings.glue) for layer in glue.DATABASES]
+        databases = [glue.database_name(layer, settings.glue) for layer in glue.DATABASES]
         return dg.MaterializeResult(metadata={"databases": databases, **counts, "changes": changes})
 
     return (register,)

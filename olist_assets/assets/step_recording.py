@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from obstore.exceptions import BaseError
 
-from olist_assets.aws.environment import reason_of, redacted
+from olist_assets.aws.environment import redact, summarize_error
 from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
 from olist_assets.errors import OlistError
@@ -19,7 +19,7 @@ from spark_steps.protocol import StepError, Window
 
 
 @contextmanager
-def controlled(
+def record_step(
     context: dg.AssetExecutionContext, lake: Lake, engine: Engine, window: Window | None
 ) -> Iterator[dict[str, Any]]:
     """Time a step, and leave its control object: the yielded record and what is known of every step.
@@ -41,15 +41,15 @@ def controlled(
         yield record
         record["status"] = "succeeded"
     except (StepError, OlistError) as error:
-        record["error"] = redacted(str(error), lake.root)
+        record["error"] = redact(str(error), lake.root)
         raise dg.Failure(description=record["error"], allow_retries=False) from (None if lake.on_s3 else error)
     except Exception as error:
-        record["error"] = redacted(f"{type(error).__name__}: {error}", lake.root)
+        record["error"] = redact(f"{type(error).__name__}: {error}", lake.root)
         if not lake.on_s3:
             raise
         # Dagster would keep and show the texts of all causes, which name the bucket.
         context.log.error(  # noqa: TRY400 - with the traceback, redacted
-            redacted("".join(traceback.format_exception(error)), lake.root)
+            redact("".join(traceback.format_exception(error)), lake.root)
         )
         raise dg.Failure(description=record["error"], allow_retries=False) from None
     except BaseException as error:
@@ -64,11 +64,11 @@ def controlled(
 def _leave(context: dg.AssetExecutionContext, lake: Lake, record: dict[str, Any]) -> None:
     """Write the control object; if that fails, the step's own error comes first."""
     try:
-        lake.record(record)
+        lake.write_step_record(record)
     except BaseError as error:
         if not lake.on_s3:
             raise
-        told = f"the step's control object cannot be written: {reason_of(error)}"
+        told = f"the step's control object cannot be written: {summarize_error(error)}"
         if record["status"] == "succeeded":
             raise dg.Failure(description=told, allow_retries=False) from None
         context.log.warning(told)

@@ -7,18 +7,18 @@ from typing import Any
 
 import dagster as dg
 
-from olist_assets.assets.metadata import metadata_of
-from olist_assets.assets.step_recording import controlled
+from olist_assets.assets.metadata import materialization_metadata
+from olist_assets.assets.step_recording import record_step
 from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
 from olist_assets.lake.layout import Lake
-from olist_assets.lake.leases import held
-from olist_assets.orchestration.executors import pool_of
-from olist_assets.orchestration.partitions import landing_dates, one_run_a_range, window_of
+from olist_assets.lake.leases import hold_lease
+from olist_assets.orchestration.executors import pool_for
+from olist_assets.orchestration.partitions import landing_dates, single_run_backfill, to_window
 from olist_assets.settings import Settings
 from spark_steps import rules
-from spark_steps.declarations import Layer, Severity, Table
-from spark_steps.protocol import Check, DayCounts, DeltaTable, LandedFile, StepRequest, StepResult, Window
+from spark_steps.declarations import Layer, Severity, TableSpec
+from spark_steps.protocol import Check, DayCounts, LandedFile, StepRequest, StepResult, TableHandle, Window
 
 _KINDS = {Layer.RAW: "bronze", Layer.TRUSTED: "silver", Layer.REFINED: "gold"}
 _OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-engineering", Layer.REFINED: "team:analytics"}
@@ -47,13 +47,13 @@ _NOTE_WITHOUT_ROWS = {
 }
 
 
-def delta_asset(table: Table) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
+def table_asset(table: TableSpec) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
     """`@dg.asset` with all the arguments that follow from a table's declaration."""
     arguments: dict[str, Any] = {
         "key": table.id.split("/"),
         "ins": {name.replace("/", "_"): dg.AssetIn(key=name.split("/")) for name in table.upstreams},
         "group_name": str(table.layer),
-        "pool": pool_of(table.id, _ENGINE),  # the lease sees to writers beside Dagster
+        "pool": pool_for(table.id, _ENGINE),  # the lease sees to writers beside Dagster
         "kinds": {"deltalake", "pyspark", _KINDS[table.layer]},
         "owners": [_OWNERS[table.layer]],
         "description": table.description,
@@ -70,25 +70,25 @@ def delta_asset(table: Table) -> Callable[[Callable[..., dg.MaterializeResult]],
         ],
     }
     if table.daily:
-        arguments |= {"partitions_def": landing_dates, "backfill_policy": one_run_a_range}
+        arguments |= {"partitions_def": landing_dates, "backfill_policy": single_run_backfill}
     return dg.asset(**arguments)
 
 
-def run_step_of(
-    table: Table,
+def materialize_table(
+    table: TableSpec,
     context: dg.AssetExecutionContext,
     lake: Lake,
     engine: Engine,
     *,
-    inputs: tuple[DeltaTable, ...] = (),
+    inputs: tuple[TableHandle, ...] = (),
     files: tuple[LandedFile, ...] = (),
-    quarantine: DeltaTable | None = None,
+    quarantine: TableHandle | None = None,
 ) -> dg.MaterializeResult:
     """Run the step that writes a table, leave its control object, and say in Dagster's terms what it did.
 
     The lease on the table covers all that the step changes: its quarantine and the landed files too.
     """
-    window = window_of(context.partition_time_window) if table.daily else None
+    window = to_window(context.partition_time_window) if table.daily else None
     request = StepRequest(
         output=lake.table(table.id, window),
         window=window,
@@ -98,16 +98,16 @@ def run_step_of(
         run_id=context.run.run_id,
         code_version=code_version(),
     )
-    with controlled(context, lake, engine, window) as record, held(lake.store, table.id, request.run_id):
+    with record_step(context, lake, engine, window) as record, hold_lease(lake.store, table.id, request.run_id):
         result = engine.run(context, request)
         record.update(_figures(result))
-        lake.clear(files)  # the table holds them now
-    metadata = {"dagster/uri": lake.shown(request.output.uri), "delta_version": result.version_after}
-    metadata |= metadata_of(context, window, _totals(result), _days(table, window, result))
+        lake.remove_landed(files)  # the table holds them now
+    metadata = {"dagster/uri": lake.display_uri(request.output.uri), "delta_version": result.version_after}
+    metadata |= materialization_metadata(context, window, _totals(result), _days(table, window, result))
     return dg.MaterializeResult(metadata=metadata, check_results=[_check_result(check) for check in result.checks])
 
 
-def _expected_checks(table: Table) -> dict[str, str]:
+def _expected_checks(table: TableSpec) -> dict[str, str]:
     expected = {rule.name: rule.reason.strip("'") for rule in rules.warnings(table)}
     if table.layer is Layer.TRUSTED:
         expected |= {
@@ -117,7 +117,7 @@ def _expected_checks(table: Table) -> dict[str, str]:
     return expected
 
 
-def _column_schema(table: Table) -> dg.TableSchema:
+def _column_schema(table: TableSpec) -> dg.TableSchema:
     return dg.TableSchema(
         [
             dg.TableColumn(c.name, c.type, c.comment or None, dg.TableColumnConstraints(nullable=not c.required))
@@ -142,7 +142,7 @@ def _totals(result: StepResult) -> dict[str, Any]:
     return {"seconds": result.seconds, **counts}
 
 
-def _days(table: Table, window: Window | None, result: StepResult) -> dict[date, dict[str, Any]]:
+def _days(table: TableSpec, window: Window | None, result: StepResult) -> dict[date, dict[str, Any]]:
     """What each landing date of the window is told of itself; nothing where the table is computed whole."""
     if window is None or table.layer not in _COUNTS_OF_A_DAY:
         return {}

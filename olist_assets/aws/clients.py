@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from olist_assets.aws.environment import redacted
+from olist_assets.aws.environment import redact
 from olist_assets.errors import OlistError
 
 T = TypeVar("T")
@@ -24,50 +24,50 @@ _THROTTLED = {
 _SERVER_ERROR = 500
 
 
-def client(service: str) -> Any:
+def create_client(service: str) -> Any:
     """A client that asks again after throttling, errors of the server and broken connections."""
     return _client(service, _ATTEMPTS)
 
 
-def client_asking_once(service: str) -> Any:
-    """A client for calls that must not be heard twice; see `surely_once`."""
+def create_client_without_retries(service: str) -> Any:
+    """A client for calls that must not be heard twice; see `call_at_most_once`."""
     return _client(service, 1)
 
 
-def surely_once(call: Callable[[], T], heard: Callable[[], T | None]) -> T:
+def call_at_most_once(call: Callable[[], T], find_result: Callable[[], T | None]) -> T:
     """Make a call that must be heard once only, though it has no token that says so.
 
     Args:
         call: the call, by a client that asks once.
-        heard: looks for what the call makes; asked before the call is repeated.
+        find_result: looks for what the call makes; asked before the call is repeated.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return call()
         except (ClientError, HTTPClientError) as error:
-            if not _may_pass(error) or attempt == _ATTEMPTS:
+            if not _is_transient(error) or attempt == _ATTEMPTS:
                 raise
         time.sleep(random.uniform(0.5, 1) * min(2**attempt / 2, 20))  # noqa: S311 - so that not all ask at once
-        if (found := heard()) is not None:
+        if (found := find_result()) is not None:
             return found
     raise AssertionError  # the last attempt returns or raises
 
 
-def code_of(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
     """The error's code, such as AccessDeniedException."""
     return error.response.get("Error", {}).get("Code", "")
 
 
-def in_one_line(error: BotoCoreError | ClientError) -> OlistError:
+def to_user_error(error: BotoCoreError | ClientError) -> OlistError:
     """The error as a user reads it."""
-    return OlistError(redacted(f"AWS refuses: {error}" if isinstance(error, ClientError) else f"AWS: {error}"))
+    return OlistError(redact(f"AWS refuses: {error}" if isinstance(error, ClientError) else f"AWS: {error}"))
 
 
-def _may_pass(error: ClientError | HTTPClientError) -> bool:
+def _is_transient(error: ClientError | HTTPClientError) -> bool:
     if isinstance(error, HTTPClientError):
         return True
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return code_of(error) in _THROTTLED or status >= _SERVER_ERROR
+    return error_code(error) in _THROTTLED or status >= _SERVER_ERROR
 
 
 def _client(service: str, attempts: int) -> Any:

@@ -55,15 +55,15 @@ def configure(encryption: str = "", environment: MutableMapping[str, str] = os.e
             environment["AWS_SSE_KMS_KEY_ID"] = key
 
 
-def reason_of(error: Exception) -> str:
+def summarize_error(error: Exception) -> str:
     """What S3 answered where an error tells it, in one line; else the error's own words, redacted."""
     text = str(error).partition("\n\n")[0]  # what follows are structures of libraries
     if answer := _ANSWER.search(text):
         return f"{answer[1]}: {answer[2].rstrip('.')}"
-    return redacted(" ".join(text.split()))
+    return redact(" ".join(text.split()))
 
 
-def redacted(text: str, *uris: str) -> str:
+def redact(text: str, *uris: str) -> str:
     """The text without names of buckets, numbers of accounts, and ids of keys.
 
     Args:

@@ -12,12 +12,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from olist_assets.aws.clients import client, code_of, in_one_line
-from olist_assets.aws.environment import S3, reason_of
+from olist_assets.aws.clients import create_client, error_code, to_user_error
+from olist_assets.aws.environment import S3, summarize_error
 from olist_assets.errors import OlistError
 from olist_assets.lake.storage import open_store
-from spark_steps.declarations import Layer, Table
-from spark_steps.tables import tables_of
+from spark_steps.declarations import Layer, TableSpec
+from spark_steps.tables import tables_in
 
 DEFAULT_NAME = "olist"
 """What the names of databases begin with unless OLIST_GLUE says otherwise."""
@@ -57,18 +57,18 @@ CHANGES = (Outcome.CREATED, Outcome.UPDATED, Outcome.DROPPED)
 """The outcomes for which Glue is written to."""
 
 
-def database_of(layer: Layer, name: str) -> str:
+def database_name(layer: Layer, name: str) -> str:
     """The database of a layer, where OLIST_GLUE is this name."""
     return f"{name}_{layer}"
 
 
-def published() -> tuple[Table, ...]:
+def published() -> tuple[TableSpec, ...]:
     """The tables that are registered: those of the layers that are databases."""
-    return tuple(table for layer in DATABASES for table in tables_of(layer))
+    return tuple(table for layer in DATABASES for table in tables_in(layer))
 
 
 def register(
-    lake: str, name: str, *, tables: Iterable[Table] | None = None, drop: bool = False, dry_run: bool = False
+    lake: str, name: str, *, tables: Iterable[TableSpec] | None = None, drop: bool = False, dry_run: bool = False
 ) -> dict[str, Outcome]:
     """Have the catalog tell what the lake holds, by as few changes as that takes.
 
@@ -97,7 +97,7 @@ def register(
     try:
         catalog = _Catalog(name, dry_run=dry_run)
         for layer, description in DATABASES.items():
-            database = database_of(layer, name)
+            database = database_name(layer, name)
             wanted = {t.name: table_input(t, lake, name) for t in written if t.layer is layer}
             absent = [f"{database}.{t.name}" for t in declared if t.layer is layer and t not in written]
             outcomes |= dict.fromkeys(absent, Outcome.NOT_WRITTEN)
@@ -109,7 +109,7 @@ def register(
     return outcomes
 
 
-def table_input(table: Table, lake: str, name: str) -> dict[str, Any]:
+def table_input(table: TableSpec, lake: str, name: str) -> dict[str, Any]:
     """What Glue is told of a table, as its API takes it. Declared types have the same names in Hive as in Spark."""
     location = f"{lake}/{table.id}/"
     partitioned = f" Partitioned by {table.partition}." if table.partition else ""
@@ -150,7 +150,7 @@ class _Catalog:
     """The Glue Data Catalog, as the lakehouse of a name may change it."""
 
     def __init__(self, name: str, *, dry_run: bool) -> None:
-        self._glue = client("glue")
+        self._glue = create_client("glue")
         self._name = name
         self._dry_run = dry_run
 
@@ -225,7 +225,7 @@ class _Catalog:
                 else:  # what others have noted beside ours stays
                     update({**wanted, "Parameters": {**found.get("Parameters", {}), **wanted["Parameters"]}})
             except ClientError as error:
-                if code_of(error) not in _CHANGED_MEANWHILE:
+                if error_code(error) not in _CHANGED_MEANWHILE:
                     raise
                 found = look()
             else:
@@ -249,11 +249,11 @@ class _Catalog:
         return found
 
 
-def _is_written(store: ObjectStore, table: Table) -> bool:
+def _is_written(store: ObjectStore, table: TableSpec) -> bool:
     try:
         return any(store.list(f"{table.id}/_delta_log", chunk_size=1))
     except BaseError as error:
-        raise OlistError(f"{table.id} cannot be read: {reason_of(error)}") from error
+        raise OlistError(f"{table.id} cannot be read: {summarize_error(error)}") from error
 
 
 def _if_there(look: Callable[[], Any]) -> Any:
@@ -261,7 +261,7 @@ def _if_there(look: Callable[[], Any]) -> Any:
     try:
         return look()
     except ClientError as error:
-        if code_of(error) != "EntityNotFoundException":
+        if error_code(error) != "EntityNotFoundException":
             raise
         return None
 
@@ -278,8 +278,8 @@ def _holds(found: Any, wanted: Any) -> bool:
 def _with_cure(error: BotoCoreError | ClientError) -> OlistError:
     if isinstance(error, BotoCoreError):
         cure = "see AWS_REGION, AWS_PROFILE and the network's way to Glue"
-    elif code_of(error) in _DENIED:
+    elif error_code(error) in _DENIED:
         cure = "docs/athena.md tells what `olist register` must be permitted"
     else:
-        return in_one_line(error)
-    return OlistError(f"{str(in_one_line(error)).rstrip('.')}; {cure}")
+        return to_user_error(error)
+    return OlistError(f"{str(to_user_error(error)).rstrip('.')}; {cure}")

@@ -6,8 +6,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from spark_steps import rules
-from spark_steps.declarations import Column, Layer, Table
-from spark_steps.tables import TABLES, tables_of
+from spark_steps.declarations import Column, Layer, TableSpec
+from spark_steps.tables import TABLES, tables_in
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
 
@@ -68,9 +68,9 @@ def page() -> str:
         _TRUSTED,
         "Besides its own columns, each table has these, of the row that holds:\n",
         _columns(_lineage_columns(Layer.TRUSTED)),
-        *map(_section, tables_of(Layer.TRUSTED)),
+        *map(_section, tables_in(Layer.TRUSTED)),
         _QUARANTINE,
-        _told_once(Layer.QUARANTINE, tables_of(Layer.QUARANTINE)[0].columns),
+        _told_once(Layer.QUARANTINE, tables_in(Layer.QUARANTINE)[0].columns),
         _DIMENSIONS,
         *map(_section, _refined("dim")),
         _FACTS,
@@ -81,16 +81,16 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _refined(prefix: str) -> list[Table]:
+def _refined(prefix: str) -> list[TableSpec]:
     """The refined tables whose names begin so."""
-    return [table for table in tables_of(Layer.REFINED) if table.name.startswith(f"{prefix}_")]
+    return [table for table in tables_in(Layer.REFINED) if table.name.startswith(f"{prefix}_")]
 
 
 def _contents() -> str:
     tables = {
         "Lineage": (),
         "Raw": (),
-        "Trusted": tables_of(Layer.TRUSTED),
+        "Trusted": tables_in(Layer.TRUSTED),
         "Quarantine": (),
         "Dimensions": _refined("dim"),
         "Facts": _refined("fact"),
@@ -104,7 +104,7 @@ def _contents() -> str:
 
 
 def _lineage() -> str:
-    sources = [*tables_of(Layer.RAW), *tables_of(Layer.TRUSTED)]
+    sources = [*tables_in(Layer.RAW), *tables_in(Layer.TRUSTED)]
     diagrams = {
         "From landed files to trusted. A source's quarantine is made of the same rows as its trusted table.": _diagram(
             sources, {"landzone", Layer.RAW}
@@ -113,12 +113,12 @@ def _lineage() -> str:
             _refined("dim"), {Layer.RAW, Layer.TRUSTED}
         ),
         "From trusted to facts.": _diagram(_refined("fact"), {Layer.TRUSTED}),
-        "From dimensions to facts and aggregates.": _diagram(tables_of(Layer.REFINED), {Layer.REFINED}),
+        "From dimensions to facts and aggregates.": _diagram(tables_in(Layer.REFINED), {Layer.REFINED}),
     }
     return "\n".join(["## Lineage\n", *(f"{title}\n\n{diagram}" for title, diagram in diagrams.items())])
 
 
-def _diagram(tables: Iterable[Table], layers: Iterable[str]) -> str:
+def _diagram(tables: Iterable[TableSpec], layers: Iterable[str]) -> str:
     """What the tables are made from, as far as it is of these layers."""
     edges = [(upstream, table.id) for table in tables for upstream in table.upstreams if _layer_of(upstream) in layers]
     nodes = list(dict.fromkeys(node for edge in edges for node in edge))
@@ -143,19 +143,19 @@ def _node(table_id: str) -> str:
 
 def _told_once(layer: Layer, columns: Iterable[Column], also: str = "") -> str:
     """Key, partition and columns that all tables of a layer have in common."""
-    [(key, partition)] = {(table.key, table.partition) for table in tables_of(layer)}
+    [(key, partition)] = {(table.key, table.partition) for table in tables_in(layer)}
     common = f"Key: {_code(key)}. Partition: `{partition}`."
     which = f"Besides {also}, each table has these:" if also else "Each table has these columns:"
     return "\n".join([f"{common} {which}\n", _columns(columns)])
 
 
 def _lineage_columns(layer: Layer) -> list[Column]:
-    return [column for column in tables_of(layer)[0].columns if column.name.startswith("_")]
+    return [column for column in tables_in(layer)[0].columns if column.name.startswith("_")]
 
 
 def _raw_tables() -> str:
     lines = ["| table | file | columns, all `string` |", "|---|---|---|"]
-    for table in tables_of(Layer.RAW):
+    for table in tables_in(Layer.RAW):
         names = [column.name for column in takewhile(lambda c: not c.name.startswith("_"), table.columns)]
         lines.append(f"| `raw.{table.name}` | `{table.file_stem}.csv` | {_code(names)} |")
     return _block(lines)
@@ -164,7 +164,7 @@ def _raw_tables() -> str:
 # --- A table --------------------------------------------------------------------------------------------------------
 
 
-def _section(table: Table) -> str:
+def _section(table: TableSpec) -> str:
     trusted = table.layer is Layer.TRUSTED
     facts = [
         f"- a row: {table.grain}",
@@ -179,7 +179,7 @@ def _section(table: Table) -> str:
     return "\n".join([f"### {_name(table)}\n", _block(facts), _columns(columns)])
 
 
-def _refused(table: Table) -> list[str]:
+def _refused(table: TableSpec) -> list[str]:
     """Which rows go to quarantine, by the columns' rules."""
     columns = table.value_columns
     broken = {
@@ -213,7 +213,7 @@ def _meaning(column: Column) -> str:
 # --- Markdown -------------------------------------------------------------------------------------------------------
 
 
-def _name(table: Table) -> str:
+def _name(table: TableSpec) -> str:
     return f"{table.layer}.{table.name}"
 
 
@@ -224,7 +224,7 @@ def _reference(table_id: str) -> str:
     return _link(table, _name(table)) if table and own_section else f"`{table_id.replace('/', '.')}`"
 
 
-def _link(table: Table, text: str) -> str:
+def _link(table: TableSpec, text: str) -> str:
     return f"[{text}](#{_anchor(_name(table))})"
 
 

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from olist_assets.aws.environment import redacted
+from olist_assets.aws.environment import redact
 from olist_assets.errors import OlistError
-from olist_assets.settings import EngineName, Settings, current
+from olist_assets.settings import EngineName, Settings, load_settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -107,7 +107,7 @@ def main() -> None:
         message = getattr(error, "format_message", error.__str__)()
         if message:  # none without any argument: the help was shown
             err.print(
-                f"[red]error:[/red] {escape(redacted(message))}" + ("; see --help" if usage else ""), highlight=False
+                f"[red]error:[/red] {escape(redact(message))}" + ("; see --help" if usage else ""), highlight=False
             )
         sys.exit(2 if usage else 1)
     except Exception as error:
@@ -115,7 +115,7 @@ def main() -> None:
             raise
         line = next(iter(str(error).splitlines()), "")
         err.print(
-            f"[red]error:[/red] {type(error).__name__}: {escape(redacted(line))}; see more with --debug",
+            f"[red]error:[/red] {type(error).__name__}: {escape(redact(line))}; see more with --debug",
             highlight=False,
         )
         sys.exit(1)
@@ -157,7 +157,7 @@ def deliver(
     """Put a dump into the source folder, as one day's delivery."""
     from olist_assets.sources import deliver as source  # noqa: PLC0415
 
-    settings = current()
+    settings = load_settings()
     copied: list[str] = []
 
     def show(name: str) -> None:
@@ -180,7 +180,7 @@ def replay(
     """Put a dump into the source folder as daily deliveries, as the shop would have sent them."""
     from olist_assets.sources import replay as source  # noqa: PLC0415
 
-    settings = current()
+    settings = load_settings()
     files: Counter[str] = Counter()  # by month
     with out.status("reading the dump") as status:
 
@@ -222,7 +222,7 @@ def run(
     first, last = _range(day, from_, to)
     if engine is not None:
         os.environ["OLIST_ENGINE"] = engine  # where the code location looks for it
-    settings = current()
+    settings = load_settings()
 
     from olist_assets.orchestration.instance.home import prepare_home  # noqa: PLC0415
 
@@ -240,11 +240,11 @@ def run(
     runs.prepare(lambda line: out.print(line, style="dim", highlight=False))
     steps: list[runs.Step] = []
     for window, selection in zip(windows, selections, strict=True):
-        out.print(f"[bold]loading {window}[/bold] into {redacted(settings.lake)}", highlight=False)
-        for path in runs.deliveries.strangers(window):
+        out.print(f"[bold]loading {window}[/bold] into {redact(settings.lake)}", highlight=False)
+        for path in runs.deliveries.unrecognized_files(window):
             out.print(f"[yellow]note:[/yellow] {escape(path)} belongs to no table and is left alone", highlight=False)
         with err.status("running") as status:
-            steps += runs.materialise(window, selection, on_step=_step_printer(status.update))
+            steps += runs.materialize(window, selection, on_step=_step_printer(status.update))
     failed = [step for step in steps if step.error]
     done = f"{len(steps) - len(failed)} assets in {time.perf_counter() - started:.1f} s"
     for step in failed:
@@ -295,11 +295,11 @@ def status() -> None:
     from olist_assets.lake.storage import require_lake  # noqa: PLC0415
     from olist_assets.operations import status as lake_status  # noqa: PLC0415
 
-    settings = current()
+    settings = load_settings()
     require_lake(settings.lake)
     lake = Lake(settings.lake)
     tables = lake_status.tables(lake)
-    grid = Table(title=f"lake {redacted(settings.lake)}", title_justify="left", box=None, pad_edge=False)
+    grid = Table(title=f"lake {redact(settings.lake)}", title_justify="left", box=None, pad_edge=False)
     grid.add_column("layer")
     grid.add_column("table")
     grid.add_column("rows", justify="right")
@@ -428,7 +428,7 @@ def register(
     """Make trusted and refined known to Glue, where Athena, QuickSight and Spark find them: only what has changed."""
     from olist_assets.catalog import glue  # noqa: PLC0415
 
-    settings = current()
+    settings = load_settings()
     name = settings.glue or glue.DEFAULT_NAME
     with err.status("looking at the lake and at Glue"):
         outcomes = glue.register(settings.lake, name, drop=drop, dry_run=dry_run)
@@ -440,7 +440,7 @@ def register(
             err.print(f"[yellow]note:[/yellow] {outcome}: {', '.join(found)}; see to it by {cure}", highlight=False)
     counts = glue.table_counts(outcomes)
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count) or "nothing"
-    databases = " and ".join(glue.database_of(layer, name) for layer in glue.DATABASES)
+    databases = " and ".join(glue.database_name(layer, name) for layer in glue.DATABASES)
     out.print(f"{databases}: {told}", highlight=False)
 
 
@@ -456,14 +456,14 @@ def report(
     from olist_assets.lake.storage import require_lake  # noqa: PLC0415
     from olist_assets.serving import report as serving  # noqa: PLC0415
 
-    settings = current()
+    settings = load_settings()
     require_lake(settings.lake)
     lake = Lake(settings.lake)
     with err.status("writing the report"):
         made = serving.make(lake.root, records=lake.newest_records(), written_at=datetime.now(UTC))
         if output is None:
             serving.put(lake.store, made, on_s3=lake.on_s3)
-    path = redacted(f"{lake.root}/{serving.PATH}")
+    path = redact(f"{lake.root}/{serving.PATH}")
     if open_ and output is None and lake.on_s3:  # a browser cannot ask a bucket
         output = settings.dagster_home.parent / "report.html"
         out.print(escape(path), highlight=False)
@@ -487,7 +487,7 @@ def ui(
     """Open Dagit on this lake: the lineage, its tables, runs and backfills. Ctrl-C ends it."""
     from olist_assets.orchestration.instance.home import prepare_home  # noqa: PLC0415
 
-    settings = current()
+    settings = load_settings()
     prepare_home(settings.dagster_home)
     out.print(f"Dagit: http://{host}:{port}", highlight=False)
     sys.stdout.flush()

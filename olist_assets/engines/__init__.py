@@ -4,7 +4,7 @@ from olist_assets.engines.base import Engine
 from olist_assets.settings import Settings
 
 
-def engine_of(settings: Settings) -> Engine:
+def create_engine(settings: Settings) -> Engine:
     """The engine that the settings name; nothing of the others is imported."""
     if settings.engine == "spark":
         from olist_assets.engines.local.spark import SparkEngine  # noqa: PLC0415 - only what is used

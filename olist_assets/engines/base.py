@@ -14,7 +14,7 @@ from spark_steps.steps import run_step
 class Engine(dg.ConfigurableResource):
     """Something that can run a step. Assets do not know which one it is."""
 
-    elsewhere: ClassVar[bool] = False
+    is_remote: ClassVar[bool] = False
     """Whether steps run on other machines, and this one only waits for them."""
 
     @property
@@ -40,7 +40,7 @@ class Engine(dg.ConfigurableResource):
             StepError: the step cannot be done; nothing of it was committed.
         """
 
-    def end_jobs(self, run_id: str) -> list[str]:  # noqa: ARG002 - the contract
+    def cancel_jobs(self, run_id: str) -> list[str]:  # noqa: ARG002 - the contract
         """End what a run has left running elsewhere, and return the ids of the jobs; a local engine's end with it."""
         return []
 

@@ -14,10 +14,10 @@ from obstore import open_writer
 from obstore.store import ObjectStore
 
 from olist_assets.aws.environment import S3
+from olist_assets.lake.files import DeliveredFile, extraction_time
 from olist_assets.lake.storage import open_store
-from olist_assets.sources.deliveries import DeliveredFile, extraction_time
 from spark_steps.declarations import Layer
-from spark_steps.protocol import DeltaTable, LandedFile, Window
+from spark_steps.protocol import LandedFile, TableHandle, Window
 from spark_steps.tables import TABLES
 
 _LANDED = re.compile(r"landzone/(?P<table>\w+)/(?P<day>\d{4}-\d\d-\d\d)/(?P<stem>[^/]+)\.(?P<id>[0-9a-f]{16})\.csv")
@@ -40,11 +40,11 @@ class Lake:
         """Whether it lies on S3."""
         return self.root.startswith(S3)
 
-    def table(self, table_id: str, window: Window | None = None) -> DeltaTable:
+    def table(self, table_id: str, window: Window | None = None) -> TableHandle:
         """The handle of a Delta table: the one place that decides where a table lies."""
-        return DeltaTable(table_id, f"{self.root}/{table_id}", window)
+        return TableHandle(table_id, f"{self.root}/{table_id}", window)
 
-    def shown(self, uri: str) -> str:
+    def display_uri(self, uri: str) -> str:
         """A URI of this lake as events may show it: without the name of a bucket."""
         return uri.replace(self.root, "$OLIST_LAKE", 1) if self.on_s3 else uri
 
@@ -56,8 +56,8 @@ class Lake:
         for chunk in file.chunks():
             digest.update(chunk)
         file_id = digest.hexdigest()[:16]
-        window = Window.of_day(day)
-        for landed in self.landed(table, window):
+        window = Window.from_day(day)
+        for landed in self.landed_files(table, window):
             if landed.file_id == file_id:
                 return landed
         # The name carries the time of extraction, which a copy's own modification time cannot.
@@ -70,7 +70,7 @@ class Lake:
                 writer.write(chunk)
         return LandedFile(f"{self.root}/{path}", f"{stem}.csv", file_id, day, file.extracted_at)
 
-    def landed(self, table: str, window: Window) -> tuple[LandedFile, ...]:
+    def landed_files(self, table: str, window: Window) -> tuple[LandedFile, ...]:
         """The files of a table that wait in the landzone, of the window's days, in the order of their names."""
         found: list[LandedFile] = []
         days = window.days
@@ -91,12 +91,12 @@ class Lake:
             )
         return tuple(sorted(found, key=lambda file: file.uri))
 
-    def waiting(self) -> list[date]:
+    def pending_days(self) -> list[date]:
         """The landing date of each object that waits in the landzone."""
         matches = [_LANDED.fullmatch(meta["path"]) for meta in self._list("landzone")]
         return [date.fromisoformat(match["day"]) for match in matches if match]
 
-    def clear(self, files: Iterable[LandedFile]) -> None:
+    def remove_landed(self, files: Iterable[LandedFile]) -> None:
         """Take exactly these files out of the landzone: into the archive, or away, as the setting says."""
         for file in files:
             path = file.uri.removeprefix(f"{self.root}/")
@@ -108,23 +108,23 @@ class Lake:
 
     # --- Control ----------------------------------------------------------------------------------------------
 
-    def record(self, record: dict[str, Any]) -> None:
+    def write_step_record(self, record: dict[str, Any]) -> None:
         """Leave a step run's control object: `record` names its table, run_id and started_at."""
         started: datetime = record["started_at"]
         step = record["table"].replace("/", ".")
         path = f"control/steps/{started.astimezone(UTC):%Y-%m-%d}/{record['run_id']}/{step}.json"
         self.store.put(path, json.dumps(record, default=_to_text, indent=1).encode())
 
-    def record_loaded(self, day: date, files: list[str]) -> None:
+    def write_load_mark(self, day: date, files: list[str]) -> None:
         """Note that the whole lineage has been materialised for a day whose delivery held these files."""
         self.store.put(f"control/days/{day}.json", json.dumps(files, indent=1).encode())
 
-    def forget_loaded(self, day: date) -> None:
+    def clear_load_mark(self, day: date) -> None:
         """Take that note back, if there is one."""
         with suppress(FileNotFoundError):
             self.store.delete(f"control/days/{day}.json")
 
-    def loaded(self) -> dict[date, list[str]]:
+    def load_marks(self) -> dict[date, list[str]]:
         """Of each day that has been loaded, the files that its delivery held."""
         return {
             date.fromisoformat(meta["path"].rpartition("/")[2].removesuffix(".json")): json.loads(

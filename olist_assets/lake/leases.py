@@ -32,7 +32,7 @@ _KEPT = 2  # the greatest, and the one before it for who lists while the next is
 _log = logging.getLogger(__name__)
 
 
-class LeaseHeldError(OlistError):
+class LeaseUnavailableError(OlistError):
     """Another holds the lease."""
 
 
@@ -59,7 +59,7 @@ class Lease:
 
     def is_free(self, now: datetime) -> bool:
         """Whether another may follow: it was released, has expired, or its holder is a dead process of this machine."""
-        dead = self.machine == process_identity.machine() and process_identity.is_dead(self.pid, self.started)
+        dead = self.machine == process_identity.boot_id() and process_identity.has_exited(self.pid, self.started)
         return self.released or self.expires <= now or dead
 
     def to_json(self) -> bytes:
@@ -78,7 +78,7 @@ def _now() -> datetime:
 
 
 @contextmanager
-def held(
+def hold_lease(
     store: ObjectStore, table: str, run_id: str, *, lifetime: timedelta = LIFETIME, clock: Callable[[], datetime] = _now
 ) -> Iterator[None]:
     """Hold the lease on a table while the block runs, renewing it every third of its lifetime.
@@ -95,20 +95,20 @@ def held(
         run_id=run_id,
         host=socket.gethostname(),
         pid=pid,
-        machine=process_identity.machine(),
-        started=process_identity.started(pid),
+        machine=process_identity.boot_id(),
+        started=process_identity.start_time(pid),
         acquired=now,
         expires=now + lifetime,
     )
-    holding = _Holding(store, lease)
+    holding = _LeaseClaim(store, lease)
     holding.acquire(now)
     ended = threading.Event()
 
     def renew() -> None:
         while not ended.wait(lifetime.total_seconds() / 3):
             with suppress(BaseError, OSError):  # the storage may be back before the lease ends
-                if not holding.follow(expires=clock() + lifetime):
-                    _log.warning(holding.lost())
+                if not holding.append(expires=clock() + lifetime):
+                    _log.warning(holding.takeover_message())
                     return
 
     renewal = threading.Thread(target=renew, name=f"lease on {table}", daemon=True)
@@ -120,10 +120,10 @@ def held(
         renewal.join()
         kept = holding.release()
     if not kept:
-        raise OlistError(holding.lost())
+        raise OlistError(holding.takeover_message())
 
 
-class _Holding:
+class _LeaseClaim:
     """A holder's place in the row of numbered objects."""
 
     def __init__(self, store: ObjectStore, lease: Lease) -> None:
@@ -138,13 +138,13 @@ class _Holding:
         while not acquired:
             self._number, newest = self._newest()
             if newest and not newest.is_free(now):
-                raise LeaseHeldError(
+                raise LeaseUnavailableError(
                     f"{newest.table} is being written by {newest} since {_text(newest.acquired)}: wait for that run; "
                     f"should it have died, its lease ends at {_text(newest.expires)}"
                 )
-            acquired = self.follow()
+            acquired = self.append()
 
-    def follow(self, **changes: Any) -> bool:
+    def append(self, **changes: Any) -> bool:
         """Create the next number, with these changes to the lease; False if another has followed the last one."""
         self._lease = replace(self._lease, **changes)
         number = self._number + 1
@@ -156,7 +156,7 @@ class _Holding:
                 return False
             if found != self._lease:  # this holder's own, from an earlier request whose answer was lost: go on from it
                 self._number = number
-                return self.follow()
+                return self.append()
         numbers = self._numbers()
         is_greatest = numbers[-1] == number
         self._remove(numbers[:-_KEPT] if is_greatest else [number])
@@ -175,7 +175,7 @@ class _Holding:
         self._remove([number for number in self._numbers() if number < self._number])
         return True
 
-    def lost(self) -> str:
+    def takeover_message(self) -> str:
         """What to say if another has taken the lease over."""
         _, newest = self._newest()
         return (

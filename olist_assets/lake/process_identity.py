@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @cache
-def machine() -> str:
+def boot_id() -> str:
     """Where a process's id means that process: one boot of one machine, and there one namespace of processes."""
     try:
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {Path('/proc/self/ns/pid').readlink()}"
@@ -15,13 +15,13 @@ def machine() -> str:
         return f"{uuid.getnode():x}"
 
 
-def started(pid: int) -> str | None:
+def start_time(pid: int) -> str | None:
     """When a process of this machine started, in ticks since the boot; None if that is not known."""
     status = _status(pid)
     return status[19] if status else None
 
 
-def is_dead(pid: int, since: str | None) -> bool:
+def has_exited(pid: int, since: str | None) -> bool:
     """Whether a process of this machine is known to have ended; who cannot be asked about counts as alive."""
     if os.name != "posix":
         return False

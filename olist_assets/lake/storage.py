@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from olist_assets.aws.environment import S3, reason_of, redacted
+from olist_assets.aws.environment import S3, redact, summarize_error
 from olist_assets.errors import OlistError
 
 if TYPE_CHECKING:
@@ -47,18 +47,18 @@ def require_lake(root: str) -> None:
         raise OlistError(f"there is no lake at {root} yet; run `olist deliver` and `olist run`")
 
 
-def chunks(store: ObjectStore, path: str) -> Iterator[bytes]:
+def read_chunks(store: ObjectStore, path: str) -> Iterator[bytes]:
     """An object's content, piece by piece."""
     for chunk in store.get(path).stream(min_chunk_size=_CHUNK_BYTES):
         yield bytes(chunk)
 
 
-def holds(store: ObjectStore, path: str, file: Path) -> bool:
+def has_content(store: ObjectStore, path: str, file: Path) -> bool:
     """Whether an object has the content of a file."""
     if store.head(path)["size"] != file.stat().st_size:
         return False
     with file.open("rb") as content:
-        return all(content.read(len(chunk)) == chunk for chunk in chunks(store, path))
+        return all(content.read(len(chunk)) == chunk for chunk in read_chunks(store, path))
 
 
 def _bucket(root: str) -> S3Store:
@@ -75,5 +75,5 @@ def _bucket(root: str) -> S3Store:
         store.list_with_delimiter("control")
     except BaseError as error:
         cure = "see the bucket's name, AWS_PROFILE and the AWS variables"
-        raise OlistError(f"cannot list {redacted(root)}: {reason_of(error)}; {cure}") from error
+        raise OlistError(f"cannot list {redact(root)}: {summarize_error(error)}; {cure}") from error
     return store

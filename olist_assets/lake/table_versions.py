@@ -16,14 +16,14 @@ _AT_ONCE = 16
 """Tables whose logs are looked at at once; on S3 each answer is waited for."""
 
 
-def pinned(store: ObjectStore, table_ids: Iterable[str], as_of: datetime | None) -> dict[str, int]:
+def resolve_versions(store: ObjectStore, table_ids: Iterable[str], as_of: datetime | None) -> dict[str, int]:
     """The version of each table that was the newest at a time, now if none is given; tables without one are left out.
 
     A log is listed once, and no commit is read unless a time is given: then some ten a table.
     """
 
     def version(table_id: str) -> int | None:
-        log = Log(store, table_id)
+        log = DeltaLog(store, table_id)
         return log.newest if as_of is None else log.version_at(as_of)
 
     table_ids = tuple(table_ids)
@@ -33,7 +33,7 @@ def pinned(store: ObjectStore, table_ids: Iterable[str], as_of: datetime | None)
 
 
 @dataclass(frozen=True)
-class Log:
+class DeltaLog:
     """The commits of a Delta table in a store."""
 
     store: ObjectStore

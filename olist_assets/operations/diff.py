@@ -5,13 +5,13 @@ from pathlib import Path
 import deltalake
 import duckdb
 
-from spark_steps.declarations import Table
+from spark_steps.declarations import TableSpec
 
 _PRECISION = 1e-9
 """By how much two doubles may differ and still be equal, as a share of the greater: sums depend on their order."""
 
 
-def differences(table: Table, left: Path, right: Path, *, without: frozenset[str] = frozenset()) -> list[str]:
+def differences(table: TableSpec, left: Path, right: Path, *, without: frozenset[str] = frozenset()) -> list[str]:
     """What differs between a table of two lakes, a line each; nothing if they are equal.
 
     Args:
@@ -34,7 +34,7 @@ def _types(duck: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
 
 
 def _different_rows(
-    duck: duckdb.DuckDBPyConnection, table: Table, types: dict[str, str], without: frozenset[str]
+    duck: duckdb.DuckDBPyConnection, table: TableSpec, types: dict[str, str], without: frozenset[str]
 ) -> list[str]:
     """Counts of rows that only one side has, of keys that are there twice, and of values that differ."""
     compared = {column: type_ for column, type_ in types.items() if column not in without}

@@ -48,7 +48,7 @@ def problems(lake: Lake, statuses: list[TableStatus]) -> list[str]:
     landzones = {f"landzone/{s.name}" for s in statuses if s.layer == Layer.RAW}
     records = [*lake.last_records(landzones).values(), *(s.last for s in statuses if s.last)]
     found += [f"{r['table']} failed in its last run: {r['error']}" for r in records if r["status"] != "succeeded"]
-    if waiting := len(lake.waiting()):
+    if waiting := len(lake.pending_days()):
         found.append(f"{waiting} files wait in the landzone: load them with `olist run`")
     return found
 

@@ -3,11 +3,11 @@
 import dagster as dg
 
 from olist_assets.lake.layout import Lake
-from olist_assets.orchestration.partitions import window_of
-from spark_steps.protocol import DeltaTable, LandedFile
+from olist_assets.orchestration.partitions import to_window
+from spark_steps.protocol import LandedFile, TableHandle
 
 
-class HandleIOManager(dg.IOManager):
+class TableHandleIOManager(dg.IOManager):
     """Gives an asset handles on its inputs: a DeltaTable for each table, the waiting files for a landzone.
 
     Handles are made from the asset's key and partition window alone; steps write the tables themselves.
@@ -16,12 +16,12 @@ class HandleIOManager(dg.IOManager):
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
 
-    def load_input(self, context: dg.InputContext) -> DeltaTable | tuple[LandedFile, ...]:
+    def load_input(self, context: dg.InputContext) -> TableHandle | tuple[LandedFile, ...]:
         """The handle on an upstream asset, for the landing dates that the downstream asset asks for."""
         layer, name = context.asset_key.path
-        window = window_of(context.asset_partitions_time_window) if context.has_asset_partitions else None
+        window = to_window(context.asset_partitions_time_window) if context.has_asset_partitions else None
         if layer == "landzone" and window is not None:
-            return self._lake.landed(name, window)
+            return self._lake.landed_files(name, window)
         return self._lake.table(f"{layer}/{name}", window)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:

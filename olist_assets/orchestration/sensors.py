@@ -5,13 +5,13 @@ import dagster as dg
 from olist_assets.engines.base import Engine
 
 
-def ends_what_runs_left(engine: Engine) -> list[dg.SensorDefinition]:
+def orphaned_job_sensors(engine: Engine) -> list[dg.SensorDefinition]:
     """Sensors that end the jobs of failed and cancelled runs; none if steps run in the run's own process."""
-    if not engine.elsewhere:
+    if not engine.is_remote:
         return []
 
     def end_jobs(context: dg.RunStatusSensorContext) -> None:
-        for job in engine.end_jobs(context.dagster_run.run_id):
+        for job in engine.cancel_jobs(context.dagster_run.run_id):
             context.log.info("cancelled %s, which run %s has left", job, context.dagster_run.run_id)
 
     return [

@@ -10,8 +10,8 @@ import pyarrow.csv
 from obstore.store import ObjectStore
 
 from olist_assets.errors import OlistError
-from olist_assets.lake.storage import holds, open_store
-from olist_assets.sources.deliveries import FILE_STEMS, FIRST_LANDING_DATE, extraction_time, table_of
+from olist_assets.lake.files import FILE_STEMS, FIRST_LANDING_DATE, extraction_time, table_for_file
+from olist_assets.lake.storage import has_content, open_store
 
 _EVENTS = {
     "orders": (
@@ -60,7 +60,7 @@ def deliver(
             store.put(f"{day}/{name}", path)
             held.add(name)
         names.append(name)
-    missing = sorted(FILE_STEMS.keys() - {table_of(path.name) for path in files})
+    missing = sorted(FILE_STEMS.keys() - {table_for_file(path.name) for path in files})
     return day, names, missing
 
 
@@ -72,7 +72,7 @@ def dump_files(dump: Path) -> list[Path]:
     """
     if not dump.is_dir():
         raise OlistError(f"no dump: {dump} is not a folder")
-    files = sorted(path for path in dump.iterdir() if path.is_file() and table_of(path.name))
+    files = sorted(path for path in dump.iterdir() if path.is_file() and table_for_file(path.name))
     if not files:
         raise OlistError(f"no dump: {dump} holds no file named like {FILE_STEMS['orders']}.csv")
     return files
@@ -99,13 +99,13 @@ def _name_in_delivery(path: Path, day: date, store: ObjectStore, held: set[str])
     stem = path.stem.removesuffix(f"_{extracted_at:%Y%m%dT%H%M%SZ}")
     while True:
         name = f"{stem}_{extracted_at:%Y%m%dT%H%M%SZ}.csv"
-        if name not in held or holds(store, f"{day}/{name}", path):
+        if name not in held or has_content(store, f"{day}/{name}", path):
             return name
         extracted_at += timedelta(seconds=1)
 
 
 def _day_after_newest_event(dump: Path, files: list[Path]) -> date:
-    newest = [_newest(path, column) for path in files for column in _EVENTS.get(table_of(path.name) or "", ())]
+    newest = [_newest(path, column) for path in files for column in _EVENTS.get(table_for_file(path.name) or "", ())]
     days = [value for value in newest if value is not None]
     if not days:
         raise OlistError(f"{dump} has no orders or reviews to tell its day from; give one with --day")

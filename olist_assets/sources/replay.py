@@ -18,9 +18,9 @@ import pyarrow.csv
 from obstore.store import ObjectStore
 
 from olist_assets.errors import OlistError
-from olist_assets.lake.storage import holds, open_store
+from olist_assets.lake.files import FILE_STEMS, FIRST_LANDING_DATE, table_for_file
+from olist_assets.lake.storage import has_content, open_store
 from olist_assets.sources.deliver import check_landing_date, dump_files, names_in_delivery
-from olist_assets.sources.deliveries import FILE_STEMS, FIRST_LANDING_DATE, table_of
 from spark_steps import csv_files
 from spark_steps.protocol import LandedFile, StepError
 from spark_steps.tables import ORDER_STATUSES, TABLES
@@ -146,7 +146,7 @@ def _paths(dump: Path) -> dict[str, Path]:
     """The dump's file of each table."""
     paths: dict[str, Path] = {}
     for path in dump_files(dump):
-        table = table_of(path.name) or ""
+        table = table_for_file(path.name) or ""
         if table in paths:
             raise OlistError(f"{dump} has both {paths[table].name} and {path.name}; a replay takes one file a table")
         paths[table] = path
@@ -341,7 +341,7 @@ class _Delivery:
         if name not in self.held:
             self.store.put(f"{self.day}/{name}", self.draft)
             return True
-        if holds(self.store, f"{self.day}/{name}", self.draft):
+        if has_content(self.store, f"{self.day}/{name}", self.draft):
             return False
         raise OlistError(
             f"the delivery of {self.day} holds {name} with other content; a dump that has changed can be "

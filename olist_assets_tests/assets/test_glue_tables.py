@@ -16,7 +16,7 @@ from olist_assets.engines.local.sail import SailEngine
 from olist_assets.lake.layout import Lake
 from olist_assets.settings import Settings
 from spark_steps import delta
-from spark_steps.protocol import DeltaTable
+from spark_steps.protocol import TableHandle
 
 WRITTEN = ("trusted/sellers", "refined/dim_sellers")
 
@@ -31,7 +31,7 @@ def name():
 def root(bucket):
     """A lake on S3 that holds two tables."""
     for table_id in WRITTEN:
-        delta.ensure(DeltaTable(table_id, f"{bucket}/lake/{table_id}"))
+        delta.create_if_missing(TableHandle(table_id, f"{bucket}/lake/{table_id}"))
     return f"{bucket}/lake"
 
 
@@ -39,7 +39,7 @@ def settings(lake, name):
     return Settings.from_environment({"OLIST_LAKE": lake, "OLIST_GLUE": name})
 
 
-def materialise(root, name, **options):
+def materialize(root, name, **options):
     lake = Lake(root)
     run = dg.materialize(
         glue_assets(settings(root, name)),
@@ -83,7 +83,7 @@ def test_it_stands_below_all_tables_that_it_registers():
 
 
 def test_it_tells_how_many_tables_it_has_created_and_then_none(root, name):
-    run, record = materialise(root, name)
+    run, record = materialize(root, name)
     counts = {
         "tables_created": 2,
         "tables_updated": 0,
@@ -106,7 +106,7 @@ def test_it_tells_how_many_tables_it_has_created_and_then_none(root, name):
     }
     assert counts.items() <= record.items()
     assert (record["table"], record["status"]) == ("serving/glue_tables", "succeeded")
-    again, _ = materialise(root, name)
+    again, _ = materialize(root, name)
     assert told(again) == {
         "databases": [f"{name}_trusted", f"{name}_refined"],
         **counts,
@@ -117,14 +117,14 @@ def test_it_tells_how_many_tables_it_has_created_and_then_none(root, name):
 
 
 def test_it_drops_what_vanished_if_its_configuration_asks_for_it(root, name, s3):
-    materialise(root, name)
+    materialize(root, name)
     bucket = root.removeprefix("s3://").removesuffix("/lake")
     for found in s3.list_objects_v2(Bucket=bucket, Prefix="lake/trusted/sellers/")["Contents"]:
         s3.delete_object(Bucket=bucket, Key=found["Key"])
-    run, _ = materialise(root, name)
+    run, _ = materialize(root, name)
     assert (told(run)["tables_dropped"], told(run)["tables_vanished"]) == (0, 1)
     drop = {"ops": {"serving__glue_tables": {"config": {"drop": True}}}}
-    run, _ = materialise(root, name, run_config=drop)
+    run, _ = materialize(root, name, run_config=drop)
     assert (told(run)["tables_dropped"], told(run)["tables_vanished"]) == (1, 0)
 
 
@@ -132,7 +132,7 @@ def test_its_failure_is_one_line_without_a_bucket(root, name):
     catalog = boto3.client("glue")
     catalog.create_database(DatabaseInput={"Name": f"{name}_trusted"})
     catalog.create_table(DatabaseName=f"{name}_trusted", TableInput={"Name": "sellers"})
-    run, record = materialise(root, name)
+    run, record = materialize(root, name)
     [failure] = [event for event in run.all_events if event.is_step_failure]
     line = (
         f"{name}_trusted.sellers is in Glue already, and not by `olist register`: "

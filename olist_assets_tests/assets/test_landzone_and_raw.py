@@ -31,11 +31,11 @@ def _raw_version(sail_lake) -> int:
 
 def test_a_delivered_file_lands_under_its_content_and_is_archived_once_raw_holds_it(sail_lake):
     sail_lake.deliver("2018-05-10", NAME, ONE)
-    assert sail_lake.materialise("landzone/sellers", day="2018-05-10").success
+    assert sail_lake.materialize("landzone/sellers", day="2018-05-10").success
     landed = f"sellers/2018-05-10/olist_sellers_dataset_20180510T030000Z.{_id(ONE)}.csv"
     assert sail_lake.objects("landzone") == [f"landzone/{landed}"]
 
-    assert sail_lake.materialise("raw/sellers", day="2018-05-10").success
+    assert sail_lake.materialize("raw/sellers", day="2018-05-10").success
     assert sail_lake.objects("landzone") == []
     assert sail_lake.objects("archive") == [f"archive/{landed}"]
     assert _raw(sail_lake) == [("2018-05-10", NAME, "s1")]
@@ -44,7 +44,7 @@ def test_a_delivered_file_lands_under_its_content_and_is_archived_once_raw_holds
 def test_landed_files_are_deleted_where_the_setting_says_so(sail_lake):
     sail_lake.after_raw = "delete"
     sail_lake.deliver("2018-05-10", NAME, ONE)
-    assert sail_lake.materialise(*ASSETS, day="2018-05-10").success
+    assert sail_lake.materialize(*ASSETS, day="2018-05-10").success
     assert sail_lake.objects("landzone") == []
     assert sail_lake.objects("archive") == []
     assert _raw(sail_lake) == [("2018-05-10", NAME, "s1")]
@@ -52,7 +52,7 @@ def test_landed_files_are_deleted_where_the_setting_says_so(sail_lake):
 
 def test_the_manifest_tells_file_id_bytes_and_times(sail_lake):
     sail_lake.deliver("2018-05-10", NAME, ONE)
-    run = sail_lake.materialise("landzone/sellers", day="2018-05-10")
+    run = sail_lake.materialize("landzone/sellers", day="2018-05-10")
     [materialization] = run.asset_materializations_for_node("landzone__sellers")
     [row] = materialization.metadata["manifest"].records
     assert row.data | {"landed_at": ""} == {
@@ -69,18 +69,18 @@ def test_the_manifest_tells_file_id_bytes_and_times(sail_lake):
 def test_the_same_file_sent_twice_under_two_names_is_one_object_and_one_set_of_rows(sail_lake):
     sail_lake.deliver("2018-05-10", NAME, ONE)
     sail_lake.deliver("2018-05-10", "olist_sellers_dataset_again_20180510T040000Z.csv", ONE)
-    assert sail_lake.materialise("landzone/sellers", day="2018-05-10").success
+    assert sail_lake.materialize("landzone/sellers", day="2018-05-10").success
     assert len(sail_lake.objects("landzone")) == 1
-    assert sail_lake.materialise("raw/sellers", day="2018-05-10").success
+    assert sail_lake.materialize("raw/sellers", day="2018-05-10").success
     assert [seller for _, _, seller in _raw(sail_lake)] == ["s1"]
 
 
 def test_loading_a_day_again_and_loading_an_empty_landzone_append_nothing(sail_lake):
     sail_lake.deliver("2018-05-10", NAME, ONE)
-    sail_lake.materialise(*ASSETS, day="2018-05-10")
-    assert sail_lake.materialise(*ASSETS, day="2018-05-10").success
+    sail_lake.materialize(*ASSETS, day="2018-05-10")
+    assert sail_lake.materialize(*ASSETS, day="2018-05-10").success
     assert sail_lake.objects("landzone") == []
-    assert sail_lake.materialise("raw/sellers", day="2018-05-10").success
+    assert sail_lake.materialize("raw/sellers", day="2018-05-10").success
     assert _raw(sail_lake) == [("2018-05-10", NAME, "s1")]
     assert _raw_version(sail_lake) == 1
 
@@ -88,10 +88,10 @@ def test_loading_a_day_again_and_loading_an_empty_landzone_append_nothing(sail_l
 def test_a_crash_between_raws_commit_and_the_clean_up_doubles_nothing(sail_lake, monkeypatch):
     sail_lake.deliver("2018-05-10", NAME, ONE)
     with monkeypatch.context() as crash:
-        crash.setattr("olist_assets.lake.layout.Lake.clear", lambda *_: 1 / 0)
-        assert not sail_lake.materialise(*ASSETS, day="2018-05-10", raise_on_error=False).success
+        crash.setattr("olist_assets.lake.layout.Lake.remove_landed", lambda *_: 1 / 0)
+        assert not sail_lake.materialize(*ASSETS, day="2018-05-10", raise_on_error=False).success
     assert len(sail_lake.objects("landzone")) == 1
-    assert sail_lake.materialise("raw/sellers", day="2018-05-10").success
+    assert sail_lake.materialize("raw/sellers", day="2018-05-10").success
     assert sail_lake.objects("landzone") == []
     assert _raw(sail_lake) == [("2018-05-10", NAME, "s1")]
 
@@ -106,27 +106,27 @@ def test_a_file_that_arrives_while_raw_is_running_stays_in_the_landzone(sail_lak
 
     sail_lake.deliver("2018-05-10", NAME, ONE)
     sail_lake.engine = Meanwhile()
-    assert sail_lake.materialise(*ASSETS, day="2018-05-10").success
+    assert sail_lake.materialize(*ASSETS, day="2018-05-10").success
     assert sail_lake.objects("landzone") == [f"landzone/sellers/2018-05-10/olist_sellers_dataset.{_id(TWO)}.csv"]
 
     sail_lake.engine = SailEngine()
-    assert sail_lake.materialise("raw/sellers", day="2018-05-10").success
+    assert sail_lake.materialize("raw/sellers", day="2018-05-10").success
     assert sorted(seller for _, _, seller in _raw(sail_lake)) == ["s1", "s2"]
 
 
 def test_only_the_days_of_the_run_are_landed_and_appended(sail_lake):
     for day, seller in (("09", "a"), ("10", "b"), ("11", "c"), ("12", "d")):
         sail_lake.deliver(f"2018-05-{day}", "olist_sellers_dataset.csv", f"{SELLERS}{seller},1,x,SP\n")
-    assert sail_lake.materialise(*ASSETS, day="2018-05-10", to="2018-05-11").success
+    assert sail_lake.materialize(*ASSETS, day="2018-05-10", to="2018-05-11").success
     assert [(day, seller) for day, _, seller in _raw(sail_lake)] == [("2018-05-10", "b"), ("2018-05-11", "c")]
 
 
 def test_a_day_without_a_delivery_succeeds_and_says_so(sail_lake):
-    run = sail_lake.materialise(*ASSETS, day="2018-05-10")
+    run = sail_lake.materialize(*ASSETS, day="2018-05-10")
     assert run.success
-    landed = sail_lake.told("landzone/sellers", "2018-05-10")["2018-05-10"]
+    landed = sail_lake.partition_metadata("landzone/sellers", "2018-05-10")["2018-05-10"]
     assert (landed["files"], landed["note"]) == (0, "no files: nothing was delivered")
-    appended = sail_lake.told("raw/sellers", "2018-05-10")["2018-05-10"]
+    appended = sail_lake.partition_metadata("raw/sellers", "2018-05-10")["2018-05-10"]
     assert (appended["rows_read"], appended["note"]) == (0, "no rows: nothing landed that raw did not hold")
     assert _raw(sail_lake) == []
 
@@ -148,7 +148,7 @@ def test_a_broken_file_fails_its_table_and_stays_while_others_go_on(sail_lake, c
     )
     translation = "product_category_translation"
     keys = [f"{layer}/{table}" for table in ("sellers", translation) for layer in ("landzone", "raw", "trusted")]
-    run = sail_lake.materialise(*keys, day="2018-05-10", raise_on_error=False)
+    run = sail_lake.materialize(*keys, day="2018-05-10", raise_on_error=False)
     assert not run.success
     [failure] = [e for e in run.all_events if e.is_step_failure]
     assert failure.step_key == "raw__sellers"
@@ -166,10 +166,10 @@ def test_a_broken_file_fails_its_table_and_stays_while_others_go_on(sail_lake, c
 
 def test_a_mended_file_loads_what_the_broken_one_could_not(sail_lake):
     sail_lake.deliver("2018-05-10", NAME, "seller_id\ns1\n")
-    assert not sail_lake.materialise(*ASSETS, day="2018-05-10", raise_on_error=False).success
+    assert not sail_lake.materialize(*ASSETS, day="2018-05-10", raise_on_error=False).success
     (sail_lake.root / sail_lake.objects("landzone")[0]).unlink()
     sail_lake.deliver("2018-05-10", NAME, ONE)
-    assert sail_lake.materialise(*ASSETS, day="2018-05-10").success
+    assert sail_lake.materialize(*ASSETS, day="2018-05-10").success
     assert _raw(sail_lake) == [("2018-05-10", NAME, "s1")]
 
 
@@ -180,12 +180,12 @@ def _range_over_an_empty_day(sail_lake) -> dg.ExecuteInProcessResult:
     """Two sellers on the first day, none on the second, one on the third, landed and loaded in one run."""
     sail_lake.deliver(DAYS[0], NAME, ONE + TWO.removeprefix(SELLERS))
     sail_lake.deliver(DAYS[2], NAME, ONE)
-    return sail_lake.materialise(*ASSETS, day=DAYS[0], to=DAYS[2])
+    return sail_lake.materialize(*ASSETS, day=DAYS[0], to=DAYS[2])
 
 
 def test_in_a_range_each_day_of_the_landzone_is_told_its_own_files(sail_lake):
     _range_over_an_empty_day(sail_lake)
-    told = sail_lake.told("landzone/sellers", *DAYS)
+    told = sail_lake.partition_metadata("landzone/sellers", *DAYS)
     manifests = {day: metadata.pop("manifest") for day, metadata in told.items() if "manifest" in metadata}
     both = len(ONE + TWO.removeprefix(SELLERS))
     whole = {"window": "2018-05-10 to 2018-05-12", "files": 2, "bytes": both + len(ONE)}
@@ -202,7 +202,7 @@ def test_in_a_range_each_day_of_the_landzone_is_told_its_own_files(sail_lake):
 
 def test_in_a_range_each_day_of_raw_is_told_its_own_rows(sail_lake):
     assert _range_over_an_empty_day(sail_lake).success
-    told = sail_lake.told("raw/sellers", *DAYS)
+    told = sail_lake.partition_metadata("raw/sellers", *DAYS)
     for metadata in told.values():
         whole = metadata.pop("range")
         assert (whole["window"], whole["rows_inserted"]) == ("2018-05-10 to 2018-05-12", 3)
@@ -213,8 +213,8 @@ def test_in_a_range_each_day_of_raw_is_told_its_own_rows(sail_lake):
         "2018-05-11": table | empty | {"dagster/partition_row_count": 0},
         "2018-05-12": table | {"rows_read": 1, "rows_inserted": 1, "dagster/partition_row_count": 1},
     }
-    sail_lake.materialise("raw/sellers", day=DAYS[0], to=DAYS[2])
-    again = sail_lake.told("raw/sellers", *DAYS)
+    sail_lake.materialize("raw/sellers", day=DAYS[0], to=DAYS[2])
+    again = sail_lake.partition_metadata("raw/sellers", *DAYS)
     held = {day: metadata["dagster/partition_row_count"] for day, metadata in again.items()}
     assert held == {"2018-05-10": 2, "2018-05-11": 0, "2018-05-12": 1}
     assert {metadata["rows_inserted"] for metadata in again.values()} == {0}
@@ -222,8 +222,8 @@ def test_in_a_range_each_day_of_raw_is_told_its_own_rows(sail_lake):
 
 def test_a_day_that_runs_alone_is_told_the_same_keys_and_what_its_run_did(sail_lake):
     sail_lake.deliver(DAYS[0], NAME, ONE)
-    sail_lake.materialise(*ASSETS, day=DAYS[0])
-    told = sail_lake.told("raw/sellers", DAYS[0])[DAYS[0]]
+    sail_lake.materialize(*ASSETS, day=DAYS[0])
+    told = sail_lake.partition_metadata("raw/sellers", DAYS[0])[DAYS[0]]
     assert told.pop("seconds") > 0
     assert told.pop("bytes_added") > 0
     assert told == {

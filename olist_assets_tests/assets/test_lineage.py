@@ -25,7 +25,7 @@ def loaded(tmp_path_factory):
     generate(root / "dump", orders=ORDERS, days=90, seed=3)
     day, _, _ = deliver(root / "dump", str(root / "source"))
     lakehouse = TestLake(root / "lake", SailEngine())
-    return lakehouse, f"{day}", lakehouse.materialise(day=f"{day}")
+    return lakehouse, f"{day}", lakehouse.materialize(day=f"{day}")
 
 
 def _snapshot(lakehouse) -> dict[str, tuple[int, Counter]]:
@@ -82,11 +82,11 @@ def test_each_step_leaves_one_control_object(loaded):
 def test_a_second_run_and_one_with_an_empty_landzone_change_no_content(loaded):
     lakehouse, day, _ = loaded
     before = _snapshot(lakehouse)
-    assert lakehouse.materialise(day=day).success
+    assert lakehouse.materialize(day=day).success
     after_rerun = _snapshot(lakehouse)
     for file in lakehouse.source.rglob("*.csv"):
         file.rename(file.with_suffix(".taken"))
-    assert lakehouse.materialise(day=day).success
+    assert lakehouse.materialize(day=day).success
     after_empty = _snapshot(lakehouse)
     for file in lakehouse.source.rglob("*.taken"):
         file.rename(file.with_suffix(".csv"))
@@ -103,7 +103,7 @@ def test_a_failed_table_stops_what_depends_on_it_and_nothing_else(loaded, tmp_pa
         if "order_payments" in file.name:
             content = content.replace(b"payment_value", b"payment_amount", 1)
         other.deliver(loaded[1], file.name, content)
-    run = other.materialise(day=loaded[1], raise_on_error=False)
+    run = other.materialize(day=loaded[1], raise_on_error=False)
     assert not run.success
     done = {"/".join(e.asset_key.path) for e in run.all_events if e.is_step_materialization}
     assert {"/".join(a.key.path) for a in all_assets} - done == {
@@ -125,7 +125,7 @@ def test_a_range_over_days_without_deliveries_is_one_run_that_loads_the_delivery
     other = TestLake(tmp_path / "lake", SailEngine())
     (tmp_path / "source").symlink_to(loaded[0].source)
     day = date.fromisoformat(loaded[1])
-    run = other.materialise(day=f"{day - timedelta(days=3)}", to=f"{day + timedelta(days=2)}")
+    run = other.materialize(day=f"{day - timedelta(days=3)}", to=f"{day + timedelta(days=2)}")
     assert run.success
     mine, theirs = _snapshot(other), _snapshot(loaded[0])
     business = {name for name in mine if name.startswith("refined")}

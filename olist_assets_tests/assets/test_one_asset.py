@@ -14,7 +14,7 @@ DAY = "2018-05-10"
 
 def test_a_seller_who_moves_is_one_row_with_the_new_place(lake):
     lake.rows("trusted/sellers", {"seller_id": "s1", "seller_city": "campinas", "seller_state": "SP"})
-    lake.materialise("refined/dim_sellers", day=DAY)
+    lake.materialize("refined/dim_sellers", day=DAY)
     assert lake.read("refined/dim_sellers", "seller_id", "city", "state") == [
         {"seller_id": None, "city": None, "state": None},  # the unknown seller
         {"seller_id": "s1", "city": "campinas", "state": "SP"},
@@ -24,7 +24,7 @@ def test_a_seller_who_moves_is_one_row_with_the_new_place(lake):
 def test_a_range_of_days_is_materialised_as_one(lake):
     days = ("2018-05-09", DAY, "2018-05-11", "2018-05-12")
     lake.rows("raw/sellers", *({"seller_id": f"of {day}", "_landing_date": day} for day in days))
-    run = lake.materialise("trusted/sellers", day=days[1], to=days[2])
+    run = lake.materialize("trusted/sellers", day=days[1], to=days[2])
     assert [row["seller_id"] for row in lake.read("trusted/sellers", "seller_id")] == [f"of {d}" for d in days[1:3]]
     assert len(run.asset_materializations_for_node("trusted__sellers")) == 2
 
@@ -38,8 +38,8 @@ def test_in_a_range_each_day_of_trusted_is_told_what_became_of_its_rows(sail_lak
         seller | {"_landing_date": days[2], "_extracted_at": "2018-05-12 03:00:00"},
         seller | {"_landing_date": days[2], "seller_state": "XX", "_row": 1},
     )
-    run = sail_lake.materialise("trusted/sellers", day=days[0], to=days[2])
-    told = sail_lake.told("trusted/sellers", *days)
+    run = sail_lake.materialize("trusted/sellers", day=days[0], to=days[2])
+    told = sail_lake.partition_metadata("trusted/sellers", *days)
     for metadata in told.values():
         whole = metadata.pop("range")
         assert (whole["window"], whole["rows_read"]) == ("2018-05-10 to 2018-05-12", 3)
@@ -57,8 +57,8 @@ def test_in_a_range_each_day_of_trusted_is_told_what_became_of_its_rows(sail_lak
 
 
 def test_a_table_that_is_computed_whole_tells_no_day_of_a_range_its_totals(sail_lake):
-    sail_lake.materialise("refined/dim_sellers", day=DAY, to="2018-05-11")
-    for metadata in sail_lake.told("refined/dim_sellers", DAY, "2018-05-11").values():
+    sail_lake.materialize("refined/dim_sellers", day=DAY, to="2018-05-11")
+    for metadata in sail_lake.partition_metadata("refined/dim_sellers", DAY, "2018-05-11").values():
         assert set(metadata) == {"dagster/uri", "delta_version", "range"}
         assert metadata["range"]["rows_inserted"] == 1  # the unknown seller
 
@@ -67,7 +67,7 @@ def test_an_aggregate_is_materialised_without_a_day(lake):
     payment = {"order_id": "o1", "payment_sequential": 1, "customer_key": -1, "purchase_date_key": 20180510}
     value = {"payment_type": "boleto", "payment_value": "58.90", "order_month": "2018-05"}
     lake.rows("refined/fact_payments", payment | value, payment | value | {"payment_sequential": 2})
-    lake.materialise("refined/aggregate_payments_per_month")
+    lake.materialize("refined/aggregate_payments_per_month")
     [month] = lake.read("refined/aggregate_payments_per_month")
     assert (month["payments"], month["orders"], month["payment_value"]) == (2, 1, "117.80")
 
@@ -76,8 +76,8 @@ def test_a_failed_step_fails_the_test_unless_it_shall_not(sail_lake):
     sail_lake.deliver(DAY, "olist_sellers_dataset.csv", "seller_id\ns1\n")
     assets = ("landzone/sellers", "raw/sellers")
     with pytest.raises(dg.Failure, match="lacks the column seller_zip_code_prefix"):
-        sail_lake.materialise(*assets, day=DAY)
-    assert not sail_lake.materialise(*assets, day=DAY, raise_on_error=False).success
+        sail_lake.materialize(*assets, day=DAY)
+    assert not sail_lake.materialize(*assets, day=DAY, raise_on_error=False).success
 
 
 class Miscounting(SailEngine):
@@ -94,8 +94,8 @@ def test_rows_that_are_not_accounted_for_fail_their_asset_and_stop_what_is_below
     lake = TestLake(tmp_path / "lake", Miscounting())
     header = "seller_id,seller_zip_code_prefix,seller_city,seller_state"
     lake.deliver("2018-05-10", "olist_sellers_dataset.csv", f"{header}\ns1,1001,sao paulo,SP\n")
-    lake.materialise("landzone/sellers", "raw/sellers", day="2018-05-10")
-    result = lake.materialise("trusted/sellers", "refined/dim_sellers", day="2018-05-10", raise_on_error=False)
+    lake.materialize("landzone/sellers", "raw/sellers", day="2018-05-10")
+    result = lake.materialize("trusted/sellers", "refined/dim_sellers", day="2018-05-10", raise_on_error=False)
     assert not result.success
     assert [event.step_key for event in result.all_events if event.is_step_failure] == ["trusted__sellers"]
     started = [event.step_key for event in result.all_events if event.is_step_start]

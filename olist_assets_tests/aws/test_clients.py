@@ -5,7 +5,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, NoCredentialsError, ReadTimeoutError
 
-from olist_assets.aws.clients import in_one_line, surely_once
+from olist_assets.aws.clients import call_at_most_once, to_user_error
 
 
 def refused(code: str, status: int = 400, message: str = "no") -> ClientError:
@@ -49,7 +49,7 @@ PASSING = [
 @pytest.mark.parametrize("error", PASSING, ids=str)
 def test_a_call_that_was_not_heard_is_made_again(error, pauses):
     call = Call(error, error)
-    assert surely_once(call, lambda: None) == "made"
+    assert call_at_most_once(call, lambda: None) == "made"
     assert call.times == 3
     assert len(pauses) == 2
     assert 0 < pauses[0] < pauses[1] * 2
@@ -58,7 +58,7 @@ def test_a_call_that_was_not_heard_is_made_again(error, pauses):
 @pytest.mark.parametrize("error", PASSING, ids=str)
 def test_a_call_that_was_heard_though_its_answer_was_lost_is_not_made_again(error):
     call = Call(error)
-    assert surely_once(call, lambda: "found") == "found"
+    assert call_at_most_once(call, lambda: "found") == "found"
     assert call.times == 1
 
 
@@ -66,7 +66,7 @@ def test_a_call_that_was_heard_though_its_answer_was_lost_is_not_made_again(erro
 def test_a_call_that_is_wrong_is_not_made_again(error, pauses):
     call = Call(error)
     with pytest.raises(ClientError) as caught:
-        surely_once(call, lambda: "found")
+        call_at_most_once(call, lambda: "found")
     assert caught.value is error
     assert (call.times, pauses) == (1, [])
 
@@ -74,14 +74,14 @@ def test_a_call_that_is_wrong_is_not_made_again(error, pauses):
 def test_a_call_that_is_never_answered_is_given_up():
     call = Call(*[refused("ThrottlingException")] * 99)
     with pytest.raises(ClientError, match="ThrottlingException"):
-        surely_once(call, lambda: None)
+        call_at_most_once(call, lambda: None)
     assert call.times == 8
 
 
 def test_errors_are_told_in_one_line_without_accounts():
     denied = refused("AccessDeniedException", message="User: arn:aws:iam::123456789012:user/jane is not authorized")
-    assert str(in_one_line(denied)) == (
+    assert str(to_user_error(denied)) == (
         "AWS refuses: An error occurred (AccessDeniedException) when calling the RunJobFlow operation: "
         "User: arn:aws:iam::…:user/jane is not authorized"
     )
-    assert str(in_one_line(NoCredentialsError())) == "AWS: Unable to locate credentials"
+    assert str(to_user_error(NoCredentialsError())) == "AWS: Unable to locate credentials"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from olist_assets.aws.environment import configure, reason_of, redacted
+from olist_assets.aws.environment import configure, redact, summarize_error
 from olist_assets.errors import OlistError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -104,13 +104,13 @@ def test_the_encryption_is_told_to_all(encryption, variables):
     ],
 )
 def test_buckets_accounts_and_keys_are_not_told(text, shown):
-    assert redacted(text) == shown
+    assert redact(text) == shown
 
 
 def test_a_buckets_name_is_not_told_without_its_scheme_either():
     text = "reading 'lake/raw/a.csv' in bucket 'shop-lake' failed: shop-lake/lake/raw, not shop-lakes or shop-lake.old"
     told = "reading 'lake/raw/a.csv' in bucket '…' failed: …/lake/raw, not shop-lakes or shop-lake.old"
-    assert redacted(text, "s3://shop-lake/lake", "/a/folder") == told
+    assert redact(text, "s3://shop-lake/lake", "/a/folder") == told
 
 
 def test_the_answer_of_s3_is_its_reason():
@@ -119,5 +119,5 @@ def test_the_answer_of_s3_is_its_reason():
         "<Error><Code>AccessDenied</Code><Message>Access Denied.</Message><BucketName>shop</BucketName></Error>"
         "\n\nDebug source:\nGeneric {..}"
     )
-    assert reason_of(error) == "AccessDenied: Access Denied"
-    assert reason_of(OSError("no answer from\n http://storage/shop\n\nDebug")) == "no answer from http://…"
+    assert summarize_error(error) == "AccessDenied: Access Denied"
+    assert summarize_error(OSError("no answer from\n http://storage/shop\n\nDebug")) == "no answer from http://…"

@@ -22,7 +22,7 @@ from olist_assets.engines.local.sail import SailEngine
 from olist_assets.operations.diff import differences
 from olist_assets.sources.generator.dump import generate
 from spark_steps.declarations import Layer
-from spark_steps.tables import TABLES, tables_of
+from spark_steps.tables import TABLES, tables_in
 
 # --- The floor's tables ---------------------------------------------------------------------------------------------
 
@@ -107,13 +107,13 @@ def lakes(tmp_path_factory):
     return root / "floor", root / "product"
 
 
-@pytest.mark.parametrize("table", [table for layer in LAYERS for table in tables_of(layer)], ids=lambda table: table.id)
+@pytest.mark.parametrize("table", [table for layer in LAYERS for table in tables_in(layer)], ids=lambda table: table.id)
 def test_every_table_of_the_floor_equals_that_of_the_product(lakes, table):
     floor, product = lakes
     assert differences(table, floor, product, without=frozenset({"_run_id"})) == []
 
 
-@pytest.mark.parametrize("table", tables_of(Layer.QUARANTINE), ids=lambda table: table.id)
+@pytest.mark.parametrize("table", tables_in(Layer.QUARANTINE), ids=lambda table: table.id)
 def test_the_floor_rejects_the_rows_that_the_product_rejects(lakes, table):
     floor, product = lakes
     assert differences(table, floor, product, without=frozenset({"_run_id", "record", "reason"})) == []
@@ -133,7 +133,7 @@ def test_a_row_of_each_kind_of_dirt_is_rejected(lakes):
     floor, _ = lakes
     rules = {
         table.name: sorted(Delta(floor / table.id).to_pyarrow_table()["rule"].to_pylist())
-        for table in tables_of(Layer.QUARANTINE)
+        for table in tables_in(Layer.QUARANTINE)
     }
     assert rules == {
         "orders": ["order_approved_at_unreadable", "order_purchase_timestamp_missing", "order_status_unknown"],

@@ -13,7 +13,7 @@ from olist_assets.catalog.glue import DATABASES, published, table_input
 from olist_assets.serving.sql.session import connect
 from olist_assets_tests.deploy.stacks import create
 from spark_steps import delta
-from spark_steps.protocol import DeltaTable
+from spark_steps.protocol import TableHandle
 
 TEXT = (Path(__file__).parents[2] / "docs" / "athena.md").read_text()
 STATEMENTS = [block.strip() for block in re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)]
@@ -59,7 +59,7 @@ def lake(tmp_path_factory):
     """A lake with all tables that are registered, without rows."""
     root = str(tmp_path_factory.mktemp("lake"))
     for table in published():
-        delta.ensure(DeltaTable(table.id, f"{root}/{table.id}"))
+        delta.create_if_missing(TableHandle(table.id, f"{root}/{table.id}"))
     return root
 
 

@@ -16,7 +16,7 @@ from olist_assets.catalog.glue import register, table_input
 from olist_assets.errors import OlistError
 from spark_steps import delta
 from spark_steps.declarations import Layer
-from spark_steps.protocol import DeltaTable
+from spark_steps.protocol import TableHandle
 from spark_steps.tables import TABLES
 
 pytestmark = pytest.mark.usefixtures("s3")
@@ -69,7 +69,7 @@ def refused(code, message="no"):
 def lake_in(bucket):
     root = f"{bucket}/lake"
     for table in TABLES_OF_THE_LAKE:
-        delta.ensure(DeltaTable(table.id, f"{root}/{table.id}"))
+        delta.create_if_missing(TableHandle(table.id, f"{root}/{table.id}"))
     return root
 
 
@@ -279,7 +279,7 @@ def test_a_lake_that_moved_is_told_anew(lake, name, wire, bucket):
     registered(lake, name)
     wire.requests.clear()
     moved = f"{bucket}/moved"
-    delta.ensure(DeltaTable(MONTHS.id, f"{moved}/{MONTHS.id}"))
+    delta.create_if_missing(TableHandle(MONTHS.id, f"{moved}/{MONTHS.id}"))
     done = registered(moved, name, tables=(MONTHS,))
     assert done == {
         f"{name}_trusted.sellers": "vanished",

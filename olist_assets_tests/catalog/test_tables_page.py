@@ -6,7 +6,7 @@ import pytest
 
 from olist_assets.catalog.tables_page import PAGE, page
 from spark_steps.declarations import Layer
-from spark_steps.tables import TABLES, tables_of
+from spark_steps.tables import TABLES, tables_in
 
 TEXT = page()
 
@@ -22,16 +22,16 @@ def test_every_column_says_what_it_means():
 def test_every_table_is_there():
     sections = re.findall(r"^### (\S+)$", TEXT, re.MULTILINE)
     assert sections == [
-        table.id.replace("/", ".") for layer in (Layer.TRUSTED, Layer.REFINED) for table in tables_of(layer)
+        table.id.replace("/", ".") for layer in (Layer.TRUSTED, Layer.REFINED) for table in tables_in(layer)
     ]
-    assert re.findall(r"^\| `(raw\.\w+)` \|", TEXT, re.MULTILINE) == [f"raw.{t.name}" for t in tables_of(Layer.RAW)]
+    assert re.findall(r"^\| `(raw\.\w+)` \|", TEXT, re.MULTILINE) == [f"raw.{t.name}" for t in tables_in(Layer.RAW)]
 
 
 def test_tables_that_are_told_once_are_alike():
-    [columns] = {table.columns for table in tables_of(Layer.QUARANTINE)}
-    assert {c.type for table in tables_of(Layer.RAW) for c in table.columns if not c.name.startswith("_")} == {"string"}
+    [columns] = {table.columns for table in tables_in(Layer.QUARANTINE)}
+    assert {c.type for table in tables_in(Layer.RAW) for c in table.columns if not c.name.startswith("_")} == {"string"}
     for layer in (Layer.RAW, Layer.TRUSTED):
-        [columns] = {tuple(c for c in table.columns if c.name.startswith("_")) for table in tables_of(layer)}
+        [columns] = {tuple(c for c in table.columns if c.name.startswith("_")) for table in tables_in(layer)}
         assert all(f"| `{column.name}` | {column.type} |" in TEXT for column in columns)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from olist_assets.sources.deliveries import FILE_STEMS
+from olist_assets.lake.files import FILE_STEMS
 
 pytestmark = pytest.mark.xdist_group("cli")  # what the module loads is loaded once
 

@@ -14,7 +14,7 @@ from olist_assets.sources.generator.dump import generate
 from olist_assets_tests.docs.questions import QUESTIONS
 from olist_assets_tests.lakes import TestLake
 from spark_steps.declarations import Layer
-from spark_steps.tables import tables_of
+from spark_steps.tables import tables_in
 
 FOLDER = Path(__file__).parents[2] / "docs" / "questions"
 INCOMPLETE = {"customers": 40, "products": 20, "sellers": 5}
@@ -33,7 +33,7 @@ def shop(tmp_path_factory):
     for table, missing in INCOMPLETE.items():
         file = delivery / f"olist_{table}_dataset.csv"
         file.write_text("".join(file.read_text().splitlines(keepends=True)[:-missing]))
-    lake.materialise(day="2018-10-20")
+    lake.materialize(day="2018-10-20")
     return str(lake.root)
 
 
@@ -48,7 +48,7 @@ def reference(shop):
     """A connection that holds copies of the trusted tables, in the schema `trusted`."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA trusted")
-        for table in tables_of(Layer.TRUSTED):
+        for table in tables_in(Layer.TRUSTED):
             connection.register("copied", asked(shop, f"SELECT * FROM trusted.{table.name}").to_arrow_table())
             connection.execute(f"CREATE TABLE trusted.{table.name} AS FROM copied")
         yield connection

@@ -23,11 +23,11 @@ from olist_assets.engines.local.sail import SailEngine
 from olist_assets.engines.remote.base import RemoteEngine
 from olist_assets.engines.remote.emr import EmrEngine
 from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine
-from olist_assets.engines.remote.job import Submission, Work
+from olist_assets.engines.remote.job import JobKey, Submission
 from olist_assets.errors import OlistError
 from olist_assets.lake.layout import Lake
-from olist_assets.lake.leases import LeaseHeldError, held
-from olist_assets.orchestration.sensors import ends_what_runs_left
+from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
+from olist_assets.orchestration.sensors import orphaned_job_sensors
 from olist_assets_tests.e2e.cluster import Cluster, Fault
 from olist_assets_tests.e2e.proxy import BadDay
 from olist_assets_tests.e2e.servers import until
@@ -95,7 +95,7 @@ class Shop:
 
     def run(self, *assets: str, day: str = DAY, to: str | None = None) -> str:
         """Materialise; the run's error, or nothing."""
-        self.result = self.lake.materialise(*(assets or ASSETS), day=day, to=to, raise_on_error=False)
+        self.result = self.lake.materialize(*(assets or ASSETS), day=day, to=to, raise_on_error=False)
         failures = [event.step_failure_data for event in self.result.all_events if event.is_step_failure]
         if not failures:
             assert self.result.success
@@ -168,11 +168,11 @@ def clusters_of(shop: Shop) -> int:
 
 def leave_a_job(shop: Shop, day: str, run_id: str = "a-run-that-was-killed") -> str:
     """Another run's job on raw/sellers, for a landing date; its id."""
-    window = Window.of_day(date.fromisoformat(day))
+    window = Window.from_day(date.fromisoformat(day))
     request = StepRequest(
         output=shop.lake.table("raw/sellers", window), window=window, run_id=run_id, code_version="any"
     )
-    return shop.engine.submit(submission(Work.of(request).name), print)
+    return shop.engine.submit(submission(JobKey.from_request(request).name), print)
 
 
 def submission(name: str) -> Submission:
@@ -233,7 +233,7 @@ def test_a_control_object_that_cannot_be_written_is_told_without_the_bucket(shop
     def fail(*_) -> None:
         raise OlistError("the step failed")
 
-    monkeypatch.setattr(Lake, "record", refuse)
+    monkeypatch.setattr(Lake, "write_step_record", refuse)
     if also_fails:
         monkeypatch.setattr(Lake, "land", fail)
     error = shop.run("landzone/sellers")
@@ -310,7 +310,7 @@ def test_a_run_is_ended_though_calls_are_throttled_or_broken(shop):
     job = leave_a_job(shop, DAY, "run-a")
     actions = (LISTS_JOBS[shop.service], CANCELS[shop.service])
     shop.cluster.faults += [Fault(action, kind) for action in actions for kind in ("throttled", "broken")]
-    assert shop.engine.end_jobs("run-a") == [job]
+    assert shop.engine.cancel_jobs("run-a") == [job]
     assert [fault for fault in shop.cluster.faults if fault.times] == []
     assert shop.nothing_runs()
 
@@ -375,7 +375,7 @@ def test_a_run_that_is_terminated_cancels_its_job(shop, when, how):
     if when == "waiting":
         shop.cluster.hold.set()
     shop.cluster.before[DESCRIBES[shop.service]] = look
-    result = shop.lake.materialise(*ASSETS, day=DAY, raise_on_error=False)
+    result = shop.lake.materialize(*ASSETS, day=DAY, raise_on_error=False)
     [failure] = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
     assert failure.cls_name == dg.DagsterExecutionInterruptedError.__name__
     [job] = shop.cluster.jobs
@@ -387,7 +387,7 @@ def test_a_run_that_is_terminated_cancels_its_job(shop, when, how):
 def run_alone(service: str, root: Path, package: str) -> None:
     """A run in a process of its own."""
     lake = LakeOnS3(root, engine_of(service, f"s3://{BUCKET}/{root.name}", package, root.name))
-    lake.materialise(*ASSETS, day=DAY)
+    lake.materialize(*ASSETS, day=DAY)
 
 
 def test_a_run_that_was_killed_and_starts_again_waits_for_the_job_that_it_left(shop):
@@ -434,7 +434,7 @@ def test_what_a_killed_run_left_is_ended_by_the_sensor_and_nothing_else_is(shop)
     run = dg.DagsterRun(job_name="lakehouse", run_id=str(uuid.uuid4()))
     leave_a_job(shop, DAY, run.run_id)
     other = leave_a_job(shop, DAY, "another-run")
-    [sensor, _] = ends_what_runs_left(shop.engine)
+    [sensor, _] = orphaned_job_sensors(shop.engine)
     failed = dg.DagsterEvent("PIPELINE_FAILURE", "lakehouse")
     with dg.build_run_status_sensor_context(sensor.name, failed, dg.DagsterInstance.ephemeral(), run) as context:
         sensor(context)
@@ -464,7 +464,11 @@ def bad_day(request, shop, monkeypatch):
 def test_a_lease_is_taken_and_given_back_on_a_bad_day(shop, bad_day):
     store = shop.lake.lake.store
     for run_id in ("run-a", "run-b"):
-        with held(store, "raw/sellers", run_id), pytest.raises(LeaseHeldError), held(store, "raw/sellers", "run-c"):
+        with (
+            hold_lease(store, "raw/sellers", run_id),
+            pytest.raises(LeaseUnavailableError),
+            hold_lease(store, "raw/sellers", "run-c"),
+        ):
             pass
     assert bad_day.met
 
@@ -491,7 +495,7 @@ def test_tables_are_equal_whichever_engine_ran_the_steps(shop, tmp_path):
     local.deliver(DAY, NAME, SELLERS)
     modified = (shop.lake.source / DAY / NAME).stat().st_mtime
     os.utime(local.source / DAY / NAME, (modified, modified))
-    local.materialise(*assets, day=DAY)
+    local.materialize(*assets, day=DAY)
     for table in assets[1:]:
         rows = [[{**row, "_run_id": ""} for row in lake.read(table)] for lake in (shop.lake, local)]
         assert rows[0] == rows[1]

@@ -34,7 +34,7 @@ def loaded(tmp_path_factory, spark_engine):
     lakes = {engine.name: TestLake(root / engine.name / "lake", engine) for engine in (SailEngine(), spark_engine)}
     for lake in lakes.values():
         day, _, _ = deliver(dump, str(lake.source))
-        lake.materialise(day=str(day))
+        lake.materialize(day=str(day))
     return lakes, str(day)
 
 
@@ -94,7 +94,7 @@ def test_a_lake_of_spark_is_continued_on_sail(loaded):
     lakes, day = loaded
     before = {table_id: records(lakes["spark"])[table_id] for table_id in TABLES if table_id.startswith(("raw", "tru"))}
     continued = TestLake(lakes["spark"].root, lakes["sail"].engine)
-    continued.materialise(day=day)
+    continued.materialize(day=day)
     after = records(continued)
     for table_id, record in before.items():
         assert after[table_id]["version_after"] == record["version_after"], table_id
@@ -111,8 +111,8 @@ def test_a_lake_goes_from_sail_to_spark_and_back(tmp_path, spark_engine):
     parts = ((days[0], days[20]), (days[21], days[30]), (days[31], days[-1]))
     for (first, last), engine in zip(parts, (SailEngine(), spark_engine, SailEngine()), strict=True):
         mixed.engine = engine
-        mixed.materialise(day=str(first), to=str(last))
-    whole.materialise(day=str(days[0]), to=str(days[-1]))
+        mixed.materialize(day=str(first), to=str(last))
+    whole.materialize(day=str(days[0]), to=str(days[-1]))
     engines = [record["engine"] for record in map(_read, mixed.root.glob("control/steps/*/*/trusted.orders.json"))]
     assert sorted(engines) == ["sail", "sail", "spark"]
     for table in TABLES.values():
@@ -128,7 +128,7 @@ def test_a_step_that_fails_says_the_same_on_all_engines(tmp_path, spark_engine):
     for engine in (SailEngine(), spark_engine):
         lake = TestLake(tmp_path / engine.name / "lake", engine)
         lake.deliver("2018-05-10", "olist_sellers_dataset_20180510T030000Z.csv", "seller_id,seller_city\ns1,x\n")
-        run = lake.materialise("landzone/sellers", "raw/sellers", day="2018-05-10", raise_on_error=False)
+        run = lake.materialize("landzone/sellers", "raw/sellers", day="2018-05-10", raise_on_error=False)
         assert not run.success
         said[engine.name] = records(lake)["raw/sellers"]["error"]
     assert said["sail"].startswith("raw/sellers: olist_sellers_dataset")

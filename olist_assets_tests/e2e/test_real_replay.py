@@ -13,16 +13,17 @@ from pathlib import Path
 import pytest
 
 from olist_assets.engines.local.sail import SailEngine
+from olist_assets.lake.files import FILE_STEMS
 from olist_assets.operations.diff import differences
 from olist_assets.sources.deliver import deliver
-from olist_assets.sources.deliveries import FILE_STEMS, Deliveries
+from olist_assets.sources.deliveries import Deliveries
 from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay
 from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.test_real_data import real_dump
 from spark_steps.declarations import Layer
 from spark_steps.protocol import Window
-from spark_steps.tables import TABLES, tables_of
+from spark_steps.tables import TABLES, tables_in
 
 _ONE_BY_ONE = int(os.environ.get("OLIST_TEST_DAYS", "5"))
 _LINEAGE = frozenset({"_landing_date", "_extracted_at", "_file_id", "_file_name", "_row", "_run_id"})
@@ -72,10 +73,10 @@ def load(lake: TestLake, deliveries: Deliveries, days: list[date]) -> None:
         for day in days:
             for file in deliveries.files(name, day):
                 lake.lake.land(name, day, file)
-    for table in (t for layer in (Layer.RAW, Layer.TRUSTED, Layer.REFINED) for t in tables_of(layer)):
-        files = lake.lake.landed(table.name, window) if table.layer is Layer.RAW else ()
+    for table in (t for layer in (Layer.RAW, Layer.TRUSTED, Layer.REFINED) for t in tables_in(layer)):
+        files = lake.lake.landed_files(table.name, window) if table.layer is Layer.RAW else ()
         lake.run(table.id, window=window, files=files)
-        lake.lake.clear(files)
+        lake.lake.remove_landed(files)
 
 
 @pytest.mark.parametrize("plan", [as_one_range, days_then_months_backwards])

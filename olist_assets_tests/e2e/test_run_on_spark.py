@@ -65,7 +65,7 @@ def test_a_jvm_that_does_not_start_has_the_last_word(nameless):
 def test_a_session_that_a_run_started_ends_with_it(tmp_path):
     lake = TestLake(tmp_path / "lake", SparkEngine())
     lake.deliver("2018-05-10", "olist_sellers_dataset.csv", f"{HEADER}\ns1,1001,são paulo,SP\n")
-    lake.materialise("landzone/sellers", "raw/sellers", day="2018-05-10")
+    lake.materialize("landzone/sellers", "raw/sellers", day="2018-05-10")
     assert SparkSession.getActiveSession() is None
     assert lake.read("raw/sellers", "seller_id") == [{"seller_id": "s1"}]
 

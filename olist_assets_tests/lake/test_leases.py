@@ -17,7 +17,7 @@ import yaml
 from olist_assets.assets import all_assets
 from olist_assets.errors import OlistError
 from olist_assets.lake import process_identity
-from olist_assets.lake.leases import Lease, held
+from olist_assets.lake.leases import Lease, hold_lease
 from olist_assets.lake.storage import open_store
 from spark_steps.tables import TABLES
 
@@ -53,7 +53,7 @@ def leave(store, number=1, **changes):
 
 def refused(store, *, clock=lambda: NOON):
     """The error that a second writer gets."""
-    with pytest.raises(OlistError) as caught, held(store, TABLE, "run-b", clock=clock):
+    with pytest.raises(OlistError) as caught, hold_lease(store, TABLE, "run-b", clock=clock):
         pytest.fail("the table has two writers")
     return str(caught.value)
 
@@ -70,7 +70,7 @@ def wait_until(condition):
 
 
 def test_a_lease_names_its_holder_and_is_released_at_the_end(store):
-    with held(store, TABLE, "run-a", clock=lambda: NOON):
+    with hold_lease(store, TABLE, "run-a", clock=lambda: NOON):
         lease = newest(store)
         assert (lease["run_id"], lease["host"], lease["released"]) == ("run-a", socket.gethostname(), False)
         assert (lease["acquired"], lease["expires"]) == ("2018-05-10T12:00:00+00:00", "2018-05-10T12:01:00+00:00")
@@ -87,16 +87,16 @@ def test_a_second_writer_is_told_who_the_first_is_since_when_and_until_when(stor
 
 
 def test_another_run_of_the_same_process_is_refused_and_another_table_is_not(store):
-    with held(store, TABLE, "run-a", clock=lambda: NOON):
+    with hold_lease(store, TABLE, "run-a", clock=lambda: NOON):
         assert "run run-a" in refused(store)
-        with held(store, "trusted/orders", "run-a"), held(store, "raw/order_items", "run-b"):
+        with hold_lease(store, "trusted/orders", "run-a"), hold_lease(store, "raw/order_items", "run-b"):
             pass
-    with held(store, TABLE, "run-b"):
+    with hold_lease(store, TABLE, "run-b"):
         pass
 
 
 def test_an_error_of_the_block_releases_the_lease_and_stays_what_it_was(store):
-    with pytest.raises(ZeroDivisionError), held(store, TABLE, "run-a"):
+    with pytest.raises(ZeroDivisionError), hold_lease(store, TABLE, "run-a"):
         raise ZeroDivisionError
     assert newest(store)["released"]
 
@@ -109,7 +109,7 @@ def test_a_lease_of_another_host_is_taken_over_when_it_has_expired(store, after,
         return NOON + timedelta(seconds=after)
 
     if free:
-        with held(store, TABLE, "run-b", clock=clock):
+        with hold_lease(store, TABLE, "run-b", clock=clock):
             assert newest(store)["run_id"] == "run-b"
     else:
         refused(store, clock=clock)
@@ -120,9 +120,9 @@ def test_a_killed_holder_is_followed_at_once_on_its_own_machine_only(tmp_path, h
     store = open_store(str(tmp_path), create=True)
     program = """if True:
         import sys, time
-        from olist_assets.lake.leases import held
+        from olist_assets.lake.leases import hold_lease
         from olist_assets.lake.storage import open_store
-        with held(open_store(sys.argv[1], create=True), "raw/orders", "run-a"):
+        with hold_lease(open_store(sys.argv[1], create=True), "raw/orders", "run-a"):
             print("held", flush=True)
             time.sleep(600)
     """
@@ -132,23 +132,23 @@ def test_a_killed_holder_is_followed_at_once_on_its_own_machine_only(tmp_path, h
         now = lease.acquired
         assert f"process {holder.pid} on {socket.gethostname()}" in refused(store, clock=lambda: now)
         holder.send_signal(signal.SIGKILL)
-        wait_until(lambda: process_identity.is_dead(holder.pid, lease.started))  # not waited for: it is a zombie
+        wait_until(lambda: process_identity.has_exited(holder.pid, lease.started))  # not waited for: it is a zombie
     if home == "elsewhere":
         leave(store, number=9, pid=lease.pid, started=lease.started)
         refused(store)
     else:
-        with held(store, TABLE, "run-b", clock=lambda: now):
+        with hold_lease(store, TABLE, "run-b", clock=lambda: now):
             assert newest(store)["run_id"] == "run-b"
 
 
 def test_a_process_that_got_a_dead_ones_id_is_not_taken_for_it(store):
-    with held(store, TABLE, "run-a", clock=lambda: NOON):
+    with hold_lease(store, TABLE, "run-a", clock=lambda: NOON):
         mine = newest(store)
     alive = {name: mine[name] for name in ("pid", "machine", "started")}
     leave(store, number=8, **alive)
     refused(store)
     leave(store, number=9, **alive | {"started": "1"})
-    with held(store, TABLE, "run-b", clock=lambda: NOON):
+    with hold_lease(store, TABLE, "run-b", clock=lambda: NOON):
         pass
 
 
@@ -161,7 +161,7 @@ def test_of_many_threads_one_at_a_time_holds_the_lease_and_none_loses_it(store):
     def contend(name):
         for _ in range(10):
             try:
-                with held(store, TABLE, name):
+                with hold_lease(store, TABLE, name):
                     inside.append(name)
                     most.append(len(inside))
                     time.sleep(0.0005)
@@ -187,14 +187,14 @@ def test_of_many_processes_that_start_together_one_holds_the_lease(tmp_path, bef
         leave(store, number=5, released=before == "released")
     program = """if True:
         import sys
-        from olist_assets.lake.leases import held
+        from olist_assets.lake.leases import hold_lease
         from olist_assets.errors import OlistError
         from olist_assets.lake.storage import open_store
         store = open_store(sys.argv[1], create=True)
         print("ready", flush=True)
         input()
         try:
-            with held(store, "raw/orders", sys.argv[2]):
+            with hold_lease(store, "raw/orders", sys.argv[2]):
                 print("held", flush=True)
                 input()
         except OlistError as error:
@@ -227,7 +227,7 @@ def test_of_many_processes_that_start_together_one_holds_the_lease(tmp_path, bef
 
 def test_a_lease_is_renewed_as_long_as_the_block_runs(store):
     moment = [NOON]
-    with held(store, TABLE, "run-a", lifetime=timedelta(seconds=0.03), clock=lambda: moment[0]):
+    with hold_lease(store, TABLE, "run-a", lifetime=timedelta(seconds=0.03), clock=lambda: moment[0]):
         for _ in range(3):
             moment[0] += timedelta(minutes=1)
             wait_until(lambda: newest(store)["expires"] > moment[0].isoformat())
@@ -242,7 +242,7 @@ def test_a_holder_that_lost_its_lease_says_so_at_the_next_renewal_and_fails_at_t
     )
 
     def hold():
-        with held(store, TABLE, "run-b", lifetime=timedelta(seconds=0.03), clock=lambda: NOON):
+        with hold_lease(store, TABLE, "run-b", lifetime=timedelta(seconds=0.03), clock=lambda: NOON):
             leave(store, number=100)
             wait_until(lambda: caplog.messages)
 
@@ -256,10 +256,10 @@ def test_a_holder_that_lost_its_lease_says_so_at_the_next_renewal_and_fails_at_t
 @pytest.mark.parametrize("cleaned", [False, True])
 def test_a_holder_that_slept_until_another_had_come_and_gone_fails_too(store, cleaned):
     def hold():
-        with held(store, TABLE, "run-b", clock=lambda: NOON):
+        with hold_lease(store, TABLE, "run-b", clock=lambda: NOON):
             later = NOON + timedelta(hours=1)
             for _ in range(3 if cleaned else 1):
-                with held(store, TABLE, "run-a", clock=lambda: later):
+                with hold_lease(store, TABLE, "run-a", clock=lambda: later):
                     pass
 
     with pytest.raises(OlistError, match="took the lease over from run run-b"):
@@ -276,20 +276,20 @@ def test_who_was_slow_cannot_take_a_number_that_was_used_and_cleaned_away(store,
         free = look(lease, now)
         monkeypatch.undo()
         for _ in range(3):
-            with held(store, TABLE, "run-c"):
+            with hold_lease(store, TABLE, "run-c"):
                 pass
         assert "00000002.json" not in names(store)
         return free
 
     monkeypatch.setattr(Lease, "is_free", slow)
-    with held(store, TABLE, "run-b"):
+    with hold_lease(store, TABLE, "run-b"):
         assert (names(store)[-1], newest(store)["run_id"]) == ("00000008.json", "run-b")
         assert "00000002.json" not in names(store)
 
 
 def test_an_answer_that_got_lost_does_not_cost_the_lease(store):
     """The storage created the number, but the holder knows nothing of it and asks again."""
-    with held(store, TABLE, "run-a", lifetime=timedelta(seconds=0.3)):
+    with hold_lease(store, TABLE, "run-a", lifetime=timedelta(seconds=0.3)):
         mine = Lease.from_json(json.dumps(newest(store)).encode())
         for number in (2, 3):
             leave(store, number, **{name: getattr(mine, name) for name in Lease.__slots__})
@@ -299,7 +299,7 @@ def test_an_answer_that_got_lost_does_not_cost_the_lease(store):
 
 def test_however_often_a_table_is_written_two_objects_are_left(store):
     for _ in range(5):
-        with held(store, TABLE, "run-a"):
+        with hold_lease(store, TABLE, "run-a"):
             assert len(names(store)) <= 2
         assert len(names(store)) == 2
 
@@ -309,8 +309,8 @@ def test_however_often_a_table_is_written_two_objects_are_left(store):
 
 def test_an_asset_whose_table_another_run_writes_fails_in_one_line_and_writes_nothing(sail_lake):
     sail_lake.deliver("2018-05-10", "olist_orders_dataset.csv", "order_id\no1\n")
-    with held(sail_lake.lake.store, TABLE, "run-a"):
-        run = sail_lake.materialise("landzone/orders", TABLE, day="2018-05-10", raise_on_error=False)
+    with hold_lease(sail_lake.lake.store, TABLE, "run-a"):
+        run = sail_lake.materialize("landzone/orders", TABLE, day="2018-05-10", raise_on_error=False)
     [failure] = [event for event in run.all_events if event.is_step_failure]
     description = failure.step_failure_data.user_failure_data.description
     assert description.startswith("raw/orders is being written by run run-a (process ")
@@ -326,11 +326,13 @@ def test_an_asset_that_lost_its_lease_fails(sail_lake, monkeypatch):
     run_step = type(sail_lake.engine).run
 
     def overslept(engine, context, request):
-        with held(sail_lake.lake.store, request.table, "run-a", clock=lambda: datetime.now(UTC) + timedelta(hours=1)):
+        with hold_lease(
+            sail_lake.lake.store, request.table, "run-a", clock=lambda: datetime.now(UTC) + timedelta(hours=1)
+        ):
             return run_step(engine, context, request)
 
     monkeypatch.setattr(type(sail_lake.engine), "run", overslept)
-    run = sail_lake.materialise("refined/dim_sellers", day="2018-05-10", raise_on_error=False)
+    run = sail_lake.materialize("refined/dim_sellers", day="2018-05-10", raise_on_error=False)
     [failure] = [event for event in run.all_events if event.is_step_failure]
     assert "took the lease over from run" in failure.step_failure_data.user_failure_data.description
 

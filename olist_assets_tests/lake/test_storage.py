@@ -8,10 +8,10 @@ from obstore.store import MemoryStore
 
 from olist_assets.aws.environment import configure
 from olist_assets.errors import OlistError
+from olist_assets.lake.files import DeliveredFile
 from olist_assets.lake.layout import Lake
-from olist_assets.lake.storage import holds, open_store
-from olist_assets.settings import current
-from olist_assets.sources.deliveries import DeliveredFile
+from olist_assets.lake.storage import has_content, open_store
+from olist_assets.settings import load_settings
 from spark_steps.protocol import Window
 
 DAY = date(2018, 5, 10)
@@ -30,7 +30,7 @@ def test_an_object_is_compared_with_a_file(store, tmp_path):
     file.write_bytes(b"a" * 5_000_000)
     for name, content in {"same": b"a" * 5_000_000, "other": b"a" * 4_999_999 + b"b", "short": b"a" * 9}.items():
         store.put(f"2018-05-10/{name}", content)
-    assert {name: holds(store, f"2018-05-10/{name}", file) for name in ("same", "other", "short")} == {
+    assert {name: has_content(store, f"2018-05-10/{name}", file) for name in ("same", "other", "short")} == {
         "same": True,
         "other": False,
         "short": False,
@@ -42,11 +42,11 @@ def test_a_landed_file_waits_until_it_is_cleared(root, delivered, after_raw, lef
     lake = Lake(root, after_raw)
     landed = lake.land("sellers", DAY, delivered)
     assert lake.land("sellers", DAY, delivered).uri == landed.uri  # the content is there already
-    assert lake.landed("sellers", Window.of_day(DAY)) == (landed,)
-    assert lake.waiting() == [DAY]
+    assert lake.landed_files("sellers", Window.from_day(DAY)) == (landed,)
+    assert lake.pending_days() == [DAY]
     for _ in range(2):  # the second time another run has cleared it
-        lake.clear([landed])
-    assert lake.waiting() == []
+        lake.remove_landed([landed])
+    assert lake.pending_days() == []
     place = landed.uri.removeprefix(f"{root}/landzone/")
     assert [meta["path"] for page in lake.store.list() for meta in page] == [f"{folder}/{place}" for folder in left]
 
@@ -55,21 +55,21 @@ def test_the_newest_control_object_of_a_table_is_found(root):
     lake = Lake(root)
     for minute in (1, 2):
         started = datetime(2018, 5, 10, 3, minute, tzinfo=UTC)
-        lake.record({"table": "raw/orders", "run_id": f"run-{minute}", "started_at": started})
-    lake.record_loaded(DAY, ["a.csv"])
+        lake.write_step_record({"table": "raw/orders", "run_id": f"run-{minute}", "started_at": started})
+    lake.write_load_mark(DAY, ["a.csv"])
     assert {table: record["run_id"] for table, record in lake.last_records({"raw/orders"}).items()} == {
         "raw/orders": "run-2"
     }
-    assert lake.loaded() == {DAY: ["a.csv"]}
-    lake.forget_loaded(DAY)
-    lake.forget_loaded(DAY)
-    assert lake.loaded() == {}
+    assert lake.load_marks() == {DAY: ["a.csv"]}
+    lake.clear_load_mark(DAY)
+    lake.clear_load_mark(DAY)
+    assert lake.load_marks() == {}
 
 
 def test_uris_are_shown_without_the_bucket(bucket, tmp_path):
     for root, shown in {f"{bucket}/lake": "$OLIST_LAKE", str(tmp_path): str(tmp_path)}.items():
         lake = Lake(root)
-        assert lake.shown(lake.table("raw/orders").uri) == f"{shown}/raw/orders"
+        assert lake.display_uri(lake.table("raw/orders").uri) == f"{shown}/raw/orders"
 
 
 @pytest.mark.parametrize("encryption", ["AES256", "aws:kms:some-key"])
@@ -98,9 +98,9 @@ def test_a_profile_is_enough(s3_server, bucket, tmp_path, monkeypatch, delivered
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    lake = Lake(current().lake)
+    lake = Lake(load_settings().lake)
     lake.land("sellers", DAY, delivered)
-    assert lake.waiting() == [DAY]
+    assert lake.pending_days() == [DAY]
     monkeypatch.delenv("AWS_ENDPOINT_URL")
 
 

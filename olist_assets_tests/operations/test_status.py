@@ -27,7 +27,7 @@ def _record(table, minute, *, outcome="succeeded", error=None, day=10):
 def test_tables_are_listed_with_rows_and_versions(sail_lake, objects):
     sail_lake.rows("trusted/sellers", {"seller_id": "s1"}, {"seller_id": "s2"})
     sail_lake.rows("trusted/sellers", {"seller_id": "s3"})
-    objects.record(_record("trusted/sellers", 1))
+    objects.write_step_record(_record("trusted/sellers", 1))
     listed = {f"{s.layer}.{s.name}": s for s in status.tables(objects)}
     sellers, orders = listed["trusted.sellers"], listed["raw.orders"]
     assert (sellers.rows, sellers.version, sellers.last_window) == (3, 2, "2018-05-09")
@@ -35,8 +35,8 @@ def test_tables_are_listed_with_rows_and_versions(sail_lake, objects):
 
 
 def test_the_last_window_is_that_of_the_newest_run(objects):
-    objects.record(_record("raw/orders", 2, day=9))
-    objects.record(_record("raw/orders", 4, day=10))
+    objects.write_step_record(_record("raw/orders", 2, day=9))
+    objects.write_step_record(_record("raw/orders", 4, day=10))
     listed = {f"{s.layer}.{s.name}": s for s in status.tables(objects)}
     assert listed["raw.orders"].last_window == "2018-05-09 to 2018-05-12"
 
@@ -47,10 +47,10 @@ def test_problems_are_failed_steps_quarantined_rows_and_waiting_files(sail_lake,
     landed = sail_lake.root / "landzone/orders/2018-05-10/olist_orders_dataset.0123456789abcdef.csv"
     landed.parent.mkdir(parents=True)
     landed.write_text("x")
-    objects.record(_record("landzone/orders", 1, outcome="failed", error="disk full"))
-    objects.record(_record("raw/sellers", 1, outcome="failed", error="no header"))
-    objects.record(_record("raw/customers", 1, outcome="failed", error="no header"))
-    objects.record(_record("raw/customers", 2))
+    objects.write_step_record(_record("landzone/orders", 1, outcome="failed", error="disk full"))
+    objects.write_step_record(_record("raw/sellers", 1, outcome="failed", error="no header"))
+    objects.write_step_record(_record("raw/customers", 1, outcome="failed", error="no header"))
+    objects.write_step_record(_record("raw/customers", 2))
     assert status.problems(objects, status.tables(objects)) == [
         (
             "1 rows of orders are quarantined: see why with "

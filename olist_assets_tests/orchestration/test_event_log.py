@@ -19,7 +19,7 @@ from dagster._core.storage.sql import check_alembic_revision, get_alembic_config
 
 from olist_assets.orchestration.instance.event_log import BatchingSqliteEventLogStorage
 from olist_assets.orchestration.instance.home import prepare_home
-from olist_assets.orchestration.partitions import landing_dates, one_run_a_range
+from olist_assets.orchestration.partitions import landing_dates, single_run_backfill
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*`backfill_policy`:dagster.BetaWarning")
 
@@ -81,9 +81,9 @@ def instance_of(home, monkeypatch):
     return dg.DagsterInstance.get()
 
 
-def materialise(instance):
+def materialize(instance):
     """A month of two assets with a check in one run, and an asset that fails for the last two days."""
-    daily = {"partitions_def": landing_dates, "backfill_policy": one_run_a_range}
+    daily = {"partitions_def": landing_dates, "backfill_policy": single_run_backfill}
 
     @dg.asset(**daily, check_specs=[dg.AssetCheckSpec("complete", asset="orders")])
     def orders(context: dg.AssetExecutionContext):
@@ -207,7 +207,7 @@ def test_dagit_gets_the_same_answers_as_from_dagsters_own_event_log(homes, monke
     for home, kind in zip(homes, (BatchingSqliteEventLogStorage, SqliteEventLogStorage), strict=True):
         with instance_of(home, monkeypatch) as instance:
             assert type(instance.event_log_storage) is kind
-            materialise(instance)
+            materialize(instance)
             found.append(answers(instance))
     own, plain = found
     assert own["partitions"][dg.AssetKey("orders")] == DAYS

@@ -9,8 +9,8 @@ from olist_assets.engines.base import Engine
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.engines.remote.emr import EmrEngine
 from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine
-from olist_assets.orchestration.executors import executor_for, pool_of
-from olist_assets.orchestration.sensors import ends_what_runs_left
+from olist_assets.orchestration.executors import create_executor, pool_for
+from olist_assets.orchestration.sensors import orphaned_job_sensors
 
 ELSEWHERE = (EmrEngine(lake="s3://shop/lake"), EmrServerlessEngine(lake="s3://shop/lake"))
 
@@ -18,7 +18,7 @@ ELSEWHERE = (EmrEngine(lake="s3://shop/lake"), EmrServerlessEngine(lake="s3://sh
 class Recording(Engine):
     """An engine with one job of each run left."""
 
-    elsewhere: ClassVar[bool] = True
+    is_remote: ClassVar[bool] = True
     ended: ClassVar[list[str]] = []
 
     @property
@@ -30,7 +30,7 @@ class Recording(Engine):
         """Nothing is run."""
         raise NotImplementedError
 
-    def end_jobs(self, run_id):
+    def cancel_jobs(self, run_id):
         """Note the run."""
         self.ended.append(run_id)
         return [f"job of {run_id}"]
@@ -47,25 +47,25 @@ def failing():
 
 
 def test_local_steps_share_the_process_of_their_run():
-    assert executor_for(SailEngine()) is dg.in_process_executor
-    assert ends_what_runs_left(SailEngine()) == []
-    assert pool_of("raw/orders", "sail") == "raw.orders"
+    assert create_executor(SailEngine()) is dg.in_process_executor
+    assert orphaned_job_sensors(SailEngine()) == []
+    assert pool_for("raw/orders", "sail") == "raw.orders"
 
 
 @pytest.mark.parametrize("cluster", ELSEWHERE, ids=lambda cluster: cluster.name)
 def test_steps_elsewhere_run_many_at_a_time_in_one_pool(cluster):
-    assert executor_for(cluster).name == dg.multiprocess_executor.name
-    assert pool_of("raw/orders", cluster.name) == "emr"
-    assert [sensor.name for sensor in ends_what_runs_left(cluster)] == [
+    assert create_executor(cluster).name == dg.multiprocess_executor.name
+    assert pool_for("raw/orders", cluster.name) == "emr"
+    assert [sensor.name for sensor in orphaned_job_sensors(cluster)] == [
         "end_jobs_of_failure_runs",
         "end_jobs_of_canceled_runs",
     ]
-    assert {sensor.default_status for sensor in ends_what_runs_left(cluster)} == {dg.DefaultSensorStatus.RUNNING}
+    assert {sensor.default_status for sensor in orphaned_job_sensors(cluster)} == {dg.DefaultSensorStatus.RUNNING}
 
 
 def test_a_sensor_ends_what_a_failed_run_has_left():
     engine = Recording()
-    sensor = ends_what_runs_left(engine)[0]
+    sensor = orphaned_job_sensors(engine)[0]
     with dg.DagsterInstance.ephemeral() as instance:
         result = failing.execute_in_process(instance=instance, raise_on_error=False)
         context = dg.build_run_status_sensor_context(

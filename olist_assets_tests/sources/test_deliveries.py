@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from olist_assets.errors import OlistError
-from olist_assets.sources.deliveries import Deliveries, extraction_time, table_of
+from olist_assets.lake.files import extraction_time, table_for_file
+from olist_assets.sources.deliveries import Deliveries
 from spark_steps.protocol import Window
 
 
@@ -30,7 +31,7 @@ from spark_steps.protocol import Window
     ],
 )
 def test_a_files_name_says_its_table(name, table):
-    assert table_of(name) == table
+    assert table_for_file(name) == table
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_days_are_folders_named_like_dates_with_an_olist_file_in_them(tmp_path):
         (tmp_path / path).write_text("x")
     deliveries = Deliveries(str(tmp_path))
     assert list(deliveries.days()) == [date(2018, 5, 10), date(2018, 5, 11)]
-    assert deliveries.strangers(Window(date(2018, 5, 10), date(2018, 5, 14))) == [
+    assert deliveries.unrecognized_files(Window(date(2018, 5, 10), date(2018, 5, 14))) == [
         "2018-05-12/notes.txt",
         "2018-05-13/inner/olist_orders_dataset.csv",
     ]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from olist_assets.errors import OlistError
-from olist_assets.sources.deliveries import FILE_STEMS, extraction_time, table_of
+from olist_assets.lake.files import FILE_STEMS, extraction_time, table_for_file
 from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import Replayed, replay
 from olist_assets_tests.test_real_data import SOURCES, real_dump
@@ -40,7 +40,7 @@ def delivered(source):
     """Of each day, and of each table that something was delivered of, the lines."""
     days = {}
     for path in sorted(Path(source).rglob("*.csv")):
-        days.setdefault(path.parent.name, {})[table_of(path.name)] = lines_of(path)
+        days.setdefault(path.parent.name, {})[table_for_file(path.name)] = lines_of(path)
     return days
 
 
@@ -54,13 +54,13 @@ def newest_states(source):
     """Of each table the newest row of each key: by time of extraction, landing date and position."""
     found = {table: {} for table in FILE_STEMS}
     for path in sorted(Path(source).rglob("*.csv"), key=lambda path: (extraction_time(path.name), path.parent.name)):
-        found[table_of(path.name)] |= by_key(path)
+        found[table_for_file(path.name)] |= by_key(path)
     return found
 
 
 def by_key(path):
     """The last row of each key in a file: texts by column."""
-    key = SOURCES[table_of(path.name)][1]
+    key = SOURCES[table_for_file(path.name)][1]
     with path.open(encoding="utf-8-sig", newline="") as lines:
         return {tuple(row[column] for column in key): row for row in csv.DictReader(lines)}
 
@@ -525,7 +525,7 @@ def test_rows_come_on_the_day_of_their_event_and_with_their_order(replayed):
     _, source = replayed
     first = {}
     for day in sorted(source.iterdir()):
-        rows = [(table_of(path.name), row) for path in day.iterdir() for row in by_key(path).values()]
+        rows = [(table_for_file(path.name), row) for path in day.iterdir() for row in by_key(path).values()]
         for table, row in rows:
             first.setdefault((table, row[SOURCES[table][1][0]]), day.name)
         for table, row in rows:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from spark_steps import delta
-from spark_steps.delta import Commit, Counts
+from spark_steps.delta import CommitMetrics, Counts
 from spark_steps.protocol import StepError, Window
 from spark_steps.tables import TABLES
 
@@ -69,7 +69,7 @@ def size_of(handle, version):
 
 def test_a_table_is_made_from_its_declaration(lake):
     handle = lake.table("trusted/order_items")
-    assert delta.ensure(handle) == 0
+    assert delta.create_if_missing(handle) == 0
     fields = log_of(handle).schema().fields
     assert [(f.name, f.type.type, f.nullable, f.metadata) for f in fields] == [
         ("order_id", "string", False, {"comment": "the order"}),
@@ -98,7 +98,7 @@ def test_a_table_is_made_from_its_declaration(lake):
 )
 def test_a_table_has_its_name_grain_partition_and_a_protocol_that_every_reader_knows(lake, table_id, partition, grain):
     handle = lake.table(table_id)
-    delta.ensure(handle)
+    delta.create_if_missing(handle)
     found = log_of(handle)
     assert (found.metadata().name, found.metadata().description) == (table_id, grain)
     assert found.metadata().partition_columns == partition
@@ -110,20 +110,20 @@ def test_a_table_has_its_name_grain_partition_and_a_protocol_that_every_reader_k
 @pytest.mark.parametrize("table_id", list(TABLES))
 def test_every_declared_table_can_be_made_with_its_columns_in_order(lake, table_id):
     handle = lake.table(table_id)
-    assert delta.ensure(handle) == 0
+    assert delta.create_if_missing(handle) == 0
     assert [f.name for f in log_of(handle).schema().fields] == list(TABLES[table_id].column_names)
     assert [f.nullable for f in log_of(handle).schema().fields] == [not c.required for c in TABLES[table_id].columns]
 
 
 def test_a_table_that_is_there_is_left_as_it_is(lake):
     lake.rows("raw/sellers", {"seller_id": "s1"})
-    assert delta.ensure(lake.table("raw/sellers")) == 1
+    assert delta.create_if_missing(lake.table("raw/sellers")) == 1
     assert sellers(lake) == [("2018-05-10", "s1")]
 
 
 def test_writing_keeps_types_nullability_comments_and_protocol(lake):
     handle = lake.table("trusted/orders")
-    delta.ensure(handle)
+    delta.create_if_missing(handle)
     before = log_of(handle)
     delta.append(rows_of(lake, "trusted/orders", order("o1")), handle)
     merged = rows_of(lake, "trusted/orders", order("o1"), order("o2"))
@@ -143,7 +143,9 @@ def test_appending_says_how_many_rows_files_and_bytes_came(lake):
     handle = lake.table("raw/sellers")
     commit = delta.append(rows_of(lake, "raw/sellers", seller("s1"), seller("s2"), seller("s3", MAY_11)), handle)
     size, files = size_of(handle, 1)
-    assert commit == Commit(version_before=0, version_after=1, rows_inserted=3, files_added=files, bytes_added=size)
+    assert commit == CommitMetrics(
+        version_before=0, version_after=1, rows_inserted=3, files_added=files, bytes_added=size
+    )
     assert sellers(lake) == [("2018-05-10", "s1"), ("2018-05-10", "s2"), ("2018-05-11", "s3")]
 
 
@@ -151,12 +153,12 @@ def test_appending_no_rows_commits_nothing(lake):
     handle = lake.table("raw/sellers")
     lake.rows("raw/sellers", seller("s1"))
     none = rows_of(lake, "raw/sellers", seller("s2")).where("seller_id IS NULL")
-    assert delta.append(none, handle) == Commit(version_before=1, version_after=1)
+    assert delta.append(none, handle) == CommitMetrics(version_before=1, version_after=1)
 
 
 def test_nothing_to_write_is_a_commit_of_zeros_and_a_table(lake):
     handle = lake.table("raw/sellers")
-    assert delta.nothing(handle) == Commit(version_before=0, version_after=0)
+    assert delta.empty_commit(handle) == CommitMetrics(version_before=0, version_after=0)
     assert deltalake.DeltaTable.is_deltatable(handle.uri)
 
 
@@ -180,12 +182,12 @@ def test_replacing_a_window_leaves_the_other_days_alone(lake):
 
 def test_replacing_a_window_with_no_rows_empties_it(lake):
     lake.rows("raw/sellers", seller("s10"), seller("s11", MAY_11))
-    handle = lake.table("raw/sellers", Window.of_day(MAY_10))
+    handle = lake.table("raw/sellers", Window.from_day(MAY_10))
     none = rows_of(lake, "raw/sellers", seller("x")).where("seller_id IS NULL")
     commit = delta.replace(none, handle)
     assert sellers(lake) == [("2018-05-11", "s11")]
     assert (commit.version_before, commit.version_after, commit.rows_inserted, commit.files_removed) == (1, 2, 0, 1)
-    assert delta.replace(none, handle) == Commit(version_before=2, version_after=2)
+    assert delta.replace(none, handle) == CommitMetrics(version_before=2, version_after=2)
 
 
 def test_replacing_without_a_window_replaces_the_whole_table(lake):
@@ -195,7 +197,7 @@ def test_replacing_without_a_window_replaces_the_whole_table(lake):
     commit = delta.replace(rows_of(lake, "raw/sellers", seller("s12", MAY_12)), handle)
     added, _ = size_of(handle, 2)
     assert sellers(lake) == [("2018-05-12", "s12")]
-    assert commit == Commit(
+    assert commit == CommitMetrics(
         version_before=1,
         version_after=2,
         rows_inserted=1,
@@ -267,7 +269,7 @@ def test_merging_no_rows_commits_nothing(lake):
     lake.rows("trusted/orders", order("o1"))
     none = rows_of(lake, "trusted/orders", order("o1", order_status="shipped")).where("order_id IS NULL")
     commit = delta.merge(lake.spark, none, lake.table("trusted/orders"), Counts(), partitions=["2018-05"])
-    assert commit == Commit(version_before=1, version_after=1)
+    assert commit == CommitMetrics(version_before=1, version_after=1)
     assert orders(lake) == [("o1", None, "2018-05")]
 
 
@@ -292,20 +294,20 @@ def test_rows_that_lack_a_column_or_have_one_more_are_refused(lake):
 def test_rows_that_only_lack_a_column_are_refused(lake):
     rows = rows_of(lake, "raw/sellers", seller("s1")).drop("_text")
     with pytest.raises(StepError) as refused:
-        delta.conformed(rows, TABLES["raw/sellers"])
+        delta.align_to_schema(rows, TABLES["raw/sellers"])
     assert str(refused.value) == "raw/sellers: the step's rows lack ['_text'] and have nothing more"
 
 
 def test_rows_that_only_have_a_column_more_are_refused(lake):
     rows = rows_of(lake, "raw/sellers", seller("s1")).selectExpr("*", "seller_city AS city")
     with pytest.raises(StepError) as refused:
-        delta.conformed(rows, TABLES["raw/sellers"])
+        delta.align_to_schema(rows, TABLES["raw/sellers"])
     assert str(refused.value) == "raw/sellers: the step's rows lack nothing and have ['city'] more"
 
 
 def test_rows_are_brought_into_the_declared_order_and_types(lake):
     rows = rows_of(lake, "trusted/order_payments", {"payment_value": "58.9"})
-    mixed = delta.conformed(rows.select(*reversed(rows.columns)), TABLES["trusted/order_payments"])
+    mixed = delta.align_to_schema(rows.select(*reversed(rows.columns)), TABLES["trusted/order_payments"])
     assert mixed.dtypes == [
         ("order_id", "string"),
         ("payment_sequential", "int"),
@@ -333,7 +335,7 @@ def test_null_in_a_required_column_is_refused_by_every_kind_of_write(lake, colum
     for write in writes:
         with pytest.raises(Exception, match=rf"NOT NULL.*{column}"):
             write(rows, handle)
-    assert delta.ensure(handle) == 1
+    assert delta.create_if_missing(handle) == 1
     assert orders(lake) == [("o1", None, "2018-05")]
 
 
@@ -357,11 +359,11 @@ def test_null_in_a_required_column_of_a_row_that_is_filtered_away_is_no_matter(l
     ("window", "ids"),
     [
         (None, ["s10", "s11", "s11 too", "s12"]),
-        (Window.of_day(MAY_11), ["s11", "s11 too"]),
+        (Window.from_day(MAY_11), ["s11", "s11 too"]),
         (Window(MAY_10, MAY_12), ["s10", "s11", "s11 too"]),
         (Window(MAY_12, date(2018, 6, 1)), ["s12"]),
-        (Window.of_day(date(2018, 5, 13)), []),
-        (Window.of_day(date(2018, 5, 9)), []),
+        (Window.from_day(date(2018, 5, 13)), []),
+        (Window.from_day(date(2018, 5, 9)), []),
     ],
 )
 def test_the_rows_of_a_window_are_read_and_counted(lake, window, ids):
@@ -382,7 +384,7 @@ def test_rows_are_counted_by_landing_date_over_all_files_of_the_window(lake):
 
 def test_a_table_that_was_never_written_has_no_rows(lake):
     assert delta.row_count(lake.table("raw/sellers")) == 0
-    assert delta.row_count(lake.table("raw/orders", Window.of_day(MAY_10))) == 0
+    assert delta.row_count(lake.table("raw/orders", Window.from_day(MAY_10))) == 0
     assert delta.rows_by_day(lake.table("raw/sellers")) == {}
     assert delta.read(lake.spark, lake.table("raw/customers")).collect() == []
 
@@ -401,12 +403,12 @@ def test_rows_that_were_replaced_or_merged_away_are_not_counted(lake):
     "text", ["plain", "o'brien", "back\\slash", "\\'", "'; DROP TABLE x; --", "são \U0001f600", ""]
 )
 def test_a_text_survives_as_a_sql_literal(spark, text):
-    [row] = spark.sql(f"SELECT {delta.quoted(text)} AS text").collect()
+    [row] = spark.sql(f"SELECT {delta.sql_literal(text)} AS text").collect()
     assert row["text"] == text
 
 
 def test_a_sql_literal_written_out():
-    assert delta.quoted("a'b\\c") == "'a\\'b\\\\c'"
+    assert delta.sql_literal("a'b\\c") == "'a\\'b\\\\c'"
 
 
 def test_a_fraction_that_a_whole_file_shares_is_read_back_to_its_last_bit(lake):

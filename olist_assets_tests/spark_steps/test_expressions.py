@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from olist_assets_tests.spark_steps.refined.refined_rows import key_of, period_key
-from spark_steps.expressions import half_up_average, newer, seconds_between, surrogate_key
+from spark_steps.expressions import half_up_average, is_newer, seconds_between, surrogate_key
 
 UTC_MICROSECONDS = pa.timestamp("us", "UTC")
 
@@ -149,9 +149,9 @@ def test_newer_compares_rows_column_by_column_as_python_compares_tuples(spark, c
     pairs = list(product(rows, rows))
     structs = {"l": pa.array([left for left, _ in pairs]), "r": pa.array([right for _, right in pairs])}
     expected = [tuple(left[c] for c in columns) > tuple(right[c] for c in columns) for left, right in pairs]
-    assert evaluate(spark, newer("l", "r", columns), **structs) == expected
+    assert evaluate(spark, is_newer("l", "r", columns), **structs) == expected
 
 
 def test_a_row_is_not_newer_than_itself(spark):
     row = {"l": pa.array([{"a": 1, "b": "x"}]), "r": pa.array([{"a": 1, "b": "x"}])}
-    assert evaluate(spark, newer("l", "r", ("a", "b")), **row) == [False]
+    assert evaluate(spark, is_newer("l", "r", ("a", "b")), **row) == [False]

@@ -47,7 +47,7 @@ def run(server, request, folder):
 def request_for(lake, file):
     return StepRequest(
         output=lake.table("raw/sellers"),
-        window=Window.of_day(file.landing_date),
+        window=Window.from_day(file.landing_date),
         files=(file,),
         run_id="from the command line",
         code_version="1",

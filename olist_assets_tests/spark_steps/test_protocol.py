@@ -6,15 +6,15 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from spark_steps.declarations import Severity
-from spark_steps.protocol import Check, DayCounts, DeltaTable, LandedFile, StepRequest, StepResult, Window
+from spark_steps.protocol import Check, DayCounts, LandedFile, StepRequest, StepResult, TableHandle, Window
 
 WINDOW = Window(date(2018, 5, 10), date(2018, 5, 13))
 
 REQUEST = StepRequest(
-    output=DeltaTable("trusted/orders", "s3://lake/trusted/orders"),
+    output=TableHandle("trusted/orders", "s3://lake/trusted/orders"),
     window=WINDOW,
-    inputs=(DeltaTable("raw/orders", "s3://lake/raw/orders", WINDOW), DeltaTable("raw/sellers", "/lake/raw/sellers")),
-    quarantine=DeltaTable("quarantine/orders", "s3://lake/quarantine/orders", Window.of_day(date(2018, 5, 12))),
+    inputs=(TableHandle("raw/orders", "s3://lake/raw/orders", WINDOW), TableHandle("raw/sellers", "/lake/raw/sellers")),
+    quarantine=TableHandle("quarantine/orders", "s3://lake/quarantine/orders", Window.from_day(date(2018, 5, 12))),
     files=(
         LandedFile(
             uri="s3://lake/landzone/orders/2018-05-10/olist_orders_dataset.0123456789abcdef.csv",
@@ -111,13 +111,13 @@ def test_a_window_without_a_day_is_refused(start, end, message):
     ],
 )
 def test_the_window_of_a_day_ends_where_the_next_day_starts(day, window):
-    assert Window.of_day(day) == window
+    assert Window.from_day(day) == window
 
 
 @pytest.mark.parametrize(
     ("window", "text"),
     [
-        (Window.of_day(date(2018, 5, 10)), "2018-05-10"),
+        (Window.from_day(date(2018, 5, 10)), "2018-05-10"),
         (WINDOW, "2018-05-10 to 2018-05-12"),
         (Window(date(2017, 12, 31), date(2018, 1, 2)), "2017-12-31 to 2018-01-01"),
     ],
@@ -128,7 +128,7 @@ def test_a_window_is_told_by_its_first_and_last_day(window, text):
 
 def test_a_windows_days_are_all_but_its_end():
     assert WINDOW.days == (date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12))
-    assert Window.of_day(date(2017, 12, 31)).days == (date(2017, 12, 31),)
+    assert Window.from_day(date(2017, 12, 31)).days == (date(2017, 12, 31),)
 
 
 def test_a_windows_predicate_is_half_open_with_literal_dates():
@@ -151,7 +151,7 @@ def test_a_request_survives_its_way_through_json():
 
 
 def test_a_request_of_nothing_but_an_output_survives_its_way_through_json():
-    request = StepRequest(output=DeltaTable("refined/dim_date", "/lake/dim_date"), run_id="r", code_version="1")
+    request = StepRequest(output=TableHandle("refined/dim_date", "/lake/dim_date"), run_id="r", code_version="1")
     assert StepRequest.from_json(request.to_json()) == request
 
 
@@ -189,7 +189,7 @@ def test_a_request_as_json_has_its_dates_in_iso_format():
 def test_an_extraction_time_of_another_zone_arrives_as_the_same_instant_in_utc():
     brasilia = datetime(2018, 5, 10, 0, 0, tzinfo=timezone(timedelta(hours=-3)))
     file = LandedFile("/f.csv", "f.csv", "0123456789abcdef", date(2018, 5, 10), brasilia)
-    request = StepRequest(output=DeltaTable("raw/orders", "/lake"), run_id="r", code_version="1", files=(file,))
+    request = StepRequest(output=TableHandle("raw/orders", "/lake"), run_id="r", code_version="1", files=(file,))
     [arrived] = StepRequest.from_json(request.to_json()).files
     assert arrived.extracted_at.isoformat() == "2018-05-10T03:00:00+00:00"
 

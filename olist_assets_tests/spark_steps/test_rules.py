@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from spark_steps import rules
-from spark_steps.declarations import Column, Layer, Rule, Severity, Table
+from spark_steps.declarations import Column, Layer, Rule, Severity, TableSpec
 from spark_steps.tables import TABLES
 
 INTS = [
@@ -173,9 +173,9 @@ ZIP_CODE_PREFIX = next(c for c in TABLES["trusted/sellers"].columns if c.name ==
 
 def typed(spark, column, texts):
     """The values of the texts in a column, in their order; times in ISO format."""
-    rows = pa.table({"position": range(len(texts)), rules.text_name(column): pa.array(texts, pa.string())})
+    rows = pa.table({"position": range(len(texts)), rules.raw_column_name(column): pa.array(texts, pa.string())})
     spark.createDataFrame(rows).createOrReplaceTempView("texts_to_type")
-    found = spark.sql(f"SELECT {rules.typed(column)} AS value FROM texts_to_type ORDER BY position").toArrow()
+    found = spark.sql(f"SELECT {rules.cast_expression(column)} AS value FROM texts_to_type ORDER BY position").toArrow()
     values = found.column("value").to_pylist()
     return [v.astimezone(UTC).isoformat() if hasattr(v, "isoformat") else v for v in values]
 
@@ -203,8 +203,8 @@ def test_minus_zero_is_zero_for_a_coordinate_is_part_of_a_key(spark):
 
 def test_values_have_the_types_that_are_declared(spark):
     columns = [Column("a", "int"), Column("b", "decimal(12,2)"), Column("c", "double"), Column("d", "timestamp")]
-    texts = ", ".join(f"'1' AS {rules.text_name(column)}" for column in columns)
-    values = ", ".join(f"{rules.typed(column)} AS {column.name}" for column in columns)
+    texts = ", ".join(f"'1' AS {rules.raw_column_name(column)}" for column in columns)
+    values = ", ".join(f"{rules.cast_expression(column)} AS {column.name}" for column in columns)
     assert spark.sql(f"SELECT {values} FROM (SELECT {texts})").dtypes == [
         ("a", "int"),
         ("b", "decimal(12,2)"),
@@ -217,11 +217,11 @@ def test_values_have_the_types_that_are_declared(spark):
 @pytest.mark.parametrize("blank", ["", "  ", "\t", "\r\n"])
 def test_a_blank_text_breaks_no_rule_where_nothing_is_required(spark, column_type, blank):
     column = Column("c", column_type)
-    table = Table(layer=Layer.TRUSTED, name="t", grain="a row", key=(), columns=(column,))
-    rule, _ = rules.first_broken(rules.error_rules(table))
-    texts = pa.table({rules.text_name(column): [blank], "_reject": pa.nulls(1, pa.string())})
+    table = TableSpec(layer=Layer.TRUSTED, name="t", grain="a row", key=(), columns=(column,))
+    rule, _ = rules.first_violation(rules.error_rules(table))
+    texts = pa.table({rules.raw_column_name(column): [blank], "_reject": pa.nulls(1, pa.string())})
     spark.createDataFrame(texts).createOrReplaceTempView("blank_text")
-    rows = spark.sql(f"SELECT {rule} AS rule FROM (SELECT *, {rules.typed(column)} AS c FROM blank_text)")
+    rows = spark.sql(f"SELECT {rule} AS rule FROM (SELECT *, {rules.cast_expression(column)} AS c FROM blank_text)")
     assert [row["rule"] for row in rows.collect()] == [None]
 
 
@@ -283,7 +283,7 @@ def test_a_blank_text_breaks_no_rule_where_nothing_is_required(spark, column_typ
     ],
 )
 def test_a_table_is_judged_by_its_rules_in_the_order_of_its_columns_and_warnings_last(table, names):
-    assert [rule.name for rule in rules.rules(TABLES[table])] == names
+    assert [rule.name for rule in rules.row_rules(TABLES[table])] == names
 
 
 def test_the_rules_of_sellers_written_out():
@@ -291,17 +291,17 @@ def test_the_rules_of_sellers_written_out():
         "'AC', 'AL', 'AM', 'AP', 'BA', 'CE', 'DF', 'ES', 'GO', 'MA', 'MG', 'MS', 'MT', 'PA', 'PB', 'PE', 'PI', 'PR', "
         "'RJ', 'RN', 'RO', 'RR', 'RS', 'SC', 'SE', 'SP', 'TO'"
     )
-    assert rules.rules(TABLES["trusted/sellers"]) == (
-        Rule(name="row_unparsed", broken="_reject IS NOT NULL", reason="_reject", severity=Severity.ERROR),
+    assert rules.row_rules(TABLES["trusted/sellers"]) == (
+        Rule(name="row_unparsed", violated_when="_reject IS NOT NULL", reason="_reject", severity=Severity.ERROR),
         Rule(
             name="seller_id_missing",
-            broken="seller_id IS NULL",
+            violated_when="seller_id IS NULL",
             reason="'seller_id is missing'",
             severity=Severity.ERROR,
         ),
         Rule(
             name="seller_state_unknown",
-            broken=f"seller_state NOT IN ({states})",
+            violated_when=f"seller_state NOT IN ({states})",
             reason="concat('seller_state is unknown: ', substr(`text_seller_state`, 1, 100))",
             severity=Severity.ERROR,
         ),
@@ -313,19 +313,19 @@ def test_errors_and_warnings_part_a_tables_rules():
     assert rules.warnings(items) == (
         Rule(
             name="seller_missing",
-            broken="seller_id IS NULL",
+            violated_when="seller_id IS NULL",
             reason="'the item names no seller'",
             severity=Severity.WARN,
         ),
     )
-    assert rules.error_rules(items) + rules.warnings(items) == rules.rules(items)
+    assert rules.error_rules(items) + rules.warnings(items) == rules.row_rules(items)
 
 
 def test_a_row_is_told_by_the_first_rule_that_it_breaks(spark):
-    rule, reason = rules.first_broken(
+    rule, reason = rules.first_violation(
         (
-            Rule(name="negative", broken="n < 0", reason="concat('negative: ', n)"),
-            Rule(name="odd", broken="n % 2 <> 0", reason="'odd'"),
+            Rule(name="negative", violated_when="n < 0", reason="concat('negative: ', n)"),
+            Rule(name="odd", violated_when="n % 2 <> 0", reason="'odd'"),
         )
     )
     rows = spark.sql(f"SELECT n, {rule} AS rule, {reason} AS reason FROM VALUES (-3), (-2), (2), (3) AS t(n)")

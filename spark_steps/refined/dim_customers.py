@@ -82,12 +82,12 @@ _CUSTOMERS = """
 
 INCREMENT = Increment(
     key="customer_unique_id",
-    touched=f"""
+    affected_keys=f"""
         SELECT c.customer_unique_id FROM customers c LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = c.customer_id
         -- the people that a corrected customer has left
         UNION
         SELECT r.customer_unique_id
         FROM raw_customers r LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = r.customer_id
     """,
-    slices={"customers": "customer_unique_id"},
+    filtered_inputs={"customers": "customer_unique_id"},
 )

@@ -53,7 +53,7 @@ WHERE s.rank = 1
 
 INCREMENT = Increment(
     key="zip_code_prefix",
-    touched=f"""
+    affected_keys=f"""
         SELECT geolocation_zip_code_prefix AS zip_code_prefix FROM landed_geolocation
         UNION
         SELECT customer_zip_code_prefix FROM landed_customers
@@ -67,7 +67,7 @@ INCREMENT = Increment(
         SELECT {FIVE_DIGITS.format(value="r.seller_zip_code_prefix")}
         FROM raw_sellers r LEFT SEMI JOIN landed_sellers s ON s.seller_id = r.seller_id
     """,
-    slices={
+    filtered_inputs={
         "geolocation": "geolocation_zip_code_prefix",
         "customers": "customer_zip_code_prefix",
         "sellers": "seller_zip_code_prefix",

@@ -22,12 +22,12 @@ LEFT JOIN product_category_translation t ON t.product_category_name = p.product_
 
 INCREMENT = Increment(
     key="product_id",
-    touched="""
+    affected_keys="""
         SELECT product_id FROM landed_products
         UNION
         SELECT p.product_id
         FROM products p
         LEFT SEMI JOIN landed_product_category_translation t ON t.product_category_name = p.product_category_name
     """,
-    slices={"products": "product_id"},
+    filtered_inputs={"products": "product_id"},
 )

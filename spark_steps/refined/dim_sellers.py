@@ -16,6 +16,6 @@ FROM sellers
 
 INCREMENT = Increment(
     key="seller_id",
-    touched="SELECT seller_id FROM landed_sellers",
-    slices={"sellers": "seller_id"},
+    affected_keys="SELECT seller_id FROM landed_sellers",
+    filtered_inputs={"sellers": "seller_id"},
 )

@@ -1,6 +1,6 @@
 """Items of the orders that have arrived. The order's person, place and day come from its own fact."""
 
-from spark_steps.refined.fact_orders import following
+from spark_steps.refined.fact_orders import increment_by_order
 
 QUERY = """
 SELECT
@@ -23,11 +23,11 @@ LEFT JOIN dim_products p ON p.product_id = i.product_id
 LEFT JOIN dim_sellers s ON s.seller_id = i.seller_id
 """
 
-INCREMENT = following(
+INCREMENT = increment_by_order(
     "order_items",
     "customer_key",
     "location_key",
-    further="""
+    also="""
         -- items of sellers that have moved
         UNION
         SELECT h.order_id

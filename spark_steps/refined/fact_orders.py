@@ -72,7 +72,7 @@ LEFT JOIN reviews r ON r.order_id = o.order_id AND r.rank = 1
 
 INCREMENT = Increment(
     key="order_id",
-    touched="""
+    affected_keys="""
         SELECT order_id FROM landed_orders
         UNION
         SELECT order_id FROM landed_order_items
@@ -93,7 +93,7 @@ INCREMENT = Increment(
           AND (d.valid_to IS NULL OR h.order_purchase_timestamp < d.valid_to)
         WHERE h.customer_key <> -1 AND d.customer_key IS NULL
     """,
-    slices={
+    filtered_inputs={
         "orders": "order_id",
         "order_items": "order_id",
         "order_payments": "order_id",
@@ -102,7 +102,7 @@ INCREMENT = Increment(
 )
 
 
-def following(source: str, *columns: str, further: str = "") -> Increment:
+def increment_by_order(source: str, *columns: str, also: str = "") -> Increment:
     """The increment of a fact that has a row for each row of `source` and takes these columns from fact_orders.
 
     Touched are the orders of the rows that landed, orders that landed, those of which the fact holds other values than
@@ -111,13 +111,13 @@ def following(source: str, *columns: str, further: str = "") -> Increment:
     differs = " OR ".join(f"h.{column} <> o.{column}" for column in columns)
     return Increment(
         key="order_id",
-        touched=f"""
+        affected_keys=f"""
             SELECT order_id FROM landed_{source}
             UNION
             SELECT order_id FROM landed_orders
             UNION
             SELECT h.order_id FROM held h INNER JOIN fact_orders o ON o.order_id = h.order_id WHERE {differs}
-            {further}
+            {also}
         """,
-        slices={source: "order_id", "fact_orders": "order_id"},
+        filtered_inputs={source: "order_id", "fact_orders": "order_id"},
     )

@@ -1,6 +1,6 @@
 """Payments of the orders that have arrived."""
 
-from spark_steps.refined.fact_orders import following
+from spark_steps.refined.fact_orders import increment_by_order
 
 QUERY = """
 SELECT
@@ -16,4 +16,4 @@ FROM order_payments p
 INNER JOIN fact_orders o ON o.order_id = p.order_id
 """
 
-INCREMENT = following("order_payments", "customer_key")
+INCREMENT = increment_by_order("order_payments", "customer_key")

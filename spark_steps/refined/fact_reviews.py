@@ -1,7 +1,7 @@
 """Reviews of the orders that have arrived."""
 
 from spark_steps.expressions import seconds_between
-from spark_steps.refined.fact_orders import following
+from spark_steps.refined.fact_orders import increment_by_order
 
 QUERY = f"""
 SELECT
@@ -19,4 +19,4 @@ FROM order_reviews r
 INNER JOIN fact_orders o ON o.order_id = r.order_id
 """
 
-INCREMENT = following("order_reviews", "customer_key")
+INCREMENT = increment_by_order("order_reviews", "customer_key")

@@ -14,14 +14,14 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_steps import delta
-from spark_steps.declarations import Increment, Layer, Table
-from spark_steps.protocol import DeltaTable, StepRequest
+from spark_steps.declarations import Increment, Layer, TableSpec
+from spark_steps.protocol import StepRequest, TableHandle
 
-_FEW, _SHARE, _MANY = 1_000, 5, 200_000
+_MIN_KEYS, _MAX_FRACTION, _MAX_KEYS = 1_000, 5, 200_000
 """An increment is for up to a fifth of as many values as the table has rows; for 1,000 always, for 200,000 at most."""
 
 
-def views(spark: SparkSession, request: StepRequest) -> dict[str, DataFrame]:
+def create_input_views(spark: SparkSession, request: StepRequest) -> dict[str, DataFrame]:
     """Make each input known to SQL by the name that queries have for it; returns them by that name."""
     frames: dict[str, DataFrame] = {}
     for handle in request.inputs:
@@ -52,7 +52,7 @@ class Changes:
         return self.counts.inserted + self.counts.updated + self.unchanged
 
 
-def changes(
+def find_changes(
     spark: SparkSession, request: StepRequest, increment: Increment, query: str, inputs: Mapping[str, DataFrame]
 ) -> Changes | None:
     """Run the query for the values that the window touches, and compare its rows with those that the table holds.
@@ -75,8 +75,8 @@ def changes(
         return None
     held = delta.read(spark, output)
     held.createOrReplaceTempView("held")
-    limit = min(max(_FEW, rows_held // _SHARE), _MANY)
-    values = _touched(spark, increment, limit + 1)
+    limit = min(max(_MIN_KEYS, rows_held // _MAX_FRACTION), _MAX_KEYS)
+    values = _find_affected_keys(spark, increment, limit + 1)
     if values.num_rows > limit:
         return None
     if not values.num_rows:
@@ -86,12 +86,12 @@ def changes(
     def cut(rows: DataFrame, column: str, name: str) -> None:
         rows.join(wanted, rows[column] == wanted[increment.key], "left_semi").createOrReplaceTempView(name)
 
-    for name, column in increment.slices.items():
+    for name, column in increment.filtered_inputs.items():
         cut(inputs[name], column, name)
     cut(held, increment.key, "held")
     table = output.declaration
-    delta.conformed(spark.sql(query), table).createOrReplaceTempView("computed")
-    rows = spark.sql(_compared(table)).toArrow()
+    delta.align_to_schema(spark.sql(query), table).createOrReplaceTempView("computed")
+    rows = spark.sql(_compare_query(table)).toArrow()
     found = Counter(rows.column("_change").to_pylist())
     return Changes(
         rows.filter(pc.field("_change") != "unchanged"),
@@ -100,15 +100,15 @@ def changes(
     )
 
 
-def _touched(spark: SparkSession, increment: Increment, most: int) -> pa.Table:
+def _find_affected_keys(spark: SparkSession, increment: Increment, most: int) -> pa.Table:
     """The values that the window touches, in one column; of too many, `most` of them."""
     key = increment.key
     return spark.sql(
-        f"SELECT DISTINCT {key} FROM ({increment.touched}) v WHERE {key} IS NOT NULL LIMIT {most}"
+        f"SELECT DISTINCT {key} FROM ({increment.affected_keys}) v WHERE {key} IS NOT NULL LIMIT {most}"
     ).toArrow()
 
 
-def _compared(table: Table) -> str:
+def _compare_query(table: TableSpec) -> str:
     """The rows that were computed and those held, side by side by key, with what becomes of each."""
     key = table.key[0]
     newest = ", ".join(
@@ -129,10 +129,10 @@ def _compared(table: Table) -> str:
     """
 
 
-def merge(spark: SparkSession, changes: Changes, output: DeltaTable) -> delta.Commit:
+def merge(spark: SparkSession, changes: Changes, output: TableHandle) -> delta.CommitMetrics:
     """Bring changed rows into the table in one commit; none if there are none."""
     if not changes.rows.num_rows:
-        return delta.nothing(output)
+        return delta.empty_commit(output)
     table = output.declaration
     rows, marks = changes.rows.select(table.column_names), changes.rows.column("_change").to_pylist()
     partitions: set[str] = set()

@@ -24,7 +24,7 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     files = _files_not_held(spark, request, before)
     if not files:
         days = _days(request.window, before, before)
-        return StepResult(table=request.table, days=days, **asdict(delta.nothing(table)))
+        return StepResult(table=request.table, days=days, **asdict(delta.empty_commit(table)))
     columns = tuple(c.name for c in request.output.declaration.value_columns)
     schema = ", ".join(f"`{c.name}` {c.type}" for c in request.output.declaration.columns)
     rows = (

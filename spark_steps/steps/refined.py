@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pyspark.sql import SparkSession
 
 from spark_steps import delta, rules
-from spark_steps.declarations import Layer, Severity, Table
+from spark_steps.declarations import Layer, Severity, TableSpec
 from spark_steps.expressions import UNKNOWN_KEY
 from spark_steps.protocol import Check, StepRequest, StepResult
 from spark_steps.refined import (
@@ -20,7 +20,7 @@ from spark_steps.refined import (
     fact_payments,
     fact_reviews,
 )
-from spark_steps.steps.increment import changes, merge, views
+from spark_steps.steps.increment import create_input_views, find_changes, merge
 
 _QUERIES = {
     "dim_date": dim_date.QUERY,
@@ -59,8 +59,8 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     """
     table = request.output.declaration
     query, increment = _QUERIES[table.name], _INCREMENTS.get(table.name)
-    inputs = views(spark, request)
-    found = changes(spark, request, increment, query, inputs) if increment else None
+    inputs = create_input_views(spark, request)
+    found = find_changes(spark, request, increment, query, inputs) if increment else None
     if found is None:
         commit = _replace_whole(spark, request, query)
         read = [handle for handle in request.inputs if handle.declaration.layer is not Layer.RAW]
@@ -77,15 +77,15 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     )
 
 
-def _replace_whole(spark: SparkSession, request: StepRequest, query: str) -> delta.Commit:
+def _replace_whole(spark: SparkSession, request: StepRequest, query: str) -> delta.CommitMetrics:
     table = request.output.declaration
-    rows = delta.conformed(spark.sql(query), table)
+    rows = delta.align_to_schema(spark.sql(query), table)
     if table.dimension:
-        rows = rows.unionAll(delta.conformed(spark.sql(_unknown_member(table)), table))
+        rows = rows.unionAll(delta.align_to_schema(spark.sql(_unknown_member(table)), table))
     return delta.replace(rows, replace(request.output, window=None))
 
 
-def _unknown_member(table: Table) -> str:
+def _unknown_member(table: TableSpec) -> str:
     """The row that facts point to while they wait for the real one: surrogate key -1, all else unknown."""
     key, *others = table.columns
     nothing = {True: str(UNKNOWN_KEY), False: "NULL"}  # a required column is a key into another dimension
@@ -98,6 +98,6 @@ def _checks(spark: SparkSession, request: StepRequest) -> tuple[Check, ...]:
     warnings = rules.warnings(request.output.declaration)
     if not warnings:
         return ()
-    counts = [f"count_if({rule.broken}) AS {rule.name}" for rule in warnings]
+    counts = [f"count_if({rule.violated_when}) AS {rule.name}" for rule in warnings]
     [found] = delta.read(spark, replace(request.output, window=None)).selectExpr(*counts).collect()
     return tuple(Check(r.name, Severity.WARN, found[r.name], r.reason.strip("'")) for r in warnings)

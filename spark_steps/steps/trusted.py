@@ -8,9 +8,9 @@ from datetime import date
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_steps import delta, rules
-from spark_steps.declarations import Column, Severity, Table
-from spark_steps.expressions import hash60, newer
-from spark_steps.protocol import Check, DayCounts, DeltaTable, StepRequest, StepResult
+from spark_steps.declarations import Column, Severity, TableSpec
+from spark_steps.expressions import hash_60_bits, is_newer
+from spark_steps.protocol import Check, DayCounts, StepRequest, StepResult, TableHandle
 
 WINNER_ORDER = ("_extracted_at", "_landing_date", "_file_id", "_row")
 """The winner of a key is the row that is greatest in these columns."""
@@ -52,13 +52,13 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     rows_read, rows_quarantined_before = delta.rows_by_day(raw), delta.row_count(quarantine)
     outcome = _Outcome({}, dict.fromkeys(_names(table), 0), [])
     if rows_read or rows_quarantined_before:
-        _judge_against(spark, table, raw, request.output)
+        _validate_window(spark, table, raw, request.output)
         outcome = _outcome(spark, table)
 
     if outcome.of("quarantined") or rows_quarantined_before:
         quarantined = delta.replace(_quarantined(spark, table), quarantine)
     else:
-        quarantined = delta.nothing(quarantine)
+        quarantined = delta.empty_commit(quarantine)
     written = _write(spark, request.output, outcome)
 
     counts = asdict(written)
@@ -77,7 +77,7 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     return replace(result, checks=_checks(result, table, outcome))
 
 
-def _judge_against(spark: SparkSession, table: Table, raw: DeltaTable, held: DeltaTable) -> None:
+def _validate_window(spark: SparkSession, table: TableSpec, raw: TableHandle, held: TableHandle) -> None:
     """Two views of the window's rows: `judged`, typed, with the first rule that each breaks, and `outcomes` of them."""
     delta.read(spark, raw).createOrReplaceTempView("window_rows")
     delta.read(spark, replace(held, window=None)).createOrReplaceTempView("held")
@@ -86,25 +86,25 @@ def _judge_against(spark: SparkSession, table: Table, raw: DeltaTable, held: Del
     spark.sql(_outcomes(table, contested=bool(contested))).createOrReplaceTempView("outcomes")
 
 
-def _judged(table: Table) -> str:
+def _judged(table: TableSpec) -> str:
     columns = table.value_columns
-    rule, reason = rules.first_broken(rules.error_rules(table))
+    rule, reason = rules.first_violation(rules.error_rules(table))
     return f"""
         WITH texts AS (
-          SELECT {_list(f"`{c.source_name}` AS `{rules.text_name(c)}`" for c in columns)}, {_list(_LINEAGE)}
+          SELECT {_list(f"`{c.source_name}` AS `{rules.raw_column_name(c)}`" for c in columns)}, {_list(_LINEAGE)}
           FROM window_rows
         ),
-        typed AS (SELECT *, {_list(f"{rules.typed(c)} AS {c.name}" for c in columns)} FROM texts)
+        typed AS (SELECT *, {_list(f"{rules.cast_expression(c)} AS {c.name}" for c in columns)} FROM texts)
         SELECT *,
           {"".join(f"{c.derived} AS {c.name}, " for c in table.columns if c.derived)}
           {rule} AS _rule,
           {reason} AS _reason,
-          {hash60(_text_of(tuple(c for c in columns if c.name not in table.key)))} AS _hash
+          {hash_60_bits(_text_of(tuple(c for c in columns if c.name not in table.key)))} AS _hash
         FROM typed
     """
 
 
-def _outcomes(table: Table, *, contested: bool) -> str:
+def _outcomes(table: TableSpec, *, contested: bool) -> str:
     """What becomes of each judged row. Rows are ranked only if a key is contested, because sorting them is costly."""
     window = f"""
         row_number() OVER (
@@ -121,7 +121,7 @@ def _outcomes(table: Table, *, contested: bool) -> str:
             WHEN r._rule IS NOT NULL THEN 'quarantined'
             WHEN r._rank > 1 THEN 'superseded'
             WHEN h._row IS NULL THEN 'inserted'
-            WHEN {newer("r", "h", WINNER_ORDER)} THEN 'updated'
+            WHEN {is_newer("r", "h", WINNER_ORDER)} THEN 'updated'
             WHEN {same_row} THEN CASE WHEN r._hash = h._hash THEN 'unchanged' ELSE 'updated' END
             ELSE 'superseded'
           END AS _outcome,
@@ -130,9 +130,11 @@ def _outcomes(table: Table, *, contested: bool) -> str:
     """
 
 
-def _outcome(spark: SparkSession, table: Table) -> _Outcome:
+def _outcome(spark: SparkSession, table: TableSpec) -> _Outcome:
     """One pass over the window's rows for all that must be known before anything is written."""
-    flags = "".join(f", count_if({rule.broken} AND _rule IS NULL) AS {rule.name}" for rule in rules.warnings(table))
+    flags = "".join(
+        f", count_if({rule.violated_when} AND _rule IS NULL) AS {rule.name}" for rule in rules.warnings(table)
+    )
     partition = table.partition or "CAST(NULL AS STRING)"
     found = spark.sql(f"""
         SELECT _landing_date, _outcome, count(*) AS n,
@@ -150,9 +152,9 @@ def _outcome(spark: SparkSession, table: Table) -> _Outcome:
     )
 
 
-def _quarantined(spark: SparkSession, table: Table) -> DataFrame:
+def _quarantined(spark: SparkSession, table: TableSpec) -> DataFrame:
     """The window's rows that break a rule, as quarantine has them."""
-    texts = [f"`{rules.text_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
+    texts = [f"`{rules.raw_column_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
     return spark.sql(f"""
         SELECT to_json(struct({_list([*texts, "_extra", "_text"])})) AS record, _rule AS rule, _reason AS reason,
           _landing_date, _file_id, _file_name, _row, _extracted_at, _run_id
@@ -160,18 +162,18 @@ def _quarantined(spark: SparkSession, table: Table) -> DataFrame:
     """)
 
 
-def _write(spark: SparkSession, output: DeltaTable, outcome: _Outcome) -> delta.Commit:
+def _write(spark: SparkSession, output: TableHandle, outcome: _Outcome) -> delta.CommitMetrics:
     """Insert and update in one commit; nothing is rewritten where nothing is updated."""
     counts = delta.Counts(inserted=outcome.of("inserted"), updated=outcome.of("updated"))
     if counts == delta.Counts():
-        return delta.nothing(output)
+        return delta.empty_commit(output)
     # where all accepted rows are new, nothing needs to be compared once more
     changed = "judged WHERE _rule IS NULL" if outcome.all_new else "outcomes WHERE _outcome IN ('inserted', 'updated')"
     rows = spark.sql(f"SELECT {_list(output.declaration.column_names)} FROM {changed}")
     return delta.merge(spark, rows, output, counts, partitions=outcome.partitions)
 
 
-def _checks(result: StepResult, table: Table, outcome: _Outcome) -> tuple[Check, ...]:
+def _checks(result: StepResult, table: TableSpec, outcome: _Outcome) -> tuple[Check, ...]:
     accounted = (
         result.rows_inserted
         + result.rows_updated
@@ -194,7 +196,7 @@ def _checks(result: StepResult, table: Table, outcome: _Outcome) -> tuple[Check,
     )
 
 
-def _names(table: Table) -> list[str]:
+def _names(table: TableSpec) -> list[str]:
     return [rule.name for rule in rules.warnings(table)]
 
 

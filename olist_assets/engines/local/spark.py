@@ -95,12 +95,12 @@ class SparkEngine(LocalEngine):
         except PySparkRuntimeError as error:
             if error.getCondition() != "JAVA_GATEWAY_EXITED":
                 raise
-            raise OlistError(f"local Spark does not start: {_last_words(properties)}") from error
+            raise OlistError(f"local Spark does not start: {_jvm_failure(properties)}") from error
         spark.sparkContext.setLogLevel("ERROR")
         return spark
 
 
-def _last_words(properties: Mapping[str, str]) -> str:
+def _jvm_failure(properties: Mapping[str, str]) -> str:
     """What the JVM says when it ends instead of serving: the innermost cause."""
     from pyspark.java_gateway import launch_gateway  # noqa: PLC0415 - of use in an error only
 

@@ -22,13 +22,13 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 from pydantic import ValidationError
 
-from olist_assets.aws.clients import in_one_line
-from olist_assets.aws.environment import S3, reason_of, redacted
+from olist_assets.aws.clients import to_user_error
+from olist_assets.aws.environment import S3, redact, summarize_error
 from olist_assets.engines.base import Engine
-from olist_assets.engines.remote.job import Phase, Status, Submission, Work
+from olist_assets.engines.remote.job import JobKey, JobPhase, JobStatus, Submission
 from olist_assets.engines.remote.package import FOLDER, Package, Uploaded
 from olist_assets.errors import OlistError
-from olist_assets.lake.leases import LeaseHeldError, held
+from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
 from olist_assets.lake.storage import open_store
 from spark_steps.protocol import StepRequest, StepResult
 
@@ -54,7 +54,7 @@ class RemoteEngine(Engine):
     start_minutes: float = 30.0
     stop_seconds: float = 120.0
     log_seconds: float = 60.0
-    elsewhere: ClassVar[bool] = True
+    is_remote: ClassVar[bool] = True
     variables: ClassVar[tuple[str, ...]] = ("OLIST_EMR_",)
 
     @classmethod
@@ -88,7 +88,7 @@ class RemoteEngine(Engine):
         """Start a job on a cluster that is found or created, and return its id; once, even if answers get lost."""
 
     @abstractmethod
-    def status(self, job: str) -> Status:
+    def status(self, job: str) -> JobStatus:
         """How a job stands."""
 
     @abstractmethod
@@ -116,16 +116,16 @@ class RemoteEngine(Engine):
             started = time.monotonic()
             job, work = self._job(request, code, context.log.info)
             seconds_for_capacity = time.monotonic() - started
-            status = self._watched(job, context)
+            status = self._wait_or_cancel(job, context)
         except (BotoCoreError, ClientError) as error:
-            raise in_one_line(error) from error
+            raise to_user_error(error) from error
         waiting = round(seconds_for_capacity + status.metadata.get("seconds_waiting", 0), 1)
         context.add_asset_metadata({"job": job, **status.metadata, "seconds_waiting": waiting})
         return self._result(job, work, status)
 
-    def end_jobs(self, run_id: str) -> list[str]:
+    def cancel_jobs(self, run_id: str) -> list[str]:
         """Cancel what a run has left on the cluster, and return the ids of the jobs."""
-        jobs = [job for job, name in self.live() if (work := Work.named(name)) and work.run_id == run_id]
+        jobs = [job for job, name in self.live() if (work := JobKey.parse(name)) and work.run_id == run_id]
         for job in jobs:
             self.cancel(job)
         return jobs
@@ -142,24 +142,24 @@ class RemoteEngine(Engine):
         store = self._store
         return Package.of(Path(self.package)).upload(store, on_progress)
 
-    def _job(self, request: StepRequest, code: Uploaded, on_progress: Callable[[str], None]) -> tuple[str, Work]:
+    def _job(self, request: StepRequest, code: Uploaded, on_progress: Callable[[str], None]) -> tuple[str, JobKey]:
         """The job that does what is asked, and whose work it is: one that runs already, else a new one."""
-        work = Work.of(request)
-        found = self._left_by_others(work, on_progress)
+        work = JobKey.from_request(request)
+        found = self._adopt_or_cancel_orphans(work, on_progress)
         return found or (self.submit(self._submission(request, work, code), on_progress), work)
 
-    def _watched(self, job: str, context: dg.AssetExecutionContext) -> Status:
+    def _wait_or_cancel(self, job: str, context: dg.AssetExecutionContext) -> JobStatus:
         """How a job ended; whatever interrupts the waiting cancels it."""
         try:
-            return self._ended(job, context.log.info)
+            return self._wait_for_end(job, context.log.info)
         except BaseException:  # Dagster interrupts a run with an error of its own that is no Exception
             try:
                 self._stop(job)
             except (BotoCoreError, ClientError, OlistError) as error:
-                context.log.warning(redacted(f"{job} may still run: {error}"))
+                context.log.warning(redact(f"{job} may still run: {error}"))
             raise
 
-    def _submission(self, request: StepRequest, work: Work, code: Uploaded) -> Submission:
+    def _submission(self, request: StepRequest, work: JobKey, code: Uploaded) -> Submission:
         """The job of a request, which lies in the lake afterwards; a result from before does not."""
         for name in ("result.json", "request.json"):
             with suppress(FileNotFoundError):
@@ -174,17 +174,17 @@ class RemoteEngine(Engine):
             result=f"{self.lake}/{work.folder}/result.json",
         )
 
-    def _left_by_others(self, work: Work, on_progress: Callable[[str], None]) -> tuple[str, Work] | None:
+    def _adopt_or_cancel_orphans(self, work: JobKey, on_progress: Callable[[str], None]) -> tuple[str, JobKey] | None:
         """A job that does this work already; other jobs on the table are ended first.
 
         Whoever calls this holds the table's lease, so the run that such a job belongs to is no more.
         """
         found = None
         for job, name in self.live():
-            other = Work.named(name)
+            other = JobKey.parse(name)
             if other is None or (other.lake, other.table) != (work.lake, work.table):
                 continue
-            if found is None and other.request == work.request and self.status(job).phase is not Phase.ENDING:
+            if found is None and other.request == work.request and self.status(job).phase is not JobPhase.CANCELLING:
                 on_progress(f"found {job}, which does this for run {other.run_id}: waiting for it")
                 found = job, other
             else:
@@ -192,19 +192,19 @@ class RemoteEngine(Engine):
                 self._stop(job)
         return found
 
-    def _ended(self, job: str, on_progress: Callable[[str], None]) -> Status:
+    def _wait_for_end(self, job: str, on_progress: Callable[[str], None]) -> JobStatus:
         """Wait for a job's end, telling each change.
 
         Raises:
             OlistError: it has not started within the time that is allowed.
         """
-        tell, deadline = each_once(on_progress), time.monotonic() + 60 * self.start_minutes
+        tell, deadline = log_changes(on_progress), time.monotonic() + 60 * self.start_minutes
         while True:
             status = self.status(job)
             line = tell(f"{job} is {status.state}", status.reason)
             if status.phase.ended:
                 return status
-            if status.phase is Phase.WAITING and time.monotonic() > deadline:
+            if status.phase is JobPhase.WAITING and time.monotonic() > deadline:
                 raise OlistError(
                     f"{line}, and has not started within {self.start_minutes:g} minutes: it was cancelled; "
                     "see the cluster's capacity, or set OLIST_EMR_START_MINUTES"
@@ -224,7 +224,7 @@ class RemoteEngine(Engine):
                 raise OlistError(f"{job} was cancelled, and has not ended within {self.stop_seconds:g} seconds")
             self._pause()
 
-    def _patience(self, what: str) -> Iterator[None]:
+    def _poll_until_start(self, what: str) -> Iterator[None]:
         """Once, and again after a pause, as long as a job may wait for capacity.
 
         Raises:
@@ -236,7 +236,7 @@ class RemoteEngine(Engine):
             self._pause()
         raise OlistError(f"waited {self.start_minutes:g} minutes for {what}; see OLIST_EMR_START_MINUTES")
 
-    def _shared(self, name: str, find: Callable[[], str | None], create: Callable[[], str]) -> str:
+    def _find_or_create(self, name: str, find: Callable[[], str | None], create: Callable[[], str]) -> str:
         """What is found, or else created; of processes that find nothing, one creates it while the others wait.
 
         Args:
@@ -247,17 +247,17 @@ class RemoteEngine(Engine):
         Raises:
             OlistError: another process takes too long to create it.
         """
-        for _ in self._patience(f"another process to create {name}"):
+        for _ in self._poll_until_start(f"another process to create {name}"):
             if found := find():
                 return found
-            with suppress(LeaseHeldError), held(self._store, name, "its creation"):
+            with suppress(LeaseUnavailableError), hold_lease(self._store, name, "its creation"):
                 return find() or create()
         raise AssertionError  # patience ends with an error
 
     def _pause(self) -> None:
         time.sleep(self.poll_seconds * random.uniform(0.6, 1.4))  # noqa: S311 - so that steps do not ask all at once
 
-    def _result(self, job: str, work: Work, status: Status) -> StepResult:
+    def _result(self, job: str, work: JobKey, status: JobStatus) -> StepResult:
         """What the job left in the lake.
 
         Raises:
@@ -268,16 +268,18 @@ class RemoteEngine(Engine):
             text = bytes(self._store.get(f"{work.folder}/result.json").bytes()).decode()
         except FileNotFoundError:
             text = None
-        if text is not None and (status.phase is Phase.SUCCEEDED or "error" in json.loads(text)):
+        if text is not None and (status.phase is JobPhase.SUCCEEDED or "error" in json.loads(text)):
             return StepResult.from_json(text)
         reason = f": {status.reason}" if status.reason else ""
         what = (
-            f"is {status.state} without a result" if status.phase is Phase.SUCCEEDED else f"is {status.state}{reason}"
+            f"is {status.state} without a result"
+            if status.phase is JobPhase.SUCCEEDED
+            else f"is {status.state}{reason}"
         )
-        told = f"{work.table}: {job} {what}; {self._last_words(status.log)}"
-        raise OlistError(redacted(told, self.lake, status.log or ""))
+        told = f"{work.table}: {job} {what}; {self._log_tail(status.log)}"
+        raise OlistError(redact(told, self.lake, status.log or ""))
 
-    def _last_words(self, log: str | None) -> str:
+    def _log_tail(self, log: str | None) -> str:
         """The last lines of a driver's log, which may take its time to come."""
         if log is None:
             return "there is no log: set OLIST_EMR_LOGS to s3://<bucket>/<prefix>"
@@ -292,20 +294,20 @@ class RemoteEngine(Engine):
                 if time.monotonic() > deadline:
                     return f"its log is still to come: {log}"
             except (BaseError, OlistError) as error:
-                return f"its log, {log}, cannot be read: {reason_of(error)}"
+                return f"its log, {log}, cannot be read: {summarize_error(error)}"
             else:
                 told = [line for line in lines if not line.strip().startswith(_TELLS_NOTHING)]
                 return "\n".join([f"its log, {log}, ends:", *told[-_LOG_LINES:]])
             self._pause()
 
 
-def each_once(on_progress: Callable[[str], None]) -> Callable[[str, str], str]:
+def log_changes(on_progress: Callable[[str], None]) -> Callable[[str, str], str]:
     """A function that tells what stands and why, redacted and only where it has changed, and returns that line."""
     told = ""
 
     def tell(what: str, why: str) -> str:
         nonlocal told
-        line = redacted(f"{what}: {why}" if why else what)
+        line = redact(f"{what}: {why}" if why else what)
         if line != told:
             on_progress(line)
             told = line

@@ -12,22 +12,22 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import Field
 
-from olist_assets.aws.clients import client, client_asking_once, surely_once
-from olist_assets.engines.remote.base import RemoteEngine, each_once
-from olist_assets.engines.remote.job import Phase, Status, Submission
+from olist_assets.aws.clients import call_at_most_once, create_client, create_client_without_retries
+from olist_assets.engines.remote.base import RemoteEngine, log_changes
+from olist_assets.engines.remote.job import JobPhase, JobStatus, Submission
 from olist_assets.errors import OlistError
 
 _LIVE_CLUSTER = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
 _READY_CLUSTER = {"RUNNING", "WAITING"}
 _LIVE_STEP = ["PENDING", "CANCEL_PENDING", "RUNNING"]
 _PHASES = {
-    "PENDING": Phase.WAITING,
-    "RUNNING": Phase.RUNNING,
-    "CANCEL_PENDING": Phase.ENDING,
-    "COMPLETED": Phase.SUCCEEDED,
-    "CANCELLED": Phase.FAILED,
-    "FAILED": Phase.FAILED,
-    "INTERRUPTED": Phase.FAILED,
+    "PENDING": JobPhase.WAITING,
+    "RUNNING": JobPhase.RUNNING,
+    "CANCEL_PENDING": JobPhase.CANCELLING,
+    "COMPLETED": JobPhase.SUCCEEDED,
+    "CANCELLED": JobPhase.FAILED,
+    "FAILED": JobPhase.FAILED,
+    "INTERRUPTED": JobPhase.FAILED,
 }
 _VCPUS = 4
 """Of an instance type of `instance_types`, which all are xlarge ones."""
@@ -104,7 +104,7 @@ class EmrEngine(RemoteEngine):
         on_progress(f"cluster {cluster} is ending: looking for another")
         return self._add_step(self._ready_cluster(on_progress), submission)
 
-    def status(self, job: str) -> Status:
+    def status(self, job: str) -> JobStatus:
         """How a step stands; one whose cluster has ended has failed, whatever EMR still says of it."""
         cluster, step = job.split("/")
         described = self._emr.describe_step(ClusterId=cluster, StepId=step)["Step"]
@@ -113,10 +113,10 @@ class EmrEngine(RemoteEngine):
         if not phase.ended:
             of_cluster = self._emr.describe_cluster(ClusterId=cluster)["Cluster"]["Status"]
             if of_cluster["State"].startswith("TERMINATED"):
-                phase, state = Phase.FAILED, f"{state}, and its cluster {of_cluster['State']}"
+                phase, state = JobPhase.FAILED, f"{state}, and its cluster {of_cluster['State']}"
                 reason = of_cluster.get("StateChangeReason", {}).get("Message", "")
         log = f"{self.logs.rstrip('/')}/{cluster}/steps/{step}/stderr.gz" if self.logs else None
-        return Status(phase, state, reason, log, self._figures(status) if phase.ended else {})
+        return JobStatus(phase, state, reason, log, self._figures(status) if phase.ended else {})
 
     def live(self) -> Iterator[tuple[str, str]]:
         """The steps of the cluster of this name that have not ended."""
@@ -152,7 +152,7 @@ class EmrEngine(RemoteEngine):
         def added() -> str | None:
             return next((job.split("/")[1] for job, name in self.live() if name == submission.name), None)
 
-        return f"{cluster}/{surely_once(add, added)}"
+        return f"{cluster}/{call_at_most_once(add, added)}"
 
     def _figures(self, status: dict[str, Any]) -> dict[str, Any]:
         """Seconds waiting and running, and what they cost as if the step had the least cluster for itself."""
@@ -173,9 +173,9 @@ class EmrEngine(RemoteEngine):
         Raises:
             OlistError: it ends instead, or does not come up in time.
         """
-        cluster = self._shared(f"emr/{self.cluster}", self._found, lambda: self._create(on_progress))
-        tell = each_once(on_progress)
-        for _ in self._patience(f"the cluster {self.cluster}"):
+        cluster = self._find_or_create(f"emr/{self.cluster}", self._found, lambda: self._create(on_progress))
+        tell = log_changes(on_progress)
+        for _ in self._poll_until_start(f"the cluster {self.cluster}"):
             status = self._emr.describe_cluster(ClusterId=cluster)["Cluster"]["Status"]
             why = status.get("StateChangeReason", {}).get("Message", "")
             line = tell(f"cluster {cluster} is {status['State']}", why)
@@ -197,7 +197,9 @@ class EmrEngine(RemoteEngine):
 
     def _create(self, on_progress: Callable[[str], None]) -> str:
         on_progress(f"creating the cluster {self.cluster}, {self.release}: it takes some minutes")
-        return surely_once(lambda: self._emr_asking_once.run_job_flow(**self.job_flow())["JobFlowId"], self._found)
+        return call_at_most_once(
+            lambda: self._emr_asking_once.run_job_flow(**self.job_flow())["JobFlowId"], self._found
+        )
 
     def job_flow(self) -> dict[str, Any]:
         """The arguments of RunJobFlow."""
@@ -262,11 +264,11 @@ class EmrEngine(RemoteEngine):
 
     @cached_property
     def _emr(self) -> Any:
-        return client("emr")
+        return create_client("emr")
 
     @cached_property
     def _emr_asking_once(self) -> Any:
-        return client_asking_once("emr")
+        return create_client_without_retries("emr")
 
 
 def _reason(status: dict[str, Any]) -> str:

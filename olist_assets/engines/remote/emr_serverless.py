@@ -8,22 +8,22 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from olist_assets.aws.clients import client
+from olist_assets.aws.clients import create_client
 from olist_assets.engines.remote.base import RemoteEngine
-from olist_assets.engines.remote.job import ENVIRONMENT, Phase, Status, Submission
+from olist_assets.engines.remote.job import ENVIRONMENT, JobPhase, JobStatus, Submission
 
 _PYTHON = f"./{ENVIRONMENT}/bin/python"
 _LIVE_APPLICATION = ["CREATING", "CREATED", "STARTING", "STARTED", "STOPPING", "STOPPED"]
 _PHASES = {
-    "SUBMITTED": Phase.WAITING,
-    "PENDING": Phase.WAITING,
-    "QUEUED": Phase.WAITING,
-    "SCHEDULED": Phase.WAITING,
-    "RUNNING": Phase.RUNNING,
-    "CANCELLING": Phase.ENDING,
-    "SUCCESS": Phase.SUCCEEDED,
-    "FAILED": Phase.FAILED,
-    "CANCELLED": Phase.FAILED,
+    "SUBMITTED": JobPhase.WAITING,
+    "PENDING": JobPhase.WAITING,
+    "QUEUED": JobPhase.WAITING,
+    "SCHEDULED": JobPhase.WAITING,
+    "RUNNING": JobPhase.RUNNING,
+    "CANCELLING": JobPhase.CANCELLING,
+    "SUCCESS": JobPhase.SUCCEEDED,
+    "FAILED": JobPhase.FAILED,
+    "CANCELLED": JobPhase.FAILED,
 }
 _LIVE_JOB = [state for state, phase in _PHASES.items() if not phase.ended]
 
@@ -74,7 +74,9 @@ class EmrServerlessEngine(RemoteEngine):
         properties = {**variables, "spark.executorEnv.PYSPARK_PYTHON": _PYTHON, "spark.jars": self.delta_jars}
         options = [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
         monitoring = {"s3MonitoringConfiguration": {"logUri": self.logs}} if self.logs else {}
-        application = self._shared(f"emr-serverless/{self.application}", self._found, lambda: self._create(on_progress))
+        application = self._find_or_create(
+            f"emr-serverless/{self.application}", self._found, lambda: self._create(on_progress)
+        )
         job = self._serverless.start_job_run(
             applicationId=application,
             clientToken=str(uuid.uuid4()),
@@ -92,14 +94,14 @@ class EmrServerlessEngine(RemoteEngine):
         )
         return f"{application}/{job['jobRunId']}"
 
-    def status(self, job: str) -> Status:
+    def status(self, job: str) -> JobStatus:
         """How a job run stands."""
         application, run = job.split("/")
         described = self._serverless.get_job_run(applicationId=application, jobRunId=run)["jobRun"]
         phase, state, reason = _PHASES[described["state"]], described["state"], described.get("stateDetails", "")
         log = f"{self.logs.rstrip('/')}/applications/{application}/jobs/{run}/SPARK_DRIVER/stderr.gz"
         figures = self._figures(described) if phase.ended else {}
-        return Status(phase, state, reason.strip(), log if self.logs else None, figures)
+        return JobStatus(phase, state, reason.strip(), log if self.logs else None, figures)
 
     def live(self) -> Iterator[tuple[str, str]]:
         """The job runs of the application of this name that have not ended."""
@@ -159,4 +161,4 @@ class EmrServerlessEngine(RemoteEngine):
 
     @cached_property
     def _serverless(self) -> Any:
-        return client("emr-serverless")
+        return create_client("emr-serverless")

@@ -16,23 +16,23 @@ _VARIABLES = ("AWS_REGION", "AWS_SERVER_SIDE_ENCRYPTION", "AWS_SSE_KMS_KEY_ID")
 """What a step's own S3 clients are told; credentials are those of the cluster's role."""
 
 
-class Phase(StrEnum):
+class JobPhase(StrEnum):
     """Where a job stands, in the same words for every service."""
 
     WAITING = "waiting"
     RUNNING = "running"
-    ENDING = "ending"  # cancelled, but not yet at its end
+    CANCELLING = "ending"  # cancelled, but not yet at its end
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
     @property
     def ended(self) -> bool:
         """Nothing of it runs any more."""
-        return self in (Phase.SUCCEEDED, Phase.FAILED)
+        return self in (JobPhase.SUCCEEDED, JobPhase.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class JobStatus:
     """A job as its service describes it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Status:
         metadata: what is told of a job that has ended: seconds waiting and running, cost.
     """
 
-    phase: Phase
+    phase: JobPhase
     state: str
     reason: str = ""
     log: str | None = None
@@ -51,7 +51,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class JobKey:
     """What a job is for; its name carries all of it.
 
     Attributes:
@@ -67,13 +67,13 @@ class Work:
     run_id: str
 
     @classmethod
-    def of(cls, request: StepRequest) -> Self:
+    def from_request(cls, request: StepRequest) -> Self:
         """What a request asks for."""
         asked = replace(request, run_id="")
         return cls(_digest(request.output.uri), request.table, _digest(asked.to_json()), request.run_id)
 
     @classmethod
-    def named(cls, name: str) -> Self | None:
+    def parse(cls, name: str) -> Self | None:
         """The work of a job of this name; None if it is not one of these."""
         prefix, *parts = name.split(" ")
         return cls(*parts) if prefix == "olist" and len(parts) == 4 else None  # noqa: PLR2004 - the fields

@@ -94,7 +94,7 @@ def share(part: Number, whole: Number) -> str:
 # --- What each chart shows -----------------------------------------------------------------------------------------
 
 
-def of_days(figures: Figures) -> str:
+def caption_by_day(figures: Figures) -> str:
     """The best day, and an average day of the headline month."""
     best = max(figures["days"], key=lambda row: row.revenue)
     text = f"The best day was {day(best.purchase_date)}: {count(best.orders, 'order')} and {money(best.revenue)}"

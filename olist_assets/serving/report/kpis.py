@@ -12,7 +12,7 @@ _SPARK_WIDTH, _SPARK_HEIGHT = 120, 28
 
 
 @dataclass(frozen=True)
-class Headline:
+class Kpi:
     """A headline figure: what it is, its value, and how it compares with the month before."""
 
     label: str
@@ -25,7 +25,7 @@ class Headline:
     spark: str
 
 
-def headline_of(figures: Figures) -> list[Headline]:
+def build_kpis(figures: Figures) -> list[Kpi]:
     """The headline figures, in the order of the page; none without sales."""
     now, before = figures.headline, figures.before
     if now is None:
@@ -33,13 +33,13 @@ def headline_of(figures: Figures) -> list[Headline]:
     reviews = f"out of 5; {captions.count(now.reviews or 0, 'review')}"
     delivered = f"of {captions.count(now.delivered, 'delivery', 'deliveries')}"
 
-    def figure(name: str, label: str, note: str, text: Callable, change: Callable, *, good: int) -> Headline:
+    def figure(name: str, label: str, note: str, text: Callable, change: Callable, *, good: int) -> Kpi:
         value, past = getattr(now, name), getattr(before, name, None)
         told, verdict = "", ""
         if value is not None and past is not None:
             told = change(value, past)
             verdict = "" if value == past or not good else "good" if (value > past) == (good > 0) else "bad"
-        return Headline(
+        return Kpi(
             label=label,
             value=text(value),
             exact="" if value is None else str(value),

@@ -14,9 +14,9 @@ import jinja2
 from markupsafe import Markup
 
 from olist_assets.serving.report import axes, captions, charts, palette, vega
-from olist_assets.serving.report.kpis import Headline, headline_of
+from olist_assets.serving.report.kpis import Kpi, build_kpis
 from olist_assets.serving.report.queries import TABLES_READ, Figures, first_day, next_month, read
-from olist_assets.serving.report.sections import Chart, Section, sections_of
+from olist_assets.serving.report.sections import Chart, Section, build_sections
 from spark_steps.tables import TABLES
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def build(
         pictures: keys of the charts to have pictures of: revenue, states and so on. Those without rows have none.
     """
     figures = read(session)
-    sections = sections_of(figures)
+    sections = build_sections(figures)
     drawn = {chart.key: chart for section in sections for chart in section.charts}
-    headline = headline_of(figures)
+    headline = build_kpis(figures)
     return Report(
         html=_html(figures, headline, sections, list(records), written_at),
         headline={figure.label: figure.value for figure in headline},
@@ -77,7 +77,7 @@ def _of_days(spec: Mapping[str, Any]) -> bool:
 
 def _html(
     figures: Figures,
-    headline: list[Headline],
+    headline: list[Kpi],
     sections: list[Section],
     records: list[Mapping[str, Any]],
     written_at: datetime | None,

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from spark_steps.declarations import Layer
-from spark_steps.tables import TABLES, tables_of
+from spark_steps.tables import TABLES, tables_in
 
 if TYPE_CHECKING:
     from olist_assets.serving.sql.session import Session
@@ -19,12 +19,12 @@ _SALE = "coalesce(order_status, '') NOT IN ('canceled', 'unavailable')"
 _LANDED = " UNION ALL ".join(
     f"""SELECT '{table.name}' AS name, max(_landing_date) AS landed, max(_extracted_at) AS extracted, count(*) AS rows
     FROM trusted.{table.name}"""
-    for table in tables_of(Layer.TRUSTED)
+    for table in tables_in(Layer.TRUSTED)
 )
 # A reason quotes the delivered text after a colon, which is not for a report.
 _QUARANTINED = " UNION ALL ".join(
     f"SELECT '{table.name}' AS name, rule, split_part(reason, ': ', 1) AS reason FROM quarantine.{table.name}"
-    for table in tables_of(Layer.QUARANTINE)
+    for table in tables_in(Layer.QUARANTINE)
 )
 
 _NO_ROWS = {
@@ -116,12 +116,12 @@ QUERIES: Mapping[str, str] = {
 _HALF = 2
 
 
-def tables_in(sql: str) -> set[str]:
+def tables_read_by(sql: str) -> set[str]:
     """The ids of the tables that a statement reads."""
     return {f"{layer}/{name}" for layer, name in re.findall(r"\b([a-z]+)\.([a-z_]+)", sql)} & TABLES.keys()
 
 
-TABLES_READ = tuple(sorted(set().union(*map(tables_in, QUERIES.values())), key=list(TABLES).index))
+TABLES_READ = tuple(sorted(set().union(*map(tables_read_by, QUERIES.values())), key=list(TABLES).index))
 """The ids of all tables that the report reads, upstream first."""
 
 
@@ -193,7 +193,7 @@ def next_month(day: date) -> date:
 
 
 def _ask(session: "Session", sql: str) -> list[Row]:
-    asked = tables_in(sql)
+    asked = tables_read_by(sql)
     missing = asked - session.versions.keys()
     if missing == asked or any(TABLES[table].layer not in _NO_ROWS for table in missing):
         return []

@@ -37,7 +37,7 @@ class Section:
     charts: list[Chart]
 
 
-def sections_of(figures: Figures) -> list[Section]:
+def build_sections(figures: Figures) -> list[Section]:
     """The sections of the page, each with the charts that have something to show."""
     return [
         Section("sales", "Sales", _sales(figures)),
@@ -74,7 +74,7 @@ def _sales(figures: Figures) -> list[Chart]:
         Chart(
             "revenue",
             "Revenue by day, BRL",
-            captions.of_days(figures),
+            captions.caption_by_day(figures),
             lambda paint: charts.by_day(figures, paint, "revenue", 210),
             columns,
             rows,

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from olist_assets.aws.environment import redacted
+from olist_assets.aws.environment import redact
 from olist_assets.errors import OlistError
 from olist_assets.serving.sql import results
 from olist_assets.serving.sql.session import CONTROL_STEPS, DEFAULT_LAYER, NAMES, Session, connect, full_name
@@ -81,7 +81,7 @@ def run(root: str, as_of: datetime | None, console: Console, history: Path) -> N
                 elif text:
                     _answer(session, text, console)
             except OlistError as error:
-                console.print(f"[red]error:[/red] {escape(redacted(str(error)))}", highlight=False)
+                console.print(f"[red]error:[/red] {escape(redact(str(error)))}", highlight=False)
             except KeyboardInterrupt:
                 continue
             except EOFError:
@@ -129,7 +129,7 @@ def _enter_ends_a_statement() -> KeyBindings:
 
 def _greeting(session: Session) -> str:
     when = f"as of {session.as_of:%Y-%m-%d %H:%M:%S %Z}" if session.as_of else "as they stand now"
-    return f"lake {redacted(session.root)}: {len(session.versions)} tables, {when}"
+    return f"lake {redact(session.root)}: {len(session.versions)} tables, {when}"
 
 
 def _answer(session: Session, text: str, console: Console) -> None:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from olist_assets.errors import OlistError
-from olist_assets.serving.sql.session import one_line
+from olist_assets.serving.sql.session import to_query_error
 
 if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
@@ -92,7 +92,7 @@ def _fetched(fetch: Callable[[], T]) -> T:
     try:
         return fetch()
     except duckdb.Error as error:
-        raise one_line(error) from error
+        raise to_query_error(error) from error
     except RuntimeError as error:  # what DuckDB makes of Ctrl-C
         if "interrupted" not in str(error).lower():
             raise

@@ -18,11 +18,11 @@ from typing import Self
 
 import duckdb
 
-from olist_assets.aws.environment import S3, configure, reason_of
+from olist_assets.aws.environment import S3, configure, summarize_error
 from olist_assets.errors import OlistError
 from olist_assets.lake.storage import open_store, require_lake
-from olist_assets.lake.table_versions import Log, pinned
-from olist_assets.serving.sql.statements import checked, literal
+from olist_assets.lake.table_versions import DeltaLog, resolve_versions
+from olist_assets.serving.sql.statements import check_statement, sql_literal
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
 
@@ -84,12 +84,12 @@ class Session:
         self.as_of = as_of = as_of.replace(tzinfo=UTC) if as_of and as_of.tzinfo is None else as_of
         self._start = datetime.now(UTC)
         self._store = open_store(self.root, create=False)
-        self.versions = pinned(self._store, TABLES, as_of)
+        self.versions = resolve_versions(self._store, TABLES, as_of)
         self._connection = duckdb.connect(config=_CONFIG)
         try:
             self._prepare()
         except duckdb.Error as error:
-            raise OlistError(reason_of(error)) from error
+            raise OlistError(summarize_error(error)) from error
         self._opened: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -118,7 +118,7 @@ class Session:
         parameters = dict(parameters or {})
         names: list[str] = []
         try:
-            statement = checked(self._connection, sql)
+            statement = check_statement(self._connection, sql)
             _check_parameters(statement.parameters, parameters.keys())
             names = [full_name(name) for name in sorted(statement.tables)]
             for name in names:
@@ -143,7 +143,7 @@ class Session:
         for schema in (*_LAYERS, "control"):
             connection.execute(f"CREATE SCHEMA {schema}")
         connection.execute(f"SET schema = '{DEFAULT_LAYER}'")
-        connection.execute(f"SET allowed_directories = [{literal(self.root)}]")
+        connection.execute(f"SET allowed_directories = [{sql_literal(self.root)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET allow_unsigned_extensions = false")
         connection.execute("SET lock_configuration = true")
@@ -158,19 +158,21 @@ class Session:
             table_id = NAMES[name].id
             if table_id not in self.versions:
                 raise OlistError(self._missing(name))
-            path = literal(f"{self.root}/{table_id}")
+            path = sql_literal(f"{self.root}/{table_id}")
             scan = f"delta_scan({path}, version := {self.versions[table_id]})"
             try:
                 self._connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {scan}")
             except duckdb.IOException as error:
                 version = f"{name} cannot be read at version {self.versions[table_id]}"
-                raise OlistError(f"{version}: {reason_of(error)}; its history may have been cleaned up") from error
+                raise OlistError(
+                    f"{version}: {summarize_error(error)}; its history may have been cleaned up"
+                ) from error
         self._opened.add(name)
 
     def _open_steps(self) -> None:
         """Copy the control objects, so that later statements of the session find the same."""
-        steps = f"read_json({literal(f'{self.root}/control/steps/*/*/*.json')}, union_by_name = true)"
-        until = literal((self.as_of or self._start).isoformat())
+        steps = f"read_json({sql_literal(f'{self.root}/control/steps/*/*/*.json')}, union_by_name = true)"
+        until = sql_literal((self.as_of or self._start).isoformat())
         try:
             self._connection.execute(
                 f"CREATE TABLE {CONTROL_STEPS} AS SELECT * FROM {steps} WHERE started_at::TIMESTAMPTZ <= {until}"
@@ -182,7 +184,7 @@ class Session:
 
     def _missing(self, name: str) -> str:
         """Why the session has no version of a declared table."""
-        log = Log(self._store, NAMES[name].id)
+        log = DeltaLog(self._store, NAMES[name].id)
         if self.as_of is None or not log.versions:
             return f"{name} has not been written yet; run `olist run`"
         first = log.versions[0]
@@ -195,18 +197,18 @@ class Session:
         """DuckDB's error in one line; if it misses a column, with the nearest of the tables that were asked."""
         match = _NO_COLUMN.search(str(error))
         if match is None or not isinstance(error, duckdb.BinderException):
-            return one_line(error)
+            return to_query_error(error)
         columns = [column for name in names for column in self.columns(name)]
         near = _alike(match[1].lower(), dict.fromkeys(columns))
         if not near or match[1].lower() in columns:  # another error about a column
-            return one_line(error)
+            return to_query_error(error)
         return OlistError(f"{_CANDIDATES.sub('', str(error)).rstrip('!')}{_did_you_mean(near)}")
 
 
-def one_line(error: duckdb.Error) -> OlistError:
+def to_query_error(error: duckdb.Error) -> OlistError:
     """DuckDB's own error in one line, with a cure where a file is gone that the session's version needs."""
     cure = "; files of this version are gone: start anew, or ask as of a later time"
-    return OlistError(reason_of(error) + (cure if any(sign in str(error) for sign in _GONE) else ""))
+    return OlistError(summarize_error(error) + (cure if any(sign in str(error) for sign in _GONE) else ""))
 
 
 def _check_parameters(wanted: frozenset[str], given: Collection[str]) -> None:
@@ -231,10 +233,10 @@ def _reach_s3(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"SET {setting} = ''")
     options = {"TYPE": "s3", "PROVIDER": "credential_chain"}
     if region := os.environ.get("AWS_REGION"):
-        options["REGION"] = literal(region)
+        options["REGION"] = sql_literal(region)
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3"):
         scheme, _, address = endpoint.partition("://")
-        options |= {"ENDPOINT": literal(address), "URL_STYLE": "'path'", "USE_SSL": str(scheme == "https").lower()}
+        options |= {"ENDPOINT": sql_literal(address), "URL_STYLE": "'path'", "USE_SSL": str(scheme == "https").lower()}
     connection.execute(f"CREATE SECRET ({', '.join(' '.join(option) for option in options.items())})")
 
 

@@ -38,7 +38,7 @@ class Statement:
     parameters: frozenset[str]
 
 
-def checked(connection: duckdb.DuckDBPyConnection, sql: str) -> Statement:
+def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> Statement:
     """The statement, if it does no more than read tables.
 
     Raises:
@@ -67,7 +67,7 @@ def checked(connection: duckdb.DuckDBPyConnection, sql: str) -> Statement:
 def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
     # A literal: to bind a parameter, DuckDB imports pandas, which takes longer than most answers.
     options = "skip_null := true, skip_empty := true, skip_default := true"
-    [[text]] = connection.execute(f"SELECT json_serialize_sql({literal(sql)}, {options})").fetchall()
+    [[text]] = connection.execute(f"SELECT json_serialize_sql({sql_literal(sql)}, {options})").fetchall()
     try:
         tree = json.loads(text)
     except RecursionError:
@@ -77,7 +77,7 @@ def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
     return tree["statements"]
 
 
-def literal(text: str) -> str:
+def sql_literal(text: str) -> str:
     """The text as a SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 

@@ -6,14 +6,14 @@ from datetime import date
 import pytest
 
 from olist_assets.engines.remote.emr import EmrEngine
-from olist_assets.engines.remote.job import Phase, Submission, Work
+from olist_assets.engines.remote.job import JobKey, JobPhase, Submission
 from olist_assets.engines.spark_properties import SPARK
-from spark_steps.protocol import DeltaTable, StepRequest, Window
+from spark_steps.protocol import StepRequest, TableHandle, Window
 from spark_steps.tables import TABLES
 
-WINDOW = Window.of_day(date(2018, 5, 10))
+WINDOW = Window.from_day(date(2018, 5, 10))
 REQUEST = StepRequest(
-    output=DeltaTable("trusted/order_items", "s3://shop/lake/trusted/order_items", WINDOW),
+    output=TableHandle("trusted/order_items", "s3://shop/lake/trusted/order_items", WINDOW),
     window=WINDOW,
     run_id="5c7e8e0e-6f0b-4b0e-8a53-0c9d1f6f2a11",
     code_version="abc",
@@ -41,36 +41,38 @@ def properties(submission: Submission) -> dict[str, str]:
 
 
 def test_a_jobs_name_tells_its_work():
-    work = Work.of(REQUEST)
+    work = JobKey.from_request(REQUEST)
     assert (work.table, work.run_id) == ("trusted/order_items", REQUEST.run_id)
-    assert Work.named(work.name) == work
+    assert JobKey.parse(work.name) == work
     assert work.folder == f"control/requests/{REQUEST.run_id}/trusted.order_items.{work.request}"
 
 
 @pytest.mark.parametrize("name", ["", "olist", "nightly report", "olist a b c d e", "other a b c d"])
 def test_the_jobs_of_others_are_not_taken_for_work(name):
-    assert Work.named(name) is None
+    assert JobKey.parse(name) is None
 
 
 def test_runs_that_ask_for_the_same_are_known_by_it():
-    again = Work.of(replace(REQUEST, run_id="another"))
-    assert replace(again, run_id=REQUEST.run_id) == Work.of(REQUEST)
+    again = JobKey.from_request(replace(REQUEST, run_id="another"))
+    assert replace(again, run_id=REQUEST.run_id) == JobKey.from_request(REQUEST)
 
 
 @pytest.mark.parametrize(
     ("changed", "differs"),
     [
-        ({"window": Window.of_day(date(2018, 5, 11))}, "request"),
+        ({"window": Window.from_day(date(2018, 5, 11))}, "request"),
         ({"code_version": "def"}, "request"),
-        ({"output": DeltaTable("trusted/order_items", "s3://shop/other/trusted/order_items", WINDOW)}, "lake"),
+        ({"output": TableHandle("trusted/order_items", "s3://shop/other/trusted/order_items", WINDOW)}, "lake"),
     ],
 )
 def test_work_on_other_days_by_other_code_or_in_other_lakes_is_other_work(changed, differs):
-    assert getattr(Work.of(replace(REQUEST, **changed)), differs) != getattr(Work.of(REQUEST), differs)
+    assert getattr(JobKey.from_request(replace(REQUEST, **changed)), differs) != getattr(
+        JobKey.from_request(REQUEST), differs
+    )
 
 
 def test_a_job_that_is_being_cancelled_has_not_ended():
-    assert {phase for phase in Phase if phase.ended} == {Phase.SUCCEEDED, Phase.FAILED}
+    assert {phase for phase in JobPhase if phase.ended} == {JobPhase.SUCCEEDED, JobPhase.FAILED}
 
 
 def test_spark_is_told_what_runs_and_how():
@@ -119,7 +121,7 @@ def test_the_arguments_of_the_longest_step_are_accepted_by_emr(monkeypatch):
     monkeypatch.setenv("AWS_SSE_KMS_KEY_ID", key)
     table = max(TABLES, key=len)
     root = f"s3://{'b' * 63}/{'p' * 200}"
-    work = Work.of(replace(REQUEST, output=DeltaTable(table, f"{root}/{table}")))
+    work = JobKey.from_request(replace(REQUEST, output=TableHandle(table, f"{root}/{table}")))
     folder = f"{root}/{work.folder}"
     code = [f"{root}/control/code/{name}" for name in ("steps-1.zip", "environment-2.tar.gz", "main-1.py")]
     added: dict = {}

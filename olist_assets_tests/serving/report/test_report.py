@@ -280,7 +280,7 @@ def test_a_report_is_written_into_the_lake_at_its_place_as_html(root, shop):
 
 
 def test_the_asset_writes_the_page_and_tells_its_path_and_headline(shop):
-    run = shop.materialise("serving/report")
+    run = shop.materialize("serving/report")
     [told] = run.asset_materializations_for_node("serving__report")
     metadata = {name: value.value for name, value in told.metadata.items()}
     pictures = metadata.pop("charts")

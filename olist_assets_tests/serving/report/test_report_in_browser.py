@@ -43,7 +43,7 @@ def lake(tmp_path_factory):
     generate(root / "dump", orders=700, days=180, seed=3)
     lake = TestLake(root / "lake", SailEngine())
     day, _, _ = deliver(root / "dump", str(lake.source))
-    assert lake.materialise(day=str(day)).success
+    assert lake.materialize(day=str(day)).success
     return lake
 
 

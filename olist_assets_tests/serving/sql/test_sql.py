@@ -12,7 +12,7 @@ import pytest
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.errors import OlistError
 from olist_assets.lake.layout import Lake
-from olist_assets.lake.table_versions import Log
+from olist_assets.lake.table_versions import DeltaLog
 from olist_assets.serving.sql.results import rows
 from olist_assets.serving.sql.session import Session, connect, nearest
 from olist_assets_tests.lakes import TestLake
@@ -142,7 +142,7 @@ def test_a_session_reads_one_version_of_each_table_whatever_is_written_meanwhile
 def history(sail_lake):
     """Of a table that was created at 3:00, and appended to at 4:00 and 5:00, the handle."""
     handle = sail_lake.table("trusted/sellers")
-    delta.ensure(handle)
+    delta.create_if_missing(handle)
     for seller in ("s1", "s2"):
         sail_lake.rows("trusted/sellers", {"seller_id": seller})
     for version in range(3):
@@ -210,7 +210,7 @@ def test_files_that_were_vacuumed_are_told_in_one_line(sail_lake, payments):
     sail_lake.rows("refined/aggregate_payments_per_month", payment("2018-03", "boleto", "1.00"))
     with connect(payments) as session:
         assert one(session, f"select order_month from {PAYMENTS}") == "2018-03"
-    before = Log(session._store, "refined/aggregate_payments_per_month").committed_at(1)  # noqa: SLF001 - as it reads it
+    before = DeltaLog(session._store, "refined/aggregate_payments_per_month").committed_at(1)  # noqa: SLF001 - as it reads it
     with connect(payments, as_of=before) as session, pytest.raises(OlistError) as raised:
         one(session, f"select max(order_month) from {PAYMENTS}")
     assert "files of this version are gone: start anew, or ask as of a later time" in str(raised.value)
@@ -229,7 +229,7 @@ def test_control_steps_is_a_table_of_the_step_runs_that_stays_as_it_is_within_a_
 
     def record(table: str, minute: int) -> None:
         started = STARTED + timedelta(minutes=minute)
-        lake.record({"table": table, "run_id": f"r{minute}", "started_at": started, "rows_inserted": minute})
+        lake.write_step_record({"table": table, "run_id": f"r{minute}", "started_at": started, "rows_inserted": minute})
 
     record("raw/orders", 3)
     record("trusted/orders", 4)
@@ -448,7 +448,7 @@ def test_duckdb_itself_is_locked_to_the_lake_behind_what_statements_are_let_thro
 def on_s3(s3, bucket, sail_lake, payments):
     """The same lake, and its next version, on S3; returns its root."""
     sail_lake.rows("refined/aggregate_payments_per_month", payment("2018-03", "boleto", "1.00"))
-    Lake(payments).record({"table": "raw/orders", "run_id": "r1", "started_at": STARTED})
+    Lake(payments).write_step_record({"table": "raw/orders", "run_id": "r1", "started_at": STARTED})
     for path in sail_lake.objects("."):
         s3.upload_file(f"{payments}/{path}", bucket.removeprefix("s3://"), f"lake/{path}")
     shutil.rmtree(payments)
@@ -467,7 +467,7 @@ def test_a_lake_on_s3_is_read_alike(on_s3, s3, bucket):
             session.query("select * from control.step")
     with connect(on_s3) as session:
         assert session.versions == {"refined/aggregate_payments_per_month": 3}
-    first = Log(session._store, "refined/aggregate_payments_per_month").committed_at(1)  # noqa: SLF001 - as it reads it
+    first = DeltaLog(session._store, "refined/aggregate_payments_per_month").committed_at(1)  # noqa: SLF001 - as it reads it
     with connect(on_s3, as_of=first) as session:
         assert one(session, COUNT) == 3
 

@@ -106,7 +106,7 @@ def test_a_day_without_deliveries_commits_nothing(shop, name):
 
 
 def test_a_table_of_which_a_good_part_is_touched_is_computed_whole(shop, monkeypatch):
-    monkeypatch.setattr(increment, "_FEW", 1)
+    monkeypatch.setattr(increment, "_MIN_KEYS", 1)
     before = files(shop, "fact_orders")
     result = shop.run("refined/fact_orders")
     assert result.rows_inserted == 2
