@@ -248,14 +248,12 @@ def _fetch(jars: list[Jar], folder: Path, on_progress: Callable[[str], None]) ->
                 paths = fetch(jars, Path(scratch))
             except (OSError, subprocess.SubprocessError, OlistError) as error:
                 problems.append(f"{name} could not: {_reason(error)}")
-                on_progress(problems[-1])
                 continue
             _install(paths, folder)
             jars = [jar for jar in jars if not jar.matches(folder / jar.file_name)]
         if not jars:
             break
         problems.append(f"{name} brought other files than {_LIST.name} lists")
-        on_progress(problems[-1])
     return problems
 
 
@@ -324,6 +322,7 @@ def main(arguments: list[str]) -> int:
         if arguments == ["--renew"]:
             renew()
             return 0
+        require_java()  # without it the jars are of no use
         for path in find((*delta_jars(), *s3_jars()), on_progress=lambda line: print(line, file=sys.stderr)):  # noqa: T201 - a command
             print(path)  # noqa: T201 - a command
     except OlistError as error:

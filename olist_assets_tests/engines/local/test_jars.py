@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -179,7 +180,7 @@ def test_a_jar_that_nobody_has_is_named_with_the_cure(tmp_path, monkeypatch):
         "cannot fetch org.example:one:1.0 (Spark's resolver could not: no Java): "
         f"put the jars of jars.sha256 into {tmp_path}/jars, or install Maven (apt-get install maven)"
     )
-    assert said == ["fetching by Spark's resolver: org.example:one:1.0", "Spark's resolver could not: no Java"]
+    assert said == ["fetching by Spark's resolver: org.example:one:1.0"]
     assert list((tmp_path / "jars").iterdir()) == []
 
 
@@ -214,3 +215,11 @@ def test_make_checks_the_jars_each_time(target):
     command = ["make", "--dry-run", "--always-make", target]
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.count("-m olist_assets.engines.local.jars") == 1
+
+
+def test_without_java_nothing_is_fetched_ahead_and_one_line_says_so():
+    command = [sys.executable, "-m", "olist_assets.engines.local.jars"]
+    done = subprocess.run(command, cwd=REPOSITORY, env={"PATH": ""}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: local Spark needs Java, which is neither in JAVA_HOME nor on PATH: install")
+    assert done.stderr.count("\n") == 1
