@@ -20,7 +20,7 @@ setup: .venv/.done spark-jars ## Install everything into .venv, and the jars of 
 .venv/.done: pyproject.toml setup.cfg constraints.txt
 	@command -v python3 >/dev/null || { echo "error: python3 (3.11 or newer) is not on PATH"; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, this is $$(python3 --version)"; exit 1; }
-	@test -x $(BIN)/python || python3 -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || python3 -m venv .venv
 	@echo "installing (a minute on a fresh machine)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt --editable '.[dev]'
@@ -60,7 +60,7 @@ e2e: system-packages setup package .venv/bin/versitygw ## Take real data through
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
 .venv/bin/versitygw: .venv/.done
-	@echo "building the S3 server of the tests (a minute)"
+	@echo "building the S3 server of the tests (some minutes on a fresh machine)"
 	@GOBIN=$(CURDIR)/.venv/bin $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
 
 package: .venv/.done ## Build what EMR needs to run steps, into dist/emr
