@@ -290,7 +290,7 @@ def fetch_by_spark(jars: list[Jar], scratch: Path, *, repositories: tuple[str, .
     arguments += ["--conf", f"spark.jars.ivy={scratch}"]
     if repositories:
         arguments += ["--repositories", ",".join(repositories)]
-    # It would take what lies below the home folder, Maven's local repository too, unchecked.
+    # Its own caches, and Maven's local repository, are below the home folder: wrong files there must not be found.
     options = f'{os.environ.get("SPARK_SUBMIT_OPTS", "")} "-Duser.home={scratch}"'
     _run(
         [str(_spark_home() / "bin" / "spark-submit"), *arguments, str(nothing)],
