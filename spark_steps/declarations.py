@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Layer(StrEnum):
@@ -29,6 +30,11 @@ class Rule:
     violated_when: str
     reason: str
     severity: Severity = Severity.ERROR
+
+    @classmethod
+    def warning(cls, name: str, violated_when: str, message: str) -> Self:
+        """A rule whose violation is counted, and shown as this message."""
+        return cls(name=name, violated_when=violated_when, reason=f"'{message}'", severity=Severity.WARN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +138,25 @@ class Increment:
     key: str
     affected_keys: str
     filtered_inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RefinedTable:
+    """A refined table: its declaration, the query that computes it, and its increment.
+
+    Attributes:
+        table: the declaration.
+        query: SQL of all rows, over views named like the inputs.
+        increment: how a window updates the table; None for a table that every run computes from scratch.
+
+    Raises:
+        ValueError: the table is daily without an increment, or has one and is not daily.
+    """
+
+    table: TableSpec
+    query: str
+    increment: Increment | None = None
+
+    def __post_init__(self) -> None:
+        if self.table.daily is not (self.increment is not None):
+            raise ValueError(f"{self.table.id}: a table has either an increment or a full refresh")

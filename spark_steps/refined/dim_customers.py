@@ -4,8 +4,34 @@ Every order is an observation of the address at its purchase. Neighbouring obser
 from its first observation up to the first of the next period.
 """
 
-from spark_steps.declarations import Increment
+from spark_steps.columns import BIGINT, BOOLEAN, TIMESTAMP, location_key
+from spark_steps.declarations import Column, Increment, Layer, RefinedTable, TableSpec
 from spark_steps.expressions import surrogate_key
+
+TABLE = TableSpec(
+    layer=Layer.REFINED,
+    name="dim_customers",
+    grain="a period of a person's address (SCD2)",
+    key=("customer_key",),
+    upstreams=("trusted/customers", "trusted/orders", "raw/customers", "raw/orders"),
+    columns=(
+        Column(
+            "customer_key",
+            BIGINT,
+            "hash of customer_unique_id and valid_from; -1 is the unknown person",
+            required=True,
+        ),
+        Column("customer_unique_id", comment="the person"),
+        Column("zip_code_prefix", comment="first five digits of the zip code"),
+        Column("city", comment="city as the customer wrote it"),
+        Column("state", comment="two-letter code of the state"),
+        location_key(of="the person"),
+        Column("valid_from", TIMESTAMP, "first instant of the period (UTC)"),
+        Column("valid_to", TIMESTAMP, "first instant after the period (UTC); null: it still holds"),
+        Column("is_current", BOOLEAN, "the period still holds"),
+    ),
+    dimension=True,
+)
 
 QUERY = f"""
 WITH observations AS (
@@ -91,3 +117,5 @@ INCREMENT = Increment(
     """,
     filtered_inputs={"customers": "customer_unique_id"},
 )
+
+MODEL = RefinedTable(TABLE, QUERY, INCREMENT)

@@ -3,9 +3,27 @@
 A prefix has several spellings of its city; the most frequent one stands for it, of equally frequent ones the smallest.
 """
 
-from spark_steps.declarations import Increment
+from spark_steps.columns import BIGINT, DOUBLE, FIVE_DIGITS
+from spark_steps.declarations import Column, Increment, Layer, RefinedTable, TableSpec
 from spark_steps.expressions import surrogate_key
-from spark_steps.tables import FIVE_DIGITS
+
+TABLE = TableSpec(
+    layer=Layer.REFINED,
+    name="dim_location",
+    grain="a zip prefix (SCD1)",
+    key=("location_key",),
+    upstreams=("trusted/geolocation", "trusted/customers", "trusted/sellers", "raw/customers", "raw/sellers"),
+    columns=(
+        Column("location_key", BIGINT, "hash of the zip prefix; -1 is the unknown place", required=True),
+        Column("zip_code_prefix", comment="first five digits of the zip code"),
+        Column("city", comment="the prefix's most frequent spelling of a city"),
+        Column("state", comment="two-letter code of that city's state"),
+        Column("latitude", DOUBLE, "median latitude of the prefix's points, in degrees"),
+        Column("longitude", DOUBLE, "median longitude of the prefix's points, in degrees"),
+        Column("points", BIGINT, "number of the prefix's points"),
+    ),
+    dimension=True,
+)
 
 QUERY = f"""
 WITH mentions AS (
@@ -73,3 +91,5 @@ INCREMENT = Increment(
         "sellers": "seller_zip_code_prefix",
     },
 )
+
+MODEL = RefinedTable(TABLE, QUERY, INCREMENT)

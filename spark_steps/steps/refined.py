@@ -8,47 +8,8 @@ from spark_steps import delta, rules
 from spark_steps.declarations import Layer, Severity, TableSpec
 from spark_steps.expressions import UNKNOWN_KEY
 from spark_steps.protocol import Check, StepRequest, StepResult
-from spark_steps.refined import (
-    aggregates,
-    dim_customers,
-    dim_date,
-    dim_location,
-    dim_products,
-    dim_sellers,
-    fact_order_items,
-    fact_orders,
-    fact_payments,
-    fact_reviews,
-)
+from spark_steps.refined import MODELS
 from spark_steps.steps.increment import create_input_views, find_changes, merge
-
-_QUERIES = {
-    "dim_date": dim_date.QUERY,
-    "dim_products": dim_products.QUERY,
-    "dim_sellers": dim_sellers.QUERY,
-    "dim_location": dim_location.QUERY,
-    "dim_customers": dim_customers.QUERY,
-    "fact_orders": fact_orders.QUERY,
-    "fact_order_items": fact_order_items.QUERY,
-    "fact_payments": fact_payments.QUERY,
-    "fact_reviews": fact_reviews.QUERY,
-    "aggregate_sales_performance_by_city": aggregates.SALES_PERFORMANCE_BY_CITY,
-    "aggregate_sales_per_month": aggregates.SALES_PER_MONTH,
-    "aggregate_payments_per_month": aggregates.PAYMENTS_PER_MONTH,
-    "aggregate_orders_per_day": aggregates.ORDERS_PER_DAY,
-}
-
-_INCREMENTS = {
-    "dim_products": dim_products.INCREMENT,
-    "dim_sellers": dim_sellers.INCREMENT,
-    "dim_location": dim_location.INCREMENT,
-    "dim_customers": dim_customers.INCREMENT,
-    "fact_orders": fact_orders.INCREMENT,
-    "fact_order_items": fact_order_items.INCREMENT,
-    "fact_payments": fact_payments.INCREMENT,
-    "fact_reviews": fact_reviews.INCREMENT,
-}
-"""The other tables are small, or sums over all that there is: they are always computed whole."""
 
 
 def load(spark: SparkSession, request: StepRequest) -> StepResult:
@@ -58,7 +19,7 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     only tell what a window touches.
     """
     table = request.output.declaration
-    query, increment = _QUERIES[table.name], _INCREMENTS.get(table.name)
+    query, increment = MODELS[table.id].query, MODELS[table.id].increment
     inputs = create_input_views(spark, request)
     found = find_changes(spark, request, increment, query, inputs) if increment else None
     if found is None:
