@@ -83,7 +83,7 @@ class TableSpec:
         columns: all columns, in order.
         upstreams: keys of the tables it is computed from.
         partition: the column it is partitioned by on storage.
-        daily: it is computed by landing date; otherwise whole, from all that there is.
+        full_refresh: every run computes the whole table; otherwise it is partitioned by landing date.
         dimension: it holds one row for the unknown member, under surrogate key -1.
         rules: row rules beyond those that follow from its columns.
         file_stem: the name of the delivered files without suffix and ending (raw only).
@@ -96,7 +96,7 @@ class TableSpec:
     columns: tuple[Column, ...]
     upstreams: tuple[str, ...] = ()
     partition: str | None = None
-    daily: bool = True
+    full_refresh: bool = False
     dimension: bool = False
     rules: tuple[Rule, ...] = ()
     file_stem: str | None = None
@@ -150,7 +150,7 @@ class RefinedTable:
         increment: how a window updates the table; None for a table that every run computes from scratch.
 
     Raises:
-        ValueError: the table is daily without an increment, or has one and is not daily.
+        ValueError: `full_refresh` and an increment are both declared, or neither.
     """
 
     table: TableSpec
@@ -158,5 +158,5 @@ class RefinedTable:
     increment: Increment | None = None
 
     def __post_init__(self) -> None:
-        if self.table.daily is not (self.increment is not None):
+        if self.table.full_refresh is (self.increment is not None):
             raise ValueError(f"{self.table.id}: a table has either an increment or a full refresh")

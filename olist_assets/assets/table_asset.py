@@ -69,7 +69,7 @@ def table_asset(table: TableSpec) -> Callable[[Callable[..., dg.MaterializeResul
             for name, description in _expected_checks(table).items()
         ],
     }
-    if table.daily:
+    if not table.full_refresh:
         arguments |= {"partitions_def": landing_dates, "backfill_policy": single_run_backfill}
     return dg.asset(**arguments)
 
@@ -88,7 +88,7 @@ def materialize_table(
 
     The lease on the table covers all that the step changes: its quarantine and the landed files too.
     """
-    window = to_window(context.partition_time_window) if table.daily else None
+    window = None if table.full_refresh else to_window(context.partition_time_window)
     request = StepRequest(
         output=lake.table(table.id, window),
         window=window,

@@ -17,7 +17,7 @@ TABLE = TableSpec(
         total("revenue", "sum of the items' prices"),
         total("freight", "sum of the items' freight"),
     ),
-    daily=False,
+    full_refresh=True,
 )
 
 QUERY = f"""

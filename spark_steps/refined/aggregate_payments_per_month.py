@@ -17,7 +17,7 @@ TABLE = TableSpec(
         total("payment_value", "sum of the payments"),
         Column("average_installments", DOUBLE, "mean number of instalments"),
     ),
-    daily=False,
+    full_refresh=True,
 )
 
 QUERY = """

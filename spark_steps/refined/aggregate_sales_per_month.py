@@ -24,7 +24,7 @@ TABLE = TableSpec(
         count("delivered", "orders that were delivered"),
         LATE_SHARE_COLUMN,
     ),
-    daily=False,
+    full_refresh=True,
 )
 
 QUERY = f"""

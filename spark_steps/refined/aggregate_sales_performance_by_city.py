@@ -24,7 +24,7 @@ TABLE = TableSpec(
         Column("average_review_score", DOUBLE, "mean score of the orders that have one"),
         LATE_SHARE_COLUMN,
     ),
-    daily=False,
+    full_refresh=True,
 )
 
 QUERY = f"""

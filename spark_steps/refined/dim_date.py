@@ -22,7 +22,7 @@ TABLE = TableSpec(
         Column("day_name", comment="English name of the day of the week"),
         Column("is_weekend", BOOLEAN, "Saturday or Sunday"),
     ),
-    daily=False,
+    full_refresh=True,
     dimension=True,
 )
 
