@@ -12,7 +12,7 @@ from spark_steps.protocol import LandedFile, StepError
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 FILE = "raw/sellers: olist_sellers_dataset.csv of 2018-05-10"
-MEND = "take it out of the delivery and the landzone and deliver it mended"
+REMEDY = "remove it from the delivery and the landzone, and deliver it again corrected"
 
 
 def append(lake, content):
@@ -292,7 +292,7 @@ def test_rows_keep_their_positions_across_blocks_of_the_file(lake, monkeypatch, 
 def test_a_row_that_is_wider_than_a_block_is_refused(lake, monkeypatch):
     monkeypatch.setattr(csv_files, "_BLOCK_BYTES", BLOCK_BYTES)  # reaches the reader: else the tests above say nothing
     content = f"{HEADER}s0,1001,a,SP\ns1,1001,{'x' * 2 * BLOCK_BYTES},SP\n"
-    assert refusal(lake, content) == f"{FILE} holds a row of over 0 MiB: a quote that is never closed; {MEND}"
+    assert refusal(lake, content) == f"{FILE} has a row of over 0 MiB: a quote that is never closed; {REMEDY}"
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
@@ -331,87 +331,87 @@ def _landed(path):
     [
         pytest.param(
             "seller_id,seller_city,seller_state\ns1,a,SP\n",
-            f"{FILE} lacks the column seller_zip_code_prefix; {MEND}",
+            f"{FILE} lacks the column seller_zip_code_prefix; {REMEDY}",
             id="a column is missing",
         ),
         pytest.param(
             "seller_state\nSP\n",
-            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city; {MEND}",
+            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city; {REMEDY}",
             id="several columns are missing",
         ),
         pytest.param(
             "s1,1001,a,SP\ns2,1002,b,SP\n",
-            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city, seller_state; {MEND}",
+            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city, seller_state; {REMEDY}",
             id="no header",
         ),
         pytest.param(
             HEADER.replace(",", ";") + "s1;1001;a;SP\n",
-            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city, seller_state; {MEND}",
+            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city, seller_state; {REMEDY}",
             id="semicolons",
         ),
         pytest.param(
             HEADER.replace("seller_city", "Seller_City") + "s1,1001,a,SP\n",
-            f"{FILE} lacks the column seller_city; {MEND}",
+            f"{FILE} lacks the column seller_city; {REMEDY}",
             id="a column in other letters",
         ),
         pytest.param(
             "",
-            f"{FILE} is empty: it has no header; take it out of the delivery and the landzone and deliver it mended",
+            f"{FILE} is empty: it has no header; {REMEDY}",
             id="an empty file",
         ),
         pytest.param(
             "\ufeff",
-            f"{FILE} is empty: it has no header; take it out of the delivery and the landzone and deliver it mended",
+            f"{FILE} is empty: it has no header; {REMEDY}",
             id="only a mark",
         ),
         pytest.param(
             "\n\r\n\n",
-            f"{FILE} is empty: it has no header; take it out of the delivery and the landzone and deliver it mended",
+            f"{FILE} is empty: it has no header; {REMEDY}",
             id="only empty lines",
         ),
         pytest.param(
             "seller_id," + HEADER + "s1,s1,1001,a,SP\n",
-            f"{FILE} has the column seller_id twice; {MEND}",
+            f"{FILE} has the column seller_id twice; {REMEDY}",
             id="a column stands there twice",
         ),
         pytest.param(
             "note," + HEADER.rstrip("\n") + ",note\n1,s1,1001,a,SP,2\n",
-            f"{FILE} has the column note twice; {MEND}",
+            f"{FILE} has the column note twice; {REMEDY}",
             id="an unknown column stands there twice",
         ),
         pytest.param(
             (HEADER.replace("city", "cité") + "s1,1001,a,SP\n").encode("latin-1"),
-            f"{FILE} is not UTF-8; {MEND}",
+            f"{FILE} is not UTF-8; {REMEDY}",
             id="not UTF-8, in the header",
         ),
         pytest.param(
             (HEADER + "s1,1001,são paulo,SP\n").encode("latin-1"),
-            f"{FILE} is not UTF-8; {MEND}",
+            f"{FILE} is not UTF-8; {REMEDY}",
             id="not UTF-8, beside the header",
         ),
         pytest.param(
             (HEADER + "s1,1001,sao paulo,SP\n" * 1000 + "s2,1001,são paulo,SP\n").encode("latin-1"),
-            f"{FILE} is not UTF-8; {MEND}",
+            f"{FILE} is not UTF-8; {REMEDY}",
             id="not UTF-8, far from the header",
         ),
         pytest.param(
             (HEADER + "s1,1001,sao paulo,SP\n").encode("utf-16"),
-            f"{FILE} is not UTF-8; {MEND}",
+            f"{FILE} is not UTF-8; {REMEDY}",
             id="UTF-16",
         ),
         pytest.param(
             HEADER + 's1,1001,a,SP\ns2,1001,a,"' + "s3,1001,a,SP\n" * 3_000_000,  # rows within two blocks are read
-            f"{FILE} holds a row of over 16 MiB: a quote that is never closed; {MEND}",
+            f"{FILE} has a row of over 16 MiB: a quote that is never closed; {REMEDY}",
             id="a quote is never closed in a large file",
         ),
         pytest.param(
             HEADER + 's1,1001,a,SP\ns2,1001,a,"SP\ns3,1001,a,SP\n',
-            f"{FILE} ends within a quote that is never closed; {MEND}",
+            f"{FILE} ends within a quote that is never closed; {REMEDY}",
             id="a quote is never closed in the last column of a small file",
         ),
         pytest.param(
             HEADER.replace("seller_city", '"seller_city') + "s1,1001,a,SP\n" * 20_000,
-            f"{FILE} has a quote in its header that is never closed; {MEND}",
+            f"{FILE} has a quote in its header that is never closed; {REMEDY}",
             id="a quote is never closed in the header",
         ),
     ],
@@ -425,7 +425,7 @@ def test_a_file_that_cannot_be_read_is_refused_and_stays(lake, content, message)
 )  # Arrow prints the row's text as it fails
 def test_a_file_whose_row_of_the_wrong_width_is_not_utf8_is_refused_and_stays(lake):
     content = (HEADER + "s1,1001,sao paulo,SP\n" * 1000 + "s2,são paulo\n").encode("latin-1")
-    assert refusal(lake, content) == f"{FILE} is not UTF-8; {MEND}"
+    assert refusal(lake, content) == f"{FILE} is not UTF-8; {REMEDY}"
 
 
 def test_a_message_is_one_line_that_names_table_file_and_day(lake):
@@ -436,7 +436,7 @@ def test_a_message_is_one_line_that_names_table_file_and_day(lake):
         "raw/orders: olist_orders_dataset_20180511T030000Z.csv of 2018-05-10 lacks the column customer_id, "
         "order_status, order_purchase_timestamp, order_approved_at, order_delivered_carrier_date, "
         "order_delivered_customer_date, order_estimated_delivery_date; "
-        "take it out of the delivery and the landzone and deliver it mended"
+        "remove it from the delivery and the landzone, and deliver it again corrected"
     )
 
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from spark_steps import delta
-from spark_steps.delta import CommitMetrics, Counts
-from spark_steps.protocol import StepError, Window
+from spark_steps.delta import CommitMetrics
+from spark_steps.protocol import FileCounts, RowCounts, StepError, Window
 from spark_steps.tables import TABLES
 
 MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)
@@ -127,7 +127,7 @@ def test_writing_keeps_types_nullability_comments_and_protocol(lake):
     before = log_of(handle)
     delta.append(rows_of(lake, "trusted/orders", order("o1")), handle)
     merged = rows_of(lake, "trusted/orders", order("o1"), order("o2"))
-    delta.merge(lake.spark, merged, handle, Counts(inserted=1, updated=1), partitions=["2018-05"])
+    delta.merge(lake.spark, merged, handle, RowCounts(inserted=1, updated=1), partitions=["2018-05"])
     delta.replace(rows_of(lake, "trusted/orders", order("o3")), handle)
     after = log_of(handle)
     assert after.version() == 3
@@ -144,7 +144,10 @@ def test_appending_says_how_many_rows_files_and_bytes_came(lake):
     commit = delta.append(rows_of(lake, "raw/sellers", seller("s1"), seller("s2"), seller("s3", MAY_11)), handle)
     size, files = size_of(handle, 1)
     assert commit == CommitMetrics(
-        version_before=0, version_after=1, rows_inserted=3, files_added=files, bytes_added=size
+        version_before=0,
+        version_after=1,
+        rows=RowCounts(inserted=3),
+        files=FileCounts(added=files, bytes_added=size),
     )
     assert sellers(lake) == [("2018-05-10", "s1"), ("2018-05-10", "s2"), ("2018-05-11", "s3")]
 
@@ -177,7 +180,7 @@ def test_replacing_a_window_leaves_the_other_days_alone(lake):
         ("2018-05-10", "new 10 too"),
         ("2018-05-12", "s12"),
     ]
-    assert (commit.version_before, commit.version_after, commit.rows_inserted, commit.files_removed) == (1, 2, 2, 2)
+    assert (commit.version_before, commit.version_after, commit.rows.inserted, commit.files.removed) == (1, 2, 2, 2)
 
 
 def test_replacing_a_window_with_no_rows_empties_it(lake):
@@ -186,7 +189,7 @@ def test_replacing_a_window_with_no_rows_empties_it(lake):
     none = rows_of(lake, "raw/sellers", seller("x")).where("seller_id IS NULL")
     commit = delta.replace(none, handle)
     assert sellers(lake) == [("2018-05-11", "s11")]
-    assert (commit.version_before, commit.version_after, commit.rows_inserted, commit.files_removed) == (1, 2, 0, 1)
+    assert (commit.version_before, commit.version_after, commit.rows.inserted, commit.files.removed) == (1, 2, 0, 1)
     assert delta.replace(none, handle) == CommitMetrics(version_before=2, version_after=2)
 
 
@@ -200,11 +203,8 @@ def test_replacing_without_a_window_replaces_the_whole_table(lake):
     assert commit == CommitMetrics(
         version_before=1,
         version_after=2,
-        rows_inserted=1,
-        files_added=1,
-        files_removed=2,
-        bytes_added=added,
-        bytes_removed=removed,
+        rows=RowCounts(inserted=1),
+        files=FileCounts(added=1, removed=2, bytes_added=added, bytes_removed=removed),
     )
 
 
@@ -215,23 +215,23 @@ def test_merging_updates_rows_with_a_known_key_and_inserts_the_others(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1", order_status="created"), order("o2", order_status="created"))
     changes = rows_of(lake, "trusted/orders", order("o2", order_status="shipped"), order("o3", order_status="created"))
-    commit = delta.merge(lake.spark, changes, handle, Counts(inserted=1, updated=1), partitions=["2018-05"])
+    commit = delta.merge(lake.spark, changes, handle, RowCounts(inserted=1, updated=1), partitions=["2018-05"])
     assert orders(lake) == [
         ("o1", "created", "2018-05"),
         ("o2", "shipped", "2018-05"),
         ("o3", "created", "2018-05"),
     ]
     assert (commit.version_before, commit.version_after) == (1, 2)
-    assert (commit.rows_inserted, commit.rows_updated, commit.rows_deleted) == (1, 1, 0)
-    assert commit.files_added > 0
-    assert commit.files_removed == 1
-    assert commit.bytes_removed == size_of(handle, 1)[0]
+    assert (commit.rows.inserted, commit.rows.updated, commit.rows.deleted) == (1, 1, 0)
+    assert commit.files.added > 0
+    assert commit.files.removed == 1
+    assert commit.files.bytes_removed == size_of(handle, 1)[0]
 
 
 def test_merging_null_over_a_value_leaves_null(lake):
     lake.rows("trusted/orders", order("o1", order_status="created"))
     changes = rows_of(lake, "trusted/orders", order("o1"))
-    delta.merge(lake.spark, changes, lake.table("trusted/orders"), Counts(updated=1), partitions=["2018-05"])
+    delta.merge(lake.spark, changes, lake.table("trusted/orders"), RowCounts(updated=1), partitions=["2018-05"])
     assert orders(lake) == [("o1", None, "2018-05")]
 
 
@@ -239,9 +239,9 @@ def test_merging_moves_a_row_to_its_new_partition(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1"), order("o2"))
     changes = rows_of(lake, "trusted/orders", order("o1", "2018-06"))
-    commit = delta.merge(lake.spark, changes, handle, Counts(updated=1), partitions=["2018-05", "2018-06"])
+    commit = delta.merge(lake.spark, changes, handle, RowCounts(updated=1), partitions=["2018-05", "2018-06"])
     assert orders(lake) == [("o1", None, "2018-06"), ("o2", None, "2018-05")]
-    assert (commit.rows_inserted, commit.rows_updated) == (0, 1)
+    assert (commit.rows.inserted, commit.rows.updated) == (0, 1)
 
 
 def test_merging_by_two_key_columns_matches_on_both(lake):
@@ -256,19 +256,19 @@ def test_merging_by_two_key_columns_matches_on_both(lake):
 
     lake.rows("trusted/order_items", item("1", "10.00"), item("2", "20.00"))
     changes = rows_of(lake, "trusted/order_items", item("2", "21.00"), item("3", "30.00"))
-    commit = delta.merge(lake.spark, changes, lake.table("trusted/order_items"), Counts(inserted=1, updated=1))
+    commit = delta.merge(lake.spark, changes, lake.table("trusted/order_items"), RowCounts(inserted=1, updated=1))
     assert lake.read("trusted/order_items", "order_id", "order_item_id", "price") == [
         {"order_id": "o1", "order_item_id": 1, "price": "10.00"},
         {"order_id": "o1", "order_item_id": 2, "price": "21.00"},
         {"order_id": "o1", "order_item_id": 3, "price": "30.00"},
     ]
-    assert (commit.rows_inserted, commit.rows_updated) == (1, 1)
+    assert (commit.rows.inserted, commit.rows.updated) == (1, 1)
 
 
 def test_merging_no_rows_commits_nothing(lake):
     lake.rows("trusted/orders", order("o1"))
     none = rows_of(lake, "trusted/orders", order("o1", order_status="shipped")).where("order_id IS NULL")
-    commit = delta.merge(lake.spark, none, lake.table("trusted/orders"), Counts(), partitions=["2018-05"])
+    commit = delta.merge(lake.spark, none, lake.table("trusted/orders"), RowCounts(), partitions=["2018-05"])
     assert commit == CommitMetrics(version_before=1, version_after=1)
     assert orders(lake) == [("o1", None, "2018-05")]
 
@@ -276,7 +276,7 @@ def test_merging_no_rows_commits_nothing(lake):
 def test_merging_a_partition_whose_name_needs_quoting(lake):
     lake.rows("trusted/orders", order("o1", order_month="o'month\\"))
     changes = rows_of(lake, "trusted/orders", order("o1", order_month="o'month\\", order_status="shipped"))
-    delta.merge(lake.spark, changes, lake.table("trusted/orders"), Counts(updated=1), partitions=["o'month\\"])
+    delta.merge(lake.spark, changes, lake.table("trusted/orders"), RowCounts(updated=1), partitions=["o'month\\"])
     assert orders(lake) == [("o1", "shipped", "o'month\\")]
 
 
@@ -330,7 +330,7 @@ def test_null_in_a_required_column_is_refused_by_every_kind_of_write(lake, colum
     writes = (
         delta.append,
         delta.replace,
-        lambda r, h: delta.merge(lake.spark, r, h, Counts(updated=2), partitions=["2018-05"]),
+        lambda r, h: delta.merge(lake.spark, r, h, RowCounts(updated=2), partitions=["2018-05"]),
     )
     for write in writes:
         with pytest.raises(Exception, match=rf"NOT NULL.*{column}"):
@@ -344,7 +344,7 @@ def test_null_in_a_required_column_of_a_row_that_is_filtered_away_is_no_matter(l
     lake.rows("trusted/orders", order("o1"))
     rows = rows_of(lake, "trusted/orders", order(None, order_status="lost"), order("o1", order_status="shipped"))
     kept = rows.where("order_status = 'shipped'")
-    delta.merge(lake.spark, kept, handle, Counts(updated=1), partitions=["2018-05"])
+    delta.merge(lake.spark, kept, handle, RowCounts(updated=1), partitions=["2018-05"])
     assert orders(lake) == [("o1", "shipped", "2018-05")]
     delta.replace(kept, handle)
     assert orders(lake) == [("o1", "shipped", "2018-05")]
@@ -393,7 +393,7 @@ def test_rows_that_were_replaced_or_merged_away_are_not_counted(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1"), order("o2"), order("o3", "2018-06"))
     merged = rows_of(lake, "trusted/orders", order("o1"))
-    delta.merge(lake.spark, merged, handle, Counts(updated=1), partitions=["2018-05"])
+    delta.merge(lake.spark, merged, handle, RowCounts(updated=1), partitions=["2018-05"])
     assert delta.row_count(handle) == 3
     delta.replace(rows_of(lake, "trusted/orders", order("o1")), handle)
     assert delta.row_count(handle) == 1

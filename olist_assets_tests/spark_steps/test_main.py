@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_steps.protocol import DayCounts, StepError, StepRequest, StepResult, Window
+from spark_steps.protocol import DayCounts, FileCounts, RowCounts, StepError, StepRequest, StepResult, Window
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 
@@ -69,11 +69,9 @@ def test_a_step_from_the_command_line_leaves_its_rows_and_its_result(lake, serve
         table="raw/sellers",
         version_before=0,
         version_after=1,
-        rows_read=2,
-        rows_inserted=2,
-        files_added=len(files),
-        bytes_added=sum(path.stat().st_size for path in files),
-        days=(DayCounts(day=file.landing_date, rows_read=2, rows_inserted=2, rows_held=2),),
+        rows=RowCounts(read=2, inserted=2),
+        files=FileCounts(added=len(files), bytes_added=sum(path.stat().st_size for path in files)),
+        days=(DayCounts(day=file.landing_date, rows=RowCounts(read=2, inserted=2), partition_rows=2),),
     )
     assert list(json.loads(result_file.read_text())) == list(json.loads(result.to_json()))
 
@@ -85,7 +83,7 @@ def test_a_step_that_cannot_be_done_leaves_one_line_in_place_of_its_result(lake,
     assert process.stdout == ""
     error = (
         "raw/sellers: olist_sellers_dataset.csv of 2018-05-10 lacks the column seller_zip_code_prefix, "
-        "seller_city, seller_state; take it out of the delivery and the landzone and deliver it mended"
+        "seller_city, seller_state; remove it from the delivery and the landzone, and deliver it again corrected"
     )
     assert process.stderr == f"error: {error}\n"
     with pytest.raises(StepError, match=f"^{re.escape(error)}$"):

@@ -71,19 +71,19 @@ INCREMENT = increment_by_order(
     "customer_key",
     "location_key",
     also="""
-        -- items of sellers that have moved
+        -- items whose seller has another location
         UNION
-        SELECT h.order_id
-        FROM held h
-        INNER JOIN dim_sellers s ON s.seller_key = h.seller_key AND s.location_key <> h.seller_location_key
-        -- items whose product or seller has come
+        SELECT f.order_id
+        FROM current_rows f
+        INNER JOIN dim_sellers s ON s.seller_key = f.seller_key AND s.location_key <> f.seller_location_key
+        -- items whose product or seller was unknown and has arrived
         UNION
         SELECT i.order_id
         FROM order_items i
-        INNER JOIN held h ON h.order_id = i.order_id AND h.order_item_id = i.order_item_id
+        INNER JOIN current_rows f ON f.order_id = i.order_id AND f.order_item_id = i.order_item_id
         LEFT JOIN dim_products p ON p.product_id = i.product_id
         LEFT JOIN dim_sellers s ON s.seller_id = i.seller_id
-        WHERE (h.product_key = -1 AND p.product_key IS NOT NULL) OR (h.seller_key = -1 AND s.seller_key IS NOT NULL)
+        WHERE (f.product_key = -1 AND p.product_key IS NOT NULL) OR (f.seller_key = -1 AND s.seller_key IS NOT NULL)
     """,
 )
 

@@ -140,16 +140,16 @@ INCREMENT = Increment(
         SELECT order_id FROM landed_order_reviews
         UNION
         SELECT o.order_id FROM orders o LEFT SEMI JOIN landed_customers c ON c.customer_id = o.customer_id
-        -- orders whose period has moved, has another address, or is gone
+        -- orders whose period was moved or removed, or has another address
         UNION
-        SELECT h.order_id
-        FROM held h
+        SELECT f.order_id
+        FROM current_rows f
         LEFT JOIN dim_customers d
-          ON d.customer_key = h.customer_key
-          AND d.location_key = h.location_key
-          AND h.order_purchase_timestamp >= d.valid_from
-          AND (d.valid_to IS NULL OR h.order_purchase_timestamp < d.valid_to)
-        WHERE h.customer_key <> -1 AND d.customer_key IS NULL
+          ON d.customer_key = f.customer_key
+          AND d.location_key = f.location_key
+          AND f.order_purchase_timestamp >= d.valid_from
+          AND (d.valid_to IS NULL OR f.order_purchase_timestamp < d.valid_to)
+        WHERE f.customer_key <> -1 AND d.customer_key IS NULL
     """,
     filtered_inputs={
         "orders": "order_id",

@@ -64,7 +64,7 @@ def test_a_new_order_is_added_and_no_file_is_touched(shop):
     before = {name: files(shop, name) for name in ("dim_customers", "fact_orders", "fact_order_items")}
     for name, files_before in before.items():
         result = shop.run(f"refined/{name}", day=NEXT_DAY)
-        assert (result.rows_read, result.rows_inserted, result.files_removed) == (1, 1, 0)
+        assert (result.rows.read, result.rows.inserted, result.files.removed) == (1, 1, 0)
         assert files_before < files(shop, name)
     assert [row["order_id"] for row in shop.read("refined/fact_orders")] == ["o1", "o2", "o3"]
 
@@ -73,7 +73,7 @@ def test_a_changed_order_leaves_other_months_alone(shop):
     shop.rows("trusted/order_payments", payment("o2", 2, value="1.00") | LANDED_NEXT_DAY)
     before = files(shop, "fact_orders")
     result = shop.run("refined/fact_orders", day=NEXT_DAY)
-    assert (result.rows_read, result.rows_updated, result.rows_inserted) == (1, 1, 0)
+    assert (result.rows.read, result.rows.updated, result.rows.inserted) == (1, 1, 0)
     kept = before & files(shop, "fact_orders")
     assert ["order_month=2018-04" in file for file in kept] == [True]
 
@@ -86,7 +86,7 @@ def test_a_period_that_is_gone_is_deleted(shop):
     deltalake.DeltaTable(orders.uri).delete("order_id = 'o1'")
     shop.rows("trusted/orders", order("o1", "c3", "2018-04-10 12:00:00") | LANDED_NEXT_DAY)
     result = shop.run("refined/dim_customers", day=NEXT_DAY)
-    assert (result.rows_inserted, result.rows_updated, result.rows_deleted) == (1, 0, 2)
+    assert (result.rows.inserted, result.rows.updated, result.rows.deleted) == (1, 0, 2)
     keys = [row["customer_key"] for row in shop.read("refined/dim_customers")]
     assert keys == [-1, period_key("bia", "2018-04-10 12:00:00")]
 
@@ -95,21 +95,21 @@ def test_a_period_that_is_gone_is_deleted(shop):
 def test_running_a_day_again_commits_nothing(shop, name):
     result = shop.run(f"refined/{name}")
     assert result.version_after == result.version_before
-    assert (result.rows_inserted, result.rows_updated, result.rows_deleted) == (0, 0, 0)
-    assert result.rows_unchanged == result.rows_read > 0
+    assert (result.rows.inserted, result.rows.updated, result.rows.deleted) == (0, 0, 0)
+    assert result.rows.unchanged == result.rows.read > 0
 
 
 @pytest.mark.parametrize("name", DAILY)
 def test_a_day_without_deliveries_commits_nothing(shop, name):
     result = shop.run(f"refined/{name}", day=date(2018, 6, 1))
-    assert (result.rows_read, result.version_after) == (0, result.version_before)
+    assert (result.rows.read, result.version_after) == (0, result.version_before)
 
 
 def test_a_table_of_which_a_good_part_is_touched_is_computed_whole(shop, monkeypatch):
     monkeypatch.setattr(increment, "_MIN_KEYS", 1)
     before = files(shop, "fact_orders")
     result = shop.run("refined/fact_orders")
-    assert result.rows_inserted == 2
+    assert result.rows.inserted == 2
     assert not before & files(shop, "fact_orders")
 
 

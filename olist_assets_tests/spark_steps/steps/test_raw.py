@@ -7,7 +7,7 @@ from pathlib import Path
 import deltalake
 import pytest
 
-from spark_steps.protocol import DayCounts, LandedFile, StepError, StepResult, Window
+from spark_steps.protocol import DayCounts, LandedFile, RowCounts, StepError, StepResult, Window
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)
@@ -25,7 +25,7 @@ def sellers(lake):
 
 def counts(result: StepResult):
     """Versions before and after, rows read and inserted."""
-    return result.version_before, result.version_after, result.rows_read, result.rows_inserted
+    return result.version_before, result.version_after, result.rows.read, result.rows.inserted
 
 
 def test_rows_have_all_columns_of_the_file_and_their_lineage(lake):
@@ -224,11 +224,11 @@ def test_each_day_of_a_window_is_told_its_rows_appended_and_held(lake):
     window = Window(MAY_10, date(2018, 5, 13))
     result = lake.run("raw/sellers", window=window, files=files)
     assert result.days == (
-        DayCounts(day=MAY_10, rows_read=2, rows_inserted=2, rows_held=3),
-        DayCounts(day=MAY_12, rows_read=3, rows_inserted=3, rows_held=3),
+        DayCounts(day=MAY_10, rows=RowCounts(read=2, inserted=2), partition_rows=3),
+        DayCounts(day=MAY_12, rows=RowCounts(read=3, inserted=3), partition_rows=3),
     )
     assert counts(result) == (2, 3, 5, 5)
-    nothing_new = (DayCounts(day=MAY_10, rows_held=3), DayCounts(day=MAY_12, rows_held=3))
+    nothing_new = (DayCounts(day=MAY_10, partition_rows=3), DayCounts(day=MAY_12, partition_rows=3))
     assert lake.run("raw/sellers", window=window, files=files).days == nothing_new
     assert lake.run("raw/sellers", window=window).days == nothing_new
     assert lake.run("raw/sellers", day=MAY_11).days == ()
@@ -261,7 +261,7 @@ def test_one_unreadable_file_keeps_the_whole_run_from_being_appended(lake):
         lake.run("raw/sellers", files=[good, bad])
     assert str(refused.value) == (
         "raw/sellers: bad.csv of 2018-05-10 lacks the column seller_zip_code_prefix, seller_city, seller_state; "
-        "take it out of the delivery and the landzone and deliver it mended"
+        "remove it from the delivery and the landzone, and deliver it again corrected"
     )
     assert version(lake) == 0
     assert lake.read("raw/sellers") == []

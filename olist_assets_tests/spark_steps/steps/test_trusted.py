@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from itertools import count, permutations
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from spark_steps import rules
 from spark_steps.declarations import Severity
-from spark_steps.protocol import Check, DayCounts, StepRequest, StepResult, Window
+from spark_steps.protocol import Check, DayCounts, RowCounts, StepRequest, StepResult, Window
 from spark_steps.steps import run_step
 from spark_steps.tables import TABLES
 
@@ -47,14 +47,12 @@ def version(lake, table_id):
 
 def counts(result: StepResult):
     """Rows read and what became of them, without those of which there are none."""
-    names = ("read", "inserted", "updated", "unchanged", "superseded", "quarantined")
-    found = {name: getattr(result, f"rows_{name}") for name in names}
-    assert result.rows_deleted == 0
+    found = asdict(replace(result.rows, copied=0))
     assert result.checks[0] == Check(
         "rows_accounted_for", Severity.ERROR, 0, "every raw row has won, was superseded or is quarantined"
     )
     assert found["read"] == sum(n for name, n in found.items() if name != "read")
-    assert found == {name: sum(getattr(day, f"rows_{name}") for day in result.days) for name in names}
+    assert found == {name: sum(getattr(day.rows, name) for day in result.days) for name in found}
     return {name: n for name, n in found.items() if n}
 
 
@@ -962,9 +960,9 @@ def test_each_day_of_a_window_is_told_what_became_of_its_rows(lake):
     window = Window(MAY_9, date(2018, 5, 14))  # on the 11th and the 13th nothing lands
     result = lake.run("trusted/orders", window=window)
     assert result.days == (
-        DayCounts(day=MAY_9, rows_read=2, rows_unchanged=1, rows_superseded=1),
-        DayCounts(day=MAY_10, rows_read=3, rows_superseded=2, rows_quarantined=1),
-        DayCounts(day=MAY_12, rows_read=5, rows_inserted=3, rows_updated=1, rows_quarantined=1),
+        DayCounts(day=MAY_9, rows=RowCounts(read=2, unchanged=1, superseded=1)),
+        DayCounts(day=MAY_10, rows=RowCounts(read=3, superseded=2, quarantined=1)),
+        DayCounts(day=MAY_12, rows=RowCounts(read=5, inserted=3, updated=1, quarantined=1)),
     )
     assert counts(result) == {
         "read": 10,
@@ -997,10 +995,8 @@ def test_a_rerun_of_a_day_changes_nothing(lake):
         table="trusted/orders",
         version_before=1,
         version_after=1,
-        rows_read=3,
-        rows_unchanged=2,
-        rows_superseded=1,
-        days=(DayCounts(day=MAY_10, rows_read=3, rows_unchanged=2, rows_superseded=1),),
+        rows=RowCounts(read=3, unchanged=2, superseded=1),
+        days=(DayCounts(day=MAY_10, rows=RowCounts(read=3, unchanged=2, superseded=1)),),
     )
     assert lake.read("trusted/orders") == before
     assert (version(lake, "trusted/orders"), version(lake, "quarantine/orders")) == (1, 0)
