@@ -1,4 +1,4 @@
-"""CSV files become raw rows: every value as it stands there, every row that cannot be parsed kept with its text."""
+"""CSV files become raw rows: every value unchanged, every unparsable row with its text."""
 
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,7 +16,7 @@ REMEDY = "remove it from the delivery and the landzone, and deliver it again cor
 
 
 def append(lake, content):
-    """Take a file of sellers to raw; the file and the step's result."""
+    """Load a file of sellers into raw; return the file and the step's result."""
     file = lake.file("olist_sellers_dataset.csv", content)
     return file, lake.run("raw/sellers", files=[file])
 
@@ -31,14 +31,14 @@ def parsed(lake, content):
     return [tuple(row[c] for c in columns) for row in rows]
 
 
-def judged(lake, content):
+def parsed_rows(lake, content):
     """Position, id, reason for rejection and text of the file's rows, by their position in the file."""
     append(lake, content)
     return sorted(tuple(row.values()) for row in lake.read("raw/sellers", "_row", "seller_id", "_reject", "_text"))
 
 
 def refusal(lake, content):
-    """The message with which the file is refused; nothing was appended and the file lies where it was."""
+    """The message that refuses the file; nothing was appended and the file was not removed."""
     file = lake.file("olist_sellers_dataset.csv", content)
     with pytest.raises(StepError) as refused:
         lake.run("raw/sellers", files=[file])
@@ -81,7 +81,7 @@ def _bytes(content):
         ('""', None),
     ],
 )
-def test_a_value_is_kept_as_the_text_that_it_is_and_empty_is_null(lake, text, value):
+def test_a_value_is_kept_as_text_and_an_empty_one_is_null(lake, text, value):
     content = f"{HEADER}s1,{text},{text},{text}\n{text},1001,sao paulo,SP\n"
     assert parsed(lake, content) == [("s1", value, value, value), (value, "1001", "sao paulo", "SP")]
 
@@ -132,7 +132,7 @@ def test_a_value_is_kept_as_the_text_that_it_is_and_empty_is_null(lake, text, va
         pytest.param(HEADER.rstrip("\n"), [], id="header only, without a line end"),
     ],
 )
-def test_a_file_is_read_whatever_its_line_ends_marks_and_order_of_columns(lake, content, rows):
+def test_a_file_is_read_with_any_line_ends_byte_order_mark_and_column_order(lake, content, rows):
     assert parsed(lake, content) == rows
 
 
@@ -163,7 +163,7 @@ def test_a_file_is_read_whatever_its_line_ends_marks_and_order_of_columns(lake, 
         ),
     ],
 )
-def test_columns_that_the_contract_does_not_know_are_kept_as_json(lake, content, rows):
+def test_undeclared_columns_are_kept_as_json(lake, content, rows):
     append(lake, content)
     found = sorted(lake.read("raw/sellers"), key=lambda row: row["_row"])
     assert [(r["seller_id"], r["seller_state"], r["_extra"]) for r in found] == rows
@@ -241,7 +241,7 @@ def test_columns_that_the_contract_does_not_know_are_kept_as_json(lake, content,
     ],
 )
 def test_a_row_of_the_wrong_width_is_kept_with_its_reason_text_and_position(lake, body, rows):
-    assert judged(lake, HEADER + body) == rows
+    assert parsed_rows(lake, HEADER + body) == rows
 
 
 def test_a_rejected_row_has_its_lineage_and_no_values(lake):
@@ -283,14 +283,14 @@ BLOCK_BYTES = 100
 def test_rows_keep_their_positions_across_blocks_of_the_file(lake, monkeypatch, wrong):
     monkeypatch.setattr(csv_files, "_BLOCK_BYTES", BLOCK_BYTES)
     body = "".join(f"s{n:02}\n" if n in wrong else f's{n:02},1001,"sao\npaulo",SP\n' for n in range(60))
-    assert judged(lake, HEADER + body) == [
+    assert parsed_rows(lake, HEADER + body) == [
         (n, None, "expected 4 columns, got 1", f"s{n:02}") if n in wrong else (n, f"s{n:02}", None, None)
         for n in range(60)
     ]
 
 
 def test_a_row_that_is_wider_than_a_block_is_refused(lake, monkeypatch):
-    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", BLOCK_BYTES)  # reaches the reader: else the tests above say nothing
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", BLOCK_BYTES)  # proves that the setting reaches the reader
     content = f"{HEADER}s0,1001,a,SP\ns1,1001,{'x' * 2 * BLOCK_BYTES},SP\n"
     assert refusal(lake, content) == f"{FILE} has a row of over 0 MiB: a quote that is never closed; {REMEDY}"
 

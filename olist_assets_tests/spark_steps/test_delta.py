@@ -1,4 +1,4 @@
-"""Tables are made as declared; each write is one commit that says what it did."""
+"""Tables are created as declared; each write is one commit with its metrics."""
 
 from datetime import date
 from pathlib import Path
@@ -59,7 +59,7 @@ def log_of(handle):
 
 
 def size_of(handle, version):
-    """Bytes and files of a version, as they lie on disk."""
+    """Bytes and files of a version, on disk."""
     files = deltalake.DeltaTable(handle.uri, version=version).file_uris()
     return sum(Path(file).stat().st_size for file in files), len(files)
 
@@ -67,7 +67,7 @@ def size_of(handle, version):
 # --- Creating ------------------------------------------------------------------------------------------------------
 
 
-def test_a_table_is_made_from_its_declaration(lake):
+def test_a_table_is_created_from_its_declaration(lake):
     handle = lake.table("trusted/order_items")
     assert delta.create_if_missing(handle) == 0
     fields = log_of(handle).schema().fields
@@ -96,7 +96,7 @@ def test_a_table_is_made_from_its_declaration(lake):
         ("quarantine/sellers", ["_landing_date"], "a raw row that is not accepted as a seller"),
     ],
 )
-def test_a_table_has_its_name_grain_partition_and_a_protocol_that_every_reader_knows(lake, table_id, partition, grain):
+def test_a_table_has_its_name_grain_partition_and_the_protocol_of_all_readers(lake, table_id, partition, grain):
     handle = lake.table(table_id)
     delta.create_if_missing(handle)
     found = log_of(handle)
@@ -108,14 +108,14 @@ def test_a_table_has_its_name_grain_partition_and_a_protocol_that_every_reader_k
 
 
 @pytest.mark.parametrize("table_id", list(TABLES))
-def test_every_declared_table_can_be_made_with_its_columns_in_order(lake, table_id):
+def test_every_declared_table_can_be_created_with_its_columns_in_order(lake, table_id):
     handle = lake.table(table_id)
     assert delta.create_if_missing(handle) == 0
     assert [f.name for f in log_of(handle).schema().fields] == list(TABLES[table_id].column_names)
     assert [f.nullable for f in log_of(handle).schema().fields] == [not c.required for c in TABLES[table_id].columns]
 
 
-def test_a_table_that_is_there_is_left_as_it_is(lake):
+def test_an_existing_table_is_not_changed(lake):
     lake.rows("raw/sellers", {"seller_id": "s1"})
     assert delta.create_if_missing(lake.table("raw/sellers")) == 1
     assert sellers(lake) == [("2018-05-10", "s1")]
@@ -139,7 +139,7 @@ def test_writing_keeps_types_nullability_comments_and_protocol(lake):
 # --- Appending -----------------------------------------------------------------------------------------------------
 
 
-def test_appending_says_how_many_rows_files_and_bytes_came(lake):
+def test_appending_reports_rows_files_and_bytes(lake):
     handle = lake.table("raw/sellers")
     commit = delta.append(rows_of(lake, "raw/sellers", seller("s1"), seller("s2"), seller("s3", MAY_11)), handle)
     size, files = size_of(handle, 1)
@@ -159,7 +159,7 @@ def test_appending_no_rows_commits_nothing(lake):
     assert delta.append(none, handle) == CommitMetrics(version_before=1, version_after=1)
 
 
-def test_nothing_to_write_is_a_commit_of_zeros_and_a_table(lake):
+def test_an_empty_commit_has_zero_metrics_and_creates_the_table(lake):
     handle = lake.table("raw/sellers")
     assert delta.empty_commit(handle) == CommitMetrics(version_before=0, version_after=0)
     assert deltalake.DeltaTable.is_deltatable(handle.uri)
@@ -283,7 +283,7 @@ def test_merging_a_partition_whose_name_needs_quoting(lake):
 # --- What is refused -----------------------------------------------------------------------------------------------
 
 
-def test_rows_that_lack_a_column_or_have_one_more_are_refused(lake):
+def test_rows_with_a_missing_and_an_undeclared_column_are_refused(lake):
     rows = rows_of(lake, "raw/sellers", seller("s1")).withColumnRenamed("seller_city", "city").drop("_text")
     with pytest.raises(StepError) as refused:
         delta.append(rows, lake.table("raw/sellers"))
@@ -291,14 +291,14 @@ def test_rows_that_lack_a_column_or_have_one_more_are_refused(lake):
     assert lake.read("raw/sellers") == []
 
 
-def test_rows_that_only_lack_a_column_are_refused(lake):
+def test_rows_with_a_missing_column_are_refused(lake):
     rows = rows_of(lake, "raw/sellers", seller("s1")).drop("_text")
     with pytest.raises(StepError) as refused:
         delta.align_to_schema(rows, TABLES["raw/sellers"])
     assert str(refused.value) == "raw/sellers: the step's rows lack ['_text'] and have nothing more"
 
 
-def test_rows_that_only_have_a_column_more_are_refused(lake):
+def test_rows_with_an_undeclared_column_are_refused(lake):
     rows = rows_of(lake, "raw/sellers", seller("s1")).selectExpr("*", "seller_city AS city")
     with pytest.raises(StepError) as refused:
         delta.align_to_schema(rows, TABLES["raw/sellers"])
@@ -339,7 +339,7 @@ def test_null_in_a_required_column_is_refused_by_every_kind_of_write(lake, colum
     assert orders(lake) == [("o1", None, "2018-05")]
 
 
-def test_null_in_a_required_column_of_a_row_that_is_filtered_away_is_no_matter(lake):
+def test_null_in_a_required_column_of_a_filtered_row_is_ignored(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1"))
     rows = rows_of(lake, "trusted/orders", order(None, order_status="lost"), order("o1", order_status="shipped"))
@@ -402,7 +402,7 @@ def test_rows_that_were_replaced_or_merged_away_are_not_counted(lake):
 @pytest.mark.parametrize(
     "text", ["plain", "o'brien", "back\\slash", "\\'", "'; DROP TABLE x; --", "são \U0001f600", ""]
 )
-def test_a_text_survives_as_a_sql_literal(spark, text):
+def test_a_sql_literal_evaluates_to_its_text(spark, text):
     [row] = spark.sql(f"SELECT {delta.sql_literal(text)} AS text").collect()
     assert row["text"] == text
 
@@ -411,7 +411,7 @@ def test_a_sql_literal_written_out():
     assert delta.sql_literal("a'b\\c") == "'a\\'b\\\\c'"
 
 
-def test_a_fraction_that_a_whole_file_shares_is_read_back_to_its_last_bit(lake):
+def test_a_fraction_that_all_rows_of_a_file_share_is_read_back_exactly(lake):
     """Sail takes such a value from the statistics of the log, where its text is not exact."""
     second = 1 / 86400
     point = {"geolocation_zip_code_prefix": "01001", "geolocation_city": "x", "geolocation_state": "SP"}
@@ -421,7 +421,7 @@ def test_a_fraction_that_a_whole_file_shares_is_read_back_to_its_last_bit(lake):
     assert [row["geolocation_lat"] for row in delta.read(lake.spark, table).collect()] == [second, second]
 
 
-def test_rows_that_were_read_stay_those_of_their_version(lake):
+def test_a_data_frame_is_pinned_to_the_version_at_the_call(lake):
     table = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1"))
     rows = delta.read(lake.spark, table)

@@ -52,7 +52,7 @@ def test_canceled_orders_stay_in_facts_and_payments_and_are_no_sales(lake):
         {"order_id": "o2", "order_status": "delivered", "items": 1},
     ]
     sums = {"items": 1, "revenue": "10.00", "freight": "1.00", "payment_value": "11.00", "average_ticket": "10.00"}
-    assert whole(lake, PER_MONTH) == [month_row("2018-02", **sums)]  # her first sale: the cancelled order was none
+    assert whole(lake, PER_MONTH) == [month_row("2018-02", **sums)]  # her first sale: the canceled order was none
     card = {"payment_type": "credit_card", "average_installments": 1.0}
     card |= {"payments": 1, "orders": 1, "payment_value": "11.00"}
     assert whole(lake, PAYMENTS, "order_month") == [card | {"order_month": m} for m in ("2018-01", "2018-02")]

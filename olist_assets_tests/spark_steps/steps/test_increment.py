@@ -1,6 +1,6 @@
-"""Increments: a run changes what its days touch and leaves all else alone, down to the files.
+"""Increments: a run changes the rows that its days affect, and no other file.
 
-That increments end in the right tables, whatever comes in which order, and on every engine, is for `test_any_order.py`.
+`test_any_order.py` shows that increments give the right tables for any order of deliveries on every engine.
 """
 
 from datetime import date
@@ -36,7 +36,7 @@ DAILY = (
 
 @pytest.fixture
 def shop(sail_lake):
-    """A lake that has loaded its first day: an order of April and one of May, and all that belongs to them."""
+    """A lake with one loaded day: an order of April, an order of May, and their details."""
     lake = sail_lake
     lake.rows("trusted/customers", customer("c1", "ana"), customer("c2", "bia", "20001", "rio de janeiro", "RJ"))
     lake.rows(
@@ -57,7 +57,7 @@ def files(lake, name):
     return set(deltalake.DeltaTable(lake.table(f"refined/{name}").uri).file_uris())
 
 
-def test_a_new_order_is_added_and_no_file_is_touched(shop):
+def test_a_new_order_is_added_without_rewriting_a_file(shop):
     shop.rows("trusted/customers", customer("c3", "caio") | LANDED_NEXT_DAY)
     shop.rows("trusted/orders", order("o3", "c3") | LANDED_NEXT_DAY)
     shop.rows("trusted/order_items", item("o3", 1) | LANDED_NEXT_DAY)
@@ -78,7 +78,7 @@ def test_a_changed_order_leaves_other_months_alone(shop):
     assert ["order_month=2018-04" in file for file in kept] == [True]
 
 
-def test_a_period_that_is_gone_is_deleted(shop):
+def test_a_period_that_no_longer_exists_is_deleted(shop):
     """The order turns out to be Bia's, and older than her other one: Ana has none, and Bia's period begins earlier."""
     shop.rows("trusted/customers", customer("c3", "bia", "20001", "rio de janeiro", "RJ") | LANDED_NEXT_DAY)
     shop.rows("raw/orders", {"order_id": "o1", "customer_id": "c1"}, {"order_id": "o1", "customer_id": "c3"})
@@ -105,7 +105,7 @@ def test_a_day_without_deliveries_commits_nothing(shop, name):
     assert (result.rows.read, result.version_after) == (0, result.version_before)
 
 
-def test_a_table_of_which_a_good_part_is_touched_is_computed_whole(shop, monkeypatch):
+def test_a_table_is_computed_as_a_whole_if_many_keys_are_affected(shop, monkeypatch):
     monkeypatch.setattr(increment, "_MIN_KEYS", 1)
     before = files(shop, "fact_orders")
     result = shop.run("refined/fact_orders")
@@ -113,13 +113,13 @@ def test_a_table_of_which_a_good_part_is_touched_is_computed_whole(shop, monkeyp
     assert not before & files(shop, "fact_orders")
 
 
-def test_an_unknown_member_stays_as_it_is(shop):
+def test_an_increment_keeps_the_unknown_member(shop):
     shop.rows("trusted/products", {"product_id": "p2"} | LANDED_NEXT_DAY)
     shop.run("refined/dim_products", day=NEXT_DAY)
     assert [row["product_id"] for row in shop.read("refined/dim_products")] == [None, "p2", "p1"]
 
 
-def test_items_get_their_product_and_seller_when_these_come(sail_lake):
+def test_items_get_their_product_and_seller_when_these_arrive(sail_lake):
     lake = sail_lake
     lake.rows("trusted/customers", customer("c1", "ana"))
     lake.rows("trusted/orders", order("o1", "c1"))

@@ -15,7 +15,7 @@ _numbers = count()
 
 _rows = st.tuples(
     st.sampled_from(["o1", "o2", "o3"]),
-    st.sampled_from(["created", "shipped", "", "lost"]),  # the last is no status that is known
+    st.sampled_from(["created", "shipped", "", "lost"]),  # the last is an unknown status
     st.sampled_from(["2018-04-30", "2018-05-01"]),
 )
 _files = st.lists(
@@ -43,7 +43,7 @@ def _deliveries(draw):
     derandomize=True,
     deadline=None,
     max_examples=12,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has a lake of its own
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has its own lake
 )
 @given(deliveries=_deliveries())
 def test_any_order_of_deliveries_in_any_windows_gives_the_same_tables(lake, deliveries):

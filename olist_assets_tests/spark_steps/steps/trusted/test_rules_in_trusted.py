@@ -177,7 +177,7 @@ def test_a_warning_keeps_the_row_and_counts_it(lake):
     ]
     assert result.checks == (
         Check("rows_accounted_for", Severity.ERROR, 0, "every raw row has won, was superseded or is quarantined"),
-        Check("nothing_quarantined", Severity.WARN, 1, "no row breaks a rule"),
+        Check("nothing_quarantined", Severity.WARN, 1, "no row violates a rule"),
         Check("seller_missing", Severity.WARN, 2, "the item names no seller"),
     )
 
@@ -194,6 +194,6 @@ def test_an_order_that_was_delivered_before_it_was_purchased_is_kept_and_counted
     assert [row["order_id"] for row in lake.read("trusted/orders")] == ["o1", "o2", "o3"]
     assert result.checks == (
         Check("rows_accounted_for", Severity.ERROR, 0, "every raw row has won, was superseded or is quarantined"),
-        Check("nothing_quarantined", Severity.WARN, 0, "no row breaks a rule"),
+        Check("nothing_quarantined", Severity.WARN, 0, "no row violates a rule"),
         Check("delivered_before_purchase", Severity.WARN, 1, "delivered before it was purchased"),
     )

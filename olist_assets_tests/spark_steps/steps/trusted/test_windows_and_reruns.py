@@ -69,7 +69,7 @@ def test_row_outcomes_are_reported_per_landing_date(lake):
 
     landed(MAY_9, ("o1", "created"), ("o2", "created"))
     lake.run("trusted/orders", day=MAY_9)
-    landed(MAY_10, ("o1", "approved"), ("o3", "created"), ("o4", "lost"))  # of which o1 is soon outdone
+    landed(MAY_10, ("o1", "approved"), ("o3", "created"), ("o4", "lost"))  # o1 is superseded later
     landed(MAY_12, ("o1", "shipped"), ("o3", "created"), ("o5", "created"), ("o6", "created"), (None, "created"))
     window = Window(MAY_9, date(2018, 5, 14))  # on the 11th and the 13th nothing lands
     result = lake.run("trusted/orders", window=window)
@@ -133,7 +133,7 @@ def test_a_window_without_rows_creates_empty_tables(lake):
         version_after=0,
         checks=(
             Check("rows_accounted_for", Severity.ERROR, 0, "every raw row has won, was superseded or is quarantined"),
-            Check("nothing_quarantined", Severity.WARN, 0, "no row breaks a rule"),
+            Check("nothing_quarantined", Severity.WARN, 0, "no row violates a rule"),
             Check("delivered_before_purchase", Severity.WARN, 0, "delivered before it was purchased"),
         ),
     )

@@ -122,6 +122,6 @@ def cities(lake):
 
 
 def rewrite(lake, table_id, *rows):
-    """Put rows in place of all that a table holds, as after a mend."""
+    """Replace all rows of a table, as after a correction."""
     shutil.rmtree(lake.root / table_id)
     lake.rows(table_id, *rows)
