@@ -44,7 +44,7 @@ _TRUSTED_LINEAGE = (
 )
 _QUARANTINE_COLUMNS = (
     Column("record", comment="the raw columns as JSON", required=True),
-    Column("rule", comment="the first rule that the row breaks", required=True),
+    Column("rule", comment="the first rule that the row violates", required=True),
     Column("reason", comment="what is wrong with the row", required=True),
     _LANDING_DATE,
     _FILE_ID,
@@ -145,7 +145,7 @@ SOURCES: tuple[SourceTables, ...] = (
         "an order's customer",
         ("customer_id",),
         (
-            Column("customer_id", comment="one an order"),
+            Column("customer_id", comment="one per order"),
             Column("customer_unique_id", comment="the person", required=True),
             zip_code_prefix("customer_zip_code_prefix"),
             Column("customer_city", comment="city as the customer wrote it"),
@@ -187,7 +187,7 @@ SOURCES: tuple[SourceTables, ...] = (
         "a review of an order",
         ("review_id", "order_id"),
         (
-            Column("review_id", comment="the review; one review may stand for several orders"),
+            Column("review_id", comment="the review; one review may cover several orders"),
             Column("order_id", comment="the order"),
             Column("review_score", INT, "from 1 (worst) to 5 (best)", required=True, minimum=1, maximum=5),
             Column("review_comment_title", comment="title, in Portuguese"),

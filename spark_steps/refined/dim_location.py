@@ -1,6 +1,6 @@
-"""Zip prefixes (SCD1): one row for every prefix that a point, a customer or a seller names.
+"""Zip prefixes (SCD1): one row per prefix of a point, a customer or a seller.
 
-A prefix has several spellings of its city; the most frequent one stands for it, of equally frequent ones the smallest.
+A prefix has several spellings of its city; the most frequent one is taken, of equally frequent ones the smallest.
 """
 
 from spark_steps.columns import BIGINT, DOUBLE, FIVE_DIGITS
@@ -27,7 +27,7 @@ TABLE = TableSpec(
 
 QUERY = f"""
 WITH mentions AS (
-  -- '' makes values of columns: Sail refuses a union of columns whose comments differ where a branch is empty
+  -- || '' drops the columns' comments: Sail refuses a union of columns with different comments if a branch is empty
   SELECT
     geolocation_zip_code_prefix || '' AS zip_code_prefix,
     geolocation_city || '' AS city,
@@ -77,7 +77,7 @@ INCREMENT = Increment(
         SELECT customer_zip_code_prefix FROM landed_customers
         UNION
         SELECT seller_zip_code_prefix FROM landed_sellers
-        -- a prefix that a corrected row has left loses a mention
+        -- prefixes that a row had before its correction lose a mention
         UNION
         SELECT {FIVE_DIGITS.format(value="r.customer_zip_code_prefix")}
         FROM raw_customers r LEFT SEMI JOIN landed_customers c ON c.customer_id = r.customer_id

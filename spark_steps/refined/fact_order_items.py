@@ -1,4 +1,4 @@
-"""Items of the orders that have arrived. The order's person, place and day come from its own fact."""
+"""Items of the orders that have arrived. Person, place and day come from fact_orders."""
 
 from spark_steps.columns import (
     BIGINT,

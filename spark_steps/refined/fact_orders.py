@@ -1,4 +1,4 @@
-"""Orders, each with the person's address period at its purchase; items and payments summed before they are joined."""
+"""Orders, each with the address period of its person at the purchase; items and payments are summed before the join."""
 
 from spark_steps.columns import (
     BOOLEAN,
@@ -67,7 +67,7 @@ WITH item_sums AS (
   FROM order_items
   GROUP BY order_id
 ),
--- two steps instead of count(DISTINCT), which keeps a set an order and takes ten times as long
+-- two steps instead of count(DISTINCT), which keeps one set per order and takes ten times as long
 product_counts AS (
   SELECT order_id, count(*) AS products
   FROM (SELECT DISTINCT order_id, product_id FROM order_items WHERE product_id IS NOT NULL) ids

@@ -1,4 +1,4 @@
-"""The increment that facts with one row per detail of an order share."""
+"""The increment of the facts that have one row per item, payment or review of an order."""
 
 from spark_steps.declarations import Increment
 

@@ -1,4 +1,7 @@
-"""Sales, and the share of late ones, as the aggregates see them."""
+"""Sales and their late share: SQL that the aggregates share.
+
+Sales are orders whose status is neither `canceled` nor `unavailable`.
+"""
 
 from spark_steps.columns import DOUBLE
 from spark_steps.declarations import Column
@@ -12,7 +15,7 @@ sales AS (
 )
 """
 
-# Without a first value count() gives 0 and the share null, as it should be where nothing was delivered.
+# Without deliveries count() is 0, so the share is null.
 LATE_SHARE = "count_if(is_late) / nullif(CAST(count(order_delivered_customer_date) AS DOUBLE), 0)"
 
 LATE_SHARE_COLUMN = Column("late_share", DOUBLE, "late / delivered; null where nothing was delivered")
