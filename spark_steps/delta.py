@@ -192,7 +192,11 @@ def align_to_schema(rows: "DataFrame", table: TableSpec, *more: str) -> "DataFra
     missing = sorted(set(table.column_names) - set(rows.columns))
     unknown = sorted(set(rows.columns) - {*table.column_names, *more})
     if missing or unknown:
-        raise StepError(f"{table.id}: the step's rows lack {missing or 'nothing'} and have {unknown or 'nothing'} more")
+        problems = [
+            *([f"lack the columns {', '.join(missing)}"] if missing else []),
+            *([f"have undeclared columns {', '.join(unknown)}"] if unknown else []),
+        ]
+        raise StepError(f"{table.id}: the step's rows {' and '.join(problems)}")
     # Sail checks NOT NULL before a filter that is directly below the write, so on rows that the filter removes.
     # An offset of 0 keeps the filter first; Spark optimizes it away.
     declared = (rows[column.name].cast(column.type).alias(column.name) for column in table.columns)

@@ -17,8 +17,8 @@ from spark_steps import delta
 from spark_steps.declarations import Increment, Layer, TableSpec
 from spark_steps.protocol import RowCounts, StepRequest, TableHandle
 
-_MIN_KEYS, _MAX_FRACTION, _MAX_KEYS = 1_000, 5, 200_000
-"""An increment may affect max(1,000, rows / 5) keys, but no more than 200,000."""
+_MIN_LIMIT, _ROWS_PER_KEY, _MAX_LIMIT = 1_000, 5, 200_000
+"""An increment is limited to max(1,000, rows / 5) affected keys, capped at 200,000."""
 
 
 def create_input_views(spark: SparkSession, request: StepRequest) -> dict[str, DataFrame]:
@@ -78,20 +78,13 @@ def find_changes(
         return None
     current = delta.read(spark, output)
     current.createOrReplaceTempView("current_rows")
-    limit = min(max(_MIN_KEYS, row_count // _MAX_FRACTION), _MAX_KEYS)
+    limit = min(max(_MIN_LIMIT, row_count // _ROWS_PER_KEY), _MAX_LIMIT)
     keys = _find_affected_keys(spark, increment, limit + 1)
     if keys.num_rows > limit:
         return None
     if not keys.num_rows:
         return Changes(keys, RowCounts())
-    affected = spark.createDataFrame(keys)
-
-    def create_filtered_view(rows: DataFrame, column: str, name: str) -> None:
-        rows.join(affected, rows[column] == affected[increment.key], "left_semi").createOrReplaceTempView(name)
-
-    for name, column in increment.filtered_inputs.items():
-        create_filtered_view(inputs[name], column, name)
-    create_filtered_view(current, increment.key, "current_rows")
+    _create_filtered_views(spark.createDataFrame(keys), increment, {**inputs, "current_rows": current})
     table = output.declaration
     delta.align_to_schema(delta.sql(spark, query), table).createOrReplaceTempView("computed_rows")
     rows = delta.sql(spark, _comparison_query(table)).toArrow()
@@ -109,6 +102,13 @@ def _find_affected_keys(spark: SparkSession, increment: Increment, limit: int) -
     return delta.sql(
         spark, f"SELECT DISTINCT {key} FROM ({increment.affected_keys}) k WHERE {key} IS NOT NULL LIMIT {limit}"
     ).toArrow()
+
+
+def _create_filtered_views(keys: DataFrame, increment: Increment, frames: Mapping[str, DataFrame]) -> None:
+    """Replace the views of the filtered inputs and of the current rows by views of the affected keys alone."""
+    for name, column in {**increment.filtered_inputs, "current_rows": increment.key}.items():
+        rows = frames[name]
+        rows.join(keys, rows[column] == keys[increment.key], "left_semi").createOrReplaceTempView(name)
 
 
 def _comparison_query(table: TableSpec) -> str:

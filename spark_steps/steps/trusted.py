@@ -46,7 +46,7 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     """Bring the window's raw rows into the trusted table, and those that violate a rule into the quarantine.
 
     A row changes nothing if the table has a newer row of its key. A second run changes the content of no table. The
-    quarantine is committed first: if the step fails then, a rerun repairs it.
+    quarantine is committed first; if the step fails after that, a rerun repairs both tables.
 
     Raises:
         StepError: the rows do not have the declared columns, or the engine wrote no commit.
@@ -55,8 +55,8 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     [raw] = request.inputs
     if request.quarantine is None:
         raise ValueError(f"{request.table}: a trusted step needs a quarantine table")
-    raw, quarantine = replace(raw, window=request.window), replace(request.quarantine, window=request.window)
     table = request.output.declaration
+    raw, quarantine = replace(raw, window=request.window), replace(request.quarantine, window=request.window)
     rows_read, rows_quarantined_before = delta.rows_by_day(raw), delta.row_count(quarantine)
     summary = _OutcomeSummary({}, dict.fromkeys(_warning_names(table), 0), [])
     if rows_read or rows_quarantined_before:
@@ -82,15 +82,12 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
         rows=rows,
         files=commit.files + quarantine_commit.files,
         checks=_check(rows, table, summary),
-        days=tuple(
-            DayCounts(day=day, rows=RowCounts(read=read, **summary.rows.get(day, {})))
-            for day, read in rows_read.items()
-        ),
+        days=tuple(DayCounts(day=d, rows=RowCounts(read=n, **summary.rows.get(d, {}))) for d, n in rows_read.items()),
     )
 
 
 def _create_outcome_views(spark: SparkSession, table: TableSpec, raw: TableHandle, output: TableHandle) -> None:
-    """Create two views of the window's rows: `validated`, typed, with the first violated rule; `outcomes` of them."""
+    """Create two views of the window's rows: `validated`, with typed values and violations, and `outcomes` of these."""
     delta.read(spark, raw).createOrReplaceTempView("window_rows")
     delta.read(spark, replace(output, window=None)).createOrReplaceTempView("current_rows")
     delta.sql(spark, _validation_query(table)).createOrReplaceTempView("validated")
@@ -199,7 +196,7 @@ def _check(rows: RowCounts, table: TableSpec, summary: _OutcomeSummary) -> tuple
             abs(rows.read - accounted),
             "every raw row has won, was superseded or is quarantined",
         ),
-        Check("nothing_quarantined", Severity.WARN, rows.quarantined, "no row breaks a rule"),
+        Check("nothing_quarantined", Severity.WARN, rows.quarantined, "no row violates a rule"),
         *(
             Check(rule.name, Severity.WARN, summary.warnings[rule.name], rule.reason.strip("'"))
             for rule in rules.warnings(table)

@@ -106,7 +106,7 @@ def test_a_day_without_deliveries_commits_nothing(shop, name):
 
 
 def test_a_table_is_computed_as_a_whole_if_many_keys_are_affected(shop, monkeypatch):
-    monkeypatch.setattr(increment, "_MIN_KEYS", 1)
+    monkeypatch.setattr(increment, "_MIN_LIMIT", 1)
     before = files(shop, "fact_orders")
     result = shop.run("refined/fact_orders")
     assert result.rows.inserted == 2
