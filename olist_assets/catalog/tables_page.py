@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
 _INTRODUCTION = """\
 # Tables
 
-<!-- Written by `make docs` from the declarations in spark_steps: change them there. -->
+<!-- Written by `make docs` from spark_steps/tables.py: change it there. -->
 
 Every table of the lake, under its name in `olist sql`. Times and days are UTC; periods hold their first instant and not
 their last. Amounts are in Brazilian reais (BRL), exact to the cent. *Sales* are orders whose status is neither

@@ -34,6 +34,7 @@ def test_readers_without_an_engine_return_the_same_rows_of_a_golden_table(table,
     assert types_of(found) == TYPES
 
 
+@pytest.mark.spark
 def test_every_engine_returns_the_same_rows_of_all_golden_tables(spark):
     found = {
         (table, writer): by_spark(spark, str(tables.FOLDER / writer / table))

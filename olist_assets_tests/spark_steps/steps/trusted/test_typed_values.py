@@ -159,6 +159,7 @@ def hash_beside_the_key(table, row):
         ),
     ],
 )
+@pytest.mark.spark
 def test_a_row_has_typed_values_and_its_lineage(lake, table, content, row):
     result = lake.load(table, content)
     [raw] = lake.read(f"raw/{table}")
