@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from obstore.exceptions import BaseError
 
-from olist_assets.aws.environment import redact, summarize_error
+from olist_assets.aws.redaction import redact, summarize_error
 from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
 from olist_assets.errors import OlistError

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from olist_assets.aws.environment import redact
+from olist_assets.aws.redaction import redact
 from olist_assets.errors import OlistError
 from olist_assets.settings import EngineName, Settings, load_settings
 

@@ -13,7 +13,7 @@ from typing import Any
 from obstore import open_writer
 from obstore.store import ObjectStore
 
-from olist_assets.aws.environment import S3
+from olist_assets.aws.environment import is_s3
 from olist_assets.lake.files import DeliveredFile, extraction_time
 from olist_assets.lake.storage import open_store
 from spark_steps.declarations import Layer
@@ -38,7 +38,7 @@ class Lake:
     @property
     def on_s3(self) -> bool:
         """Whether it lies on S3."""
-        return self.root.startswith(S3)
+        return is_s3(self.root)
 
     def table(self, table_id: str, window: Window | None = None) -> TableHandle:
         """The handle of a Delta table: the one place that decides where a table lies."""

@@ -325,7 +325,7 @@ def test_a_call_that_is_denied_is_not_made_again(shop, action):
     shop.cluster.faults += [Fault(action, "denied", times=99)]
     error = shop.run()
     assert re.fullmatch(
-        rf"AWS refuses: An error occurred \(AccessDeniedException\) .* arn:aws:iam::…:user/a is not authorized: "
+        rf"AWS error: An error occurred \(AccessDeniedException\) .* arn:aws:iam::…:user/a is not authorized: "
         rf"{action}",
         error,
     )

@@ -115,7 +115,7 @@ def test_a_folder_that_cannot_be_one_is_named(tmp_path):
 def test_a_bucket_that_is_not_there_is_said_in_one_line(s3):  # noqa: ARG001 - a server that answers
     message = (
         "cannot list s3://…/lake: NoSuchBucket: The specified bucket does not exist; "
-        "see the bucket's name, AWS_PROFILE and the AWS variables"
+        "check the bucket's name, AWS_PROFILE and the AWS variables"
     )
     with pytest.raises(OlistError, match=f"^{re.escape(message)}$"):
         open_store("s3://no-such-shop/lake", create=True)
