@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from bench import report
 from bench.full_load import LAYERS, Lakehouse, olist
+from olist_assets.lake.step_records import StepRecord
 from olist_assets.sources.generator.dump import generate
 from spark_steps.tables import TABLES
 
@@ -74,7 +74,7 @@ def run(times: Sequence[int], *, runs: int, workspace: Path, progress: Callable[
             olist(["deliver", str(others)], {"OLIST_SOURCE": str(source)}, workspace)
         with Lakehouse("sail", source, workspace / f"lake-{factor}") as lakehouse:
             _, before = lakehouse.run()
-            orders = next(r["rows_inserted"] for r in before if r["table"] == "refined/fact_orders")
+            orders = next(record.rows_inserted or 0 for record in before if record.table == "refined/fact_orders")
             shutil.copytree(daily / day, source / day)
             kept = workspace / f"kept-{factor}"
             shutil.copytree(lakehouse.lake, kept)
@@ -83,7 +83,9 @@ def run(times: Sequence[int], *, runs: int, workspace: Path, progress: Callable[
                 shutil.rmtree(lakehouse.lake)
                 shutil.copytree(kept, lakehouse.lake)
                 took, records = lakehouse.run("--day", day)
-                loads.append(Load(orders=orders, wall=took.wall, steps={r["table"]: _figures(r) for r in records}))
+                loads.append(
+                    Load(orders=orders, wall=took.wall, steps={record.table: _figures(record) for record in records})
+                )
                 progress(f"{factor}x, {orders:,} orders: {took.wall:.1f} s, of which work {loads[-1].work:.1f} s")
             found[factor] = min(loads, key=lambda load: load.work)
             shutil.rmtree(kept)
@@ -96,8 +98,8 @@ def _last_full_day_of_sales(daily: Path) -> str:
     return placed[-2]
 
 
-def _figures(record: Mapping[str, Any]) -> dict[str, float]:
-    return {name: record.get(name, 0) for name in ("seconds", *_COUNTS, *_STORAGE)}
+def _figures(record: StepRecord) -> dict[str, float]:
+    return {name: getattr(record, name) or 0 for name in ("seconds", *_COUNTS, *_STORAGE)}
 
 
 def markdown(loads: Mapping[int, Load], machine: report.Machine, runs: int) -> str:

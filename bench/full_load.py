@@ -9,15 +9,16 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import deltalake
 import pyarrow as pa
 
 from bench.errors import BenchError
 from bench.measure import Measured, measured
+from olist_assets.lake import json_objects
+from olist_assets.lake.step_records import StepRecord
 from olist_assets.operations.diff import differences
 from spark_steps import delta
 from spark_steps.declarations import Layer
@@ -197,8 +198,8 @@ class Lakehouse:
         took, records = self.run(*options)
         return figures_of(took, [_step(record) for record in records])
 
-    def run(self, *options: str) -> tuple[Measured, list[dict[str, Any]]]:
-        """Run `olist run` on the layers, and return its steps' control objects in the order in which they ran."""
+    def run(self, *options: str) -> tuple[Measured, list[StepRecord]]:
+        """Run `olist run` on the layers, and return its step records in the order in which the steps ran."""
         layers = [word for layer in LAYERS for word in ("--select", layer)]  # the floor serves nothing
         settings = {
             "OLIST_SOURCE": str(self.source),
@@ -208,21 +209,22 @@ class Lakehouse:
         before = self._run_ids()
         took = olist(["run", "--engine", self.engine, *layers, *options], settings, self.root)
         [run_id] = self._run_ids() - before
-        records = [json.loads(path.read_text()) for path in self.lake.glob(f"control/steps/*/{run_id}/*.json")]
-        return took, sorted(records, key=lambda record: record["started_at"])
+        paths = self.lake.glob(f"control/steps/*/{run_id}/*.json")
+        records = [json_objects.decode(path.read_bytes(), StepRecord) for path in paths]
+        return took, sorted(records, key=lambda record: record.started_at)
 
     def _run_ids(self) -> set[str]:
         return {path.name for path in self.lake.glob("control/steps/*/*")}
 
 
-def _step(record: dict[str, Any]) -> Step:
+def _step(record: StepRecord) -> Step:
     return Step(
-        table=record["table"],
-        started=datetime.fromisoformat(record["started_at"]).timestamp(),
-        seconds=record["total_seconds"],
-        work=record["seconds"],
-        files=record.get("files_added", 0),
-        bytes=record.get("bytes_added", 0),
+        table=record.table,
+        started=record.started_at.timestamp(),
+        seconds=record.total_seconds or 0,
+        work=record.seconds or 0,
+        files=record.files_added or 0,
+        bytes=record.bytes_added or 0,
     )
 
 

@@ -88,7 +88,7 @@ def test_loading_a_day_again_and_loading_an_empty_landzone_append_nothing(sail_l
 def test_a_crash_between_raws_commit_and_the_clean_up_doubles_nothing(sail_lake, monkeypatch):
     sail_lake.deliver("2018-05-10", NAME, ONE)
     with monkeypatch.context() as crash:
-        crash.setattr("olist_assets.lake.layout.Lake.remove_landed", lambda *_: 1 / 0)
+        crash.setattr("olist_assets.lake.landzone.Landzone.remove", lambda *_: 1 / 0)
         assert not sail_lake.materialize(*ASSETS, day="2018-05-10", raise_on_error=False).success
     assert len(sail_lake.objects("landzone")) == 1
     assert sail_lake.materialize("raw/sellers", day="2018-05-10").success
@@ -127,7 +127,7 @@ def test_a_day_without_a_delivery_succeeds_and_says_so(sail_lake):
     landed = sail_lake.partition_metadata("landzone/sellers", "2018-05-10")["2018-05-10"]
     assert (landed["files"], landed["note"]) == (0, "no files: nothing was delivered")
     appended = sail_lake.partition_metadata("raw/sellers", "2018-05-10")["2018-05-10"]
-    assert (appended["rows_read"], appended["note"]) == (0, "no rows: nothing landed that raw did not hold")
+    assert (appended["rows_read"], appended["note"]) == (0, "no rows: nothing new landed")
     assert _raw(sail_lake) == []
 
 
@@ -207,7 +207,7 @@ def test_in_a_range_each_day_of_raw_is_told_its_own_rows(sail_lake):
         whole = metadata.pop("range")
         assert (whole["window"], whole["rows_inserted"]) == ("2018-05-10 to 2018-05-12", 3)
     table = {"dagster/uri": str(sail_lake.root / "raw/sellers"), "delta_version": 1}
-    empty = {"rows_read": 0, "rows_inserted": 0, "note": "no rows: nothing landed that raw did not hold"}
+    empty = {"rows_read": 0, "rows_inserted": 0, "note": "no rows: nothing new landed"}
     assert told == {
         "2018-05-10": table | {"rows_read": 2, "rows_inserted": 2, "dagster/partition_row_count": 2},
         "2018-05-11": table | empty | {"dagster/partition_row_count": 0},

@@ -47,7 +47,7 @@ def test_in_a_range_each_day_of_trusted_is_told_what_became_of_its_rows(sail_lak
     table = {"dagster/uri": str(sail_lake.root / "trusted/sellers"), "delta_version": 1} | dict.fromkeys(counts, 0)
     assert told == {
         "2018-05-10": table | {"rows_read": 1, "rows_superseded": 1},
-        "2018-05-11": table | {"note": "no rows: raw holds none of this day"},
+        "2018-05-11": table | {"note": "no rows: raw has none of this day"},
         "2018-05-12": table | {"rows_read": 2, "rows_inserted": 1, "rows_quarantined": 1},
     }
     [path] = [p for p in sail_lake.objects("control/steps") if run.run_id in p]
