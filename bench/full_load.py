@@ -16,7 +16,7 @@ import deltalake
 import pyarrow as pa
 
 from bench.errors import BenchError
-from bench.measure import Measured, measured
+from bench.measure import Measurement, measure
 from olist_assets.lake import json_objects
 from olist_assets.lake.step_records import StepRecord
 from olist_assets.operations.diff import differences
@@ -132,7 +132,7 @@ def run(
 
 def _floor(delivery: Path, lake: Path) -> Figures:
     command = [sys.executable, "-m", "bench.baseline", str(delivery), str(lake), "--day", delivery.name]
-    took = measured(command, environment=_environment({}), folder=_REPOSITORY)
+    took = measure(command, environment=_environment({}), folder=_REPOSITORY)
     layers: dict[str, float] = json.loads(took.output)
     files = [_files(lake / table_id) for table_id in TABLES]
     work = sum(layers.values())
@@ -198,7 +198,7 @@ class Lakehouse:
         took, records = self.run(*options)
         return figures_of(took, [_step(record) for record in records])
 
-    def run(self, *options: str) -> tuple[Measured, list[StepRecord]]:
+    def run(self, *options: str) -> tuple[Measurement, list[StepRecord]]:
         """Run `olist run` on the layers, and return its step records in the order in which the steps ran."""
         layers = [word for layer in LAYERS for word in ("--select", layer)]  # the floor serves nothing
         settings = {
@@ -228,7 +228,7 @@ def _step(record: StepRecord) -> Step:
     )
 
 
-def figures_of(took: Measured, steps: list[Step]) -> Figures:
+def figures_of(took: Measurement, steps: list[Step]) -> Figures:
     """A run's figures, from its process and its steps, which ran one after the other, in their order."""
     layers = {layer: sum(s.work for s in steps if s.table.startswith(f"{layer}/")) for layer in LAYERS}
     first, last = steps[0], steps[-1]
@@ -269,9 +269,9 @@ def _verified(engine: str, floor: Path, lake: Path) -> tuple[str, ...]:
     return tuple(table.id for table in tables)
 
 
-def olist(arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> Measured:
+def olist(arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> Measurement:
     """Run an `olist` command in a process of its own, in this folder."""
-    return measured(
+    return measure(
         [sys.executable, "-m", "olist_assets", *arguments], environment=_environment(settings), folder=folder
     )
 

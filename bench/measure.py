@@ -22,7 +22,7 @@ _SESSION, _USER_TICKS, _SYSTEM_TICKS, _RESIDENT_PAGES = 3, 11, 12, 21
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Measurement:
     """What a command took.
 
     Attributes:
@@ -43,7 +43,7 @@ class Measured:
     output: str
 
 
-def measured(command: Sequence[str], *, environment: Mapping[str, str], folder: Path) -> Measured:
+def measure(command: Sequence[str], *, environment: Mapping[str, str], folder: Path) -> Measurement:
     """Run a command to its end.
 
     Args:
@@ -72,7 +72,7 @@ def measured(command: Sequence[str], *, environment: Mapping[str, str], folder: 
     if process.returncode:
         last = " | ".join((output + complaint).strip().splitlines()[-5:])
         raise BenchError(f"`{' '.join(command)}` ended with exit code {process.returncode}: {last}")
-    return Measured(
+    return Measurement(
         started=started,
         wall=wall,
         # The kernel's account has no processes that nobody waited for, the watch's none of the last tenth of a second.

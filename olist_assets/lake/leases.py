@@ -19,7 +19,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -87,7 +87,7 @@ def _now() -> datetime:
 @contextmanager
 def hold_lease(
     store: ObjectStore, table: str, run_id: str, *, lifetime: timedelta = LIFETIME, clock: Callable[[], datetime] = _now
-) -> Iterator[None]:
+) -> Generator[None, None, None]:
     """Hold the lease on a table while the block runs. A thread renews it every third of its lifetime.
 
     Args:

@@ -17,7 +17,7 @@ from bench import report
 from bench.baseline import Delivery, build
 from bench.errors import BenchError
 from bench.full_load import Figures, Result, Step, figures_of
-from bench.measure import Measured, measured
+from bench.measure import Measurement, measure
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.operations.diff import differences
 from olist_assets.sources.generator.dump import generate
@@ -169,8 +169,8 @@ MONTH_SCHEMA = pa.schema(
         ([], [], []),
         ([MONTH], [], ["1 rows only in the first"]),
         ([], [MONTH], ["1 rows only in the second"]),
-        ([MONTH, MONTH], [MONTH, MONTH], ["2 rows too many for their keys"]),
-        ([MONTH, MONTH], [MONTH], ["1 rows too many for their keys"]),
+        ([MONTH, MONTH], [MONTH, MONTH], ["2 rows with a duplicate key"]),
+        ([MONTH, MONTH], [MONTH], ["1 rows with a duplicate key"]),
         ([MONTH], [MONTH | {"payment_value": Decimal("10.01")}], ["1 rows with another payment_value"]),
         ([MONTH | {"average_installments": 1.5}], [MONTH], ["1 rows with another average_installments"]),
         ([MONTH | {"average_installments": 3.0}], [MONTH | {"average_installments": 3.0 + 1e-12}], []),
@@ -203,7 +203,7 @@ def test_columns_of_other_types_are_a_difference(tmp_path):
 def test_a_command_is_measured_with_the_processes_below_it(tmp_path):
     child = "import time; held = bytearray(150_000_000); time.sleep(0.5); print('held')"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
-    took = measured([sys.executable, "-c", parent], environment=os.environ, folder=tmp_path)
+    took = measure([sys.executable, "-c", parent], environment=os.environ, folder=tmp_path)
     assert took.output == "held\n"
     assert took.wall > 0.5
     assert took.cpu > 0
@@ -212,13 +212,13 @@ def test_a_command_is_measured_with_the_processes_below_it(tmp_path):
 
 def test_a_command_that_fails_is_an_error_with_what_it_said(tmp_path):
     with pytest.raises(BenchError, match=r"exit code 3: no lake$"):
-        measured(
+        measure(
             [sys.executable, "-c", "import sys; print('no lake'); sys.exit(3)"], environment=os.environ, folder=tmp_path
         )
 
 
 def test_the_parts_of_a_run_add_up_to_its_wall_time():
-    took = Measured(started=100.0, wall=20.0, cpu=9.0, peak_process=1, peak_tree=2, output="")
+    took = Measurement(started=100.0, wall=20.0, cpu=9.0, peak_process=1, peak_tree=2, output="")
     figures = figures_of(
         took,
         [
