@@ -3,12 +3,12 @@
 A table's lease is the newest of its numbered objects, `control/leases/<layer>.<table>/<number>.json`. Every transition
 creates the next number with put-if-absent, which local disks and S3 both grant to exactly one caller:
 
-    no object   --acquire-->                  held
-    held        --renew-->                    held
-    held        --release-->                  released
-    released    --acquire-->                  held
-    held, but expired or its process on this host has exited
-                --acquire by another run-->   held
+    no object   --acquire-->                  taken
+    taken       --renew-->                    taken
+    taken       --release-->                  released
+    released    --acquire-->                  taken
+    taken, but expired or its process on this host has exited
+                --acquire by another run-->   taken
 
 The highest number is never removed. A slow writer that creates a number which was used and removed before sees a higher
 one and gives up. So does a holder that did not renew its lease in time.
