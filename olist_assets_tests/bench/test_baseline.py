@@ -280,7 +280,7 @@ PAGE = """\
 # small: 1,234 orders, 25 MB of CSV
 
 Linux x86_64, 2 cores, 24 GiB; Python 3.11.7, pysail 0.7.2; 2018-05-10; load 0.2 before it began; \
-of 2 runs of each the quickest. 2 refined tables of each engine equal the baseline's in every row.
+the fastest of 2 runs of each. 2 refined tables of each engine equal the baseline's in every row.
 
 |  | baseline | sail |
 | --- | --: | --: |
