@@ -25,8 +25,10 @@ from olist_assets.engines.remote.emr import EmrEngine
 from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine
 from olist_assets.engines.remote.job import JobKey, Submission
 from olist_assets.errors import OlistError
+from olist_assets.lake.landzone import Landzone
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
+from olist_assets.lake.step_records import StepRecords
 from olist_assets.orchestration.sensors import orphaned_job_sensors
 from olist_assets_tests.e2e.cluster import Cluster, Fault
 from olist_assets_tests.e2e.proxy import BadDay
@@ -233,11 +235,11 @@ def test_a_control_object_that_cannot_be_written_is_told_without_the_bucket(shop
     def fail(*_) -> None:
         raise OlistError("the step failed")
 
-    monkeypatch.setattr(Lake, "write_step_record", refuse)
+    monkeypatch.setattr(StepRecords, "write", refuse)
     if also_fails:
-        monkeypatch.setattr(Lake, "land", fail)
+        monkeypatch.setattr(Landzone, "land", fail)
     error = shop.run("landzone/sellers")
-    told = "the step's control object cannot be written: PUT http://… failed: 403"
+    told = "the step's record cannot be written: PUT http://… failed: 403"
     assert error == ("the step failed" if also_fails else told)
     assert told in shop.all_told()
     assert_private(shop.all_told())
@@ -325,7 +327,7 @@ def test_a_call_that_is_denied_is_not_made_again(shop, action):
     shop.cluster.faults += [Fault(action, "denied", times=99)]
     error = shop.run()
     assert re.fullmatch(
-        rf"AWS refuses: An error occurred \(AccessDeniedException\) .* arn:aws:iam::…:user/a is not authorized: "
+        rf"AWS error: An error occurred \(AccessDeniedException\) .* arn:aws:iam::…:user/a is not authorized: "
         rf"{action}",
         error,
     )

@@ -23,7 +23,8 @@ from obstore.store import ObjectStore
 from pydantic import ValidationError
 
 from olist_assets.aws.clients import to_user_error
-from olist_assets.aws.environment import S3, redact, summarize_error
+from olist_assets.aws.environment import is_s3
+from olist_assets.aws.redaction import redact, summarize_error
 from olist_assets.engines.base import Engine
 from olist_assets.engines.remote.job import JobKey, JobPhase, JobStatus, Submission
 from olist_assets.engines.remote.package import FOLDER, Package, Uploaded
@@ -134,7 +135,7 @@ class RemoteEngine(Engine):
 
     @cached_property
     def _store(self) -> ObjectStore:
-        if not self.lake.startswith(S3):
+        if not is_s3(self.lake):
             raise OlistError(f"OLIST_ENGINE={self.name} needs the lake on S3: set OLIST_LAKE to s3://<bucket>/<prefix>")
         return open_store(self.lake, create=True)
 
