@@ -13,10 +13,11 @@ import deltalake
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from olist_assets.assets import all_assets
+from olist_assets.assets import build_assets
 from olist_assets.engines.base import LocalEngine
 from olist_assets.lake.layout import Lake
 from olist_assets.orchestration.io_managers import TableHandleIOManager
+from olist_assets.settings import Settings
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps import delta
 from spark_steps.declarations import Layer
@@ -26,6 +27,9 @@ from spark_steps.tables import TABLES
 
 DAY = date(2018, 5, 10)
 """The landing date of tests that need just one."""
+
+ASSETS = build_assets(Settings.from_environment({}))
+"""The whole lineage under default settings."""
 
 _LINEAGE = {
     "_landing_date": "2018-05-10",
@@ -165,7 +169,7 @@ class TestLake:
         self.source.mkdir(parents=True, exist_ok=True)
         tags = {"dagster/asset_partition_range_start": day, "dagster/asset_partition_range_end": to}
         return dg.materialize(
-            all_assets,
+            ASSETS,
             instance=self.instance,
             selection=dg.AssetSelection.assets(*(key.split("/") for key in assets)) if assets else None,
             partition_key=None if to else day,

@@ -15,15 +15,12 @@ from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import hold_lease
 from olist_assets.orchestration.executors import pool_for
 from olist_assets.orchestration.partitions import landing_dates, single_run_backfill, to_window
-from olist_assets.settings import Settings
 from spark_steps import rules
 from spark_steps.declarations import Layer, Severity, TableSpec
 from spark_steps.protocol import Check, DayCounts, LandedFile, StepRequest, StepResult, TableHandle, Window
 
 _KINDS = {Layer.RAW: "bronze", Layer.TRUSTED: "silver", Layer.REFINED: "gold"}
 _OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-engineering", Layer.REFINED: "team:analytics"}
-
-_ENGINE = Settings.from_environment().engine  # read once: there are as many assets as tables
 
 _CHECKS_THAT_BLOCK = {"rows_accounted_for"}
 """Checks whose failure fails the asset: what stands below it must not go on."""
@@ -47,13 +44,15 @@ _NOTE_WITHOUT_ROWS = {
 }
 
 
-def table_asset(table: TableSpec) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
-    """`@dg.asset` with all the arguments that follow from a table's declaration."""
+def table_asset(
+    table: TableSpec, engine_name: str
+) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
+    """`@dg.asset` with all the arguments that follow from a table's declaration, and the pool for the engine's runs."""
     arguments: dict[str, Any] = {
         "key": table.id.split("/"),
         "ins": {name.replace("/", "_"): dg.AssetIn(key=name.split("/")) for name in table.upstreams},
         "group_name": str(table.layer),
-        "pool": pool_for(table.id, _ENGINE),  # the lease sees to writers beside Dagster
+        "pool": pool_for(table.id, engine_name),  # the lease protects against writers outside Dagster
         "kinds": {"deltalake", "pyspark", _KINDS[table.layer]},
         "owners": [_OWNERS[table.layer]],
         "description": table.description,

@@ -228,23 +228,28 @@ def run(
 
     prepare_home(settings.dagster_home)
     with err.status("starting"):
-        from olist_assets import runs  # noqa: PLC0415
+        from olist_assets.runs import Lakehouse, windows_to_load  # noqa: PLC0415
         from spark_steps.protocol import Window  # noqa: PLC0415
 
-    windows = [Window(first, last + timedelta(days=1))] if first and last else runs.windows_to_load()
+        lakehouse = Lakehouse.from_settings(settings)
+
+    if first and last:
+        windows = [Window(first, last + timedelta(days=1))]
+    else:
+        windows = windows_to_load(lakehouse.lake, lakehouse.deliveries)
     if not windows:
         out.print("nothing to load: every delivered day has been loaded")
         return
-    selections = [runs.selection(select or (), window) for window in windows]
+    selections = [lakehouse.select(select or (), window) for window in windows]
     started = time.perf_counter()
-    runs.prepare(lambda line: out.print(line, style="dim", highlight=False))
-    steps: list[runs.Step] = []
+    lakehouse.prepare(lambda line: out.print(line, style="dim", highlight=False))
+    steps: list[Step] = []
     for window, selection in zip(windows, selections, strict=True):
         out.print(f"[bold]loading {window}[/bold] into {redact(settings.lake)}", highlight=False)
-        for path in runs.deliveries.unrecognized_files(window):
+        for path in lakehouse.deliveries.unrecognized_files(window):
             out.print(f"[yellow]note:[/yellow] {escape(path)} belongs to no table and is left alone", highlight=False)
         with err.status("running") as status:
-            steps += runs.materialize(window, selection, on_step=_step_printer(status.update))
+            steps += lakehouse.materialize(window, selection, on_step=_step_printer(status.update))
     failed = [step for step in steps if step.error]
     done = f"{len(steps) - len(failed)} assets in {time.perf_counter() - started:.1f} s"
     for step in failed:

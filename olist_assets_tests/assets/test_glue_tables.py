@@ -10,7 +10,7 @@ import boto3
 import dagster as dg
 import pytest
 
-from olist_assets.assets.report import glue_assets
+from olist_assets.assets.glue_tables import glue_assets
 from olist_assets.catalog import glue
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.lake.layout import Lake

@@ -257,7 +257,7 @@ def test_bad_rows_are_quarantined_and_broken_files_fail_while_the_rest_is_loaded
     ("arguments", "code", "message"),
     [
         (("run", "--day", "2018-13-01"), 2, "'2018-13-01' is not a date; write it as 2018-05-10"),
-        (("run", "--day", "2015-01-01"), 1, "2015-01-01 is not a landing date: they go from 2016-01-01 to "),
+        (("run", "--day", "2015-01-01"), 1, "2015-01-01 is not a landing date: the landing dates are 2016-01-01 to "),
         (("run", "--from", "2018-05-10"), 2, "--from and --to go together"),
         (("run", "--from", "2018-05-10", "--to", "2018-05-09"), 2, "--from 2018-05-10 lies after --to 2018-05-09"),
         (("run", "--day", "2018-05-10", "--to", "2018-05-11"), 2, "--day goes without --from and --to"),
