@@ -16,8 +16,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from olist_assets.aws.environment import redact
+from olist_assets.engine_names import EngineName
 from olist_assets.errors import OlistError
-from olist_assets.settings import EngineName, Settings, load_settings
+from olist_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation

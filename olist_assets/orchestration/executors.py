@@ -2,8 +2,8 @@
 
 import dagster as dg
 
+from olist_assets.engine_names import LOCAL_ENGINES
 from olist_assets.engines.base import Engine
-from olist_assets.settings import LOCAL_ENGINES
 
 STEPS_AT_A_TIME = 8
 """Of a run whose engine works elsewhere. A cluster has at most 256 steps that wait or run."""
