@@ -118,21 +118,20 @@ class Settings(EnvironmentSettings):
     engine: EngineName = _field(
         "OLIST_ENGINE",
         "sail",
-        "what runs the steps: `sail`, embedded; `spark`, local Spark on the JVM (Java 17 or 21); "
-        "`emr` or `emr-serverless`",
+        "where steps run: `sail`, embedded; `spark`, local Spark on the JVM (Java 17 or 21); `emr` or `emr-serverless`",
     )
     encryption: Annotated[str, AfterValidator(_check_encryption)] = _field(
         "OLIST_S3_ENCRYPTION",
         "",
-        "encryption of new objects on S3: `AES256`, `aws:kms` or `aws:kms:<key>`; the bucket's own if not set",
+        "`AES256`, `aws:kms` or `aws:kms:<key>` for new objects on S3; the bucket's own encryption if not set",
     )
     glue: Annotated[str, AfterValidator(_check_glue)] = _field(
-        "OLIST_GLUE", "", "prefix of the names of the Glue databases; runs register their tables if it is set"
+        "OLIST_GLUE", "", "prefix of the Glue databases' names; runs register their tables if it is set"
     )
     after_raw: Literal["archive", "delete"] = _field(
         "OLIST_LANDZONE_AFTER_RAW",
         "archive",
-        "`archive` or `delete` files in the landing zone after raw has committed them",
+        "`archive` or `delete` landed files after raw has loaded them",
     )
     dagster_home: Annotated[Path, BeforeValidator(lambda path: _check_folder(str(path)))] = _field(
         "DAGSTER_HOME", Path(".olist/dagster"), "folder of Dagster's instance"
