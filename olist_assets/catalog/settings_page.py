@@ -23,8 +23,8 @@ PAGES: Mapping[Path, Callable[[], Iterable["SettingRow"]]] = {_ROOT / "README.md
 _TABLE = """\
 | variable | default | meaning |
 |---|---|---|
-{% for setting in settings -%}
-| `{{ setting.variable }}` | {{ "none" if setting.default == "none" else "`%s`" % setting.default }} | {{ setting.meaning }} |
+{% for row in rows -%}
+| `{{ row.variable }}` | {{ "none" if row.default == "none" else "`%s`" % row.default }} | {{ row.meaning }} |
 {% endfor %}"""
 
 
@@ -65,10 +65,10 @@ def _default(field: FieldInfo) -> str:
     return str(value) if value not in (None, "") else "none"
 
 
-def settings_table(settings: Iterable[SettingRow]) -> str:
+def settings_table(rows: Iterable[SettingRow]) -> str:
     """The table as Markdown."""
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - Markdown
-    return environment.from_string(_TABLE).render(settings=settings)
+    return environment.from_string(_TABLE).render(rows=rows)
 
 
 def replace_table(page: str, table: str) -> str:

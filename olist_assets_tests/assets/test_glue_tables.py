@@ -162,7 +162,7 @@ def olist(*arguments, fails=0, **environment):
 def test_the_command_tells_what_it_does_and_a_dry_run_what_it_would_do(root, name):
     where = {"OLIST_LAKE": root, "OLIST_GLUE": name}
     missing = [f"{name}_{t.layer}.{t.name}" for t in glue.published() if t.id not in WRITTEN]
-    note = f"note: not written: {', '.join(missing)}; see to it by `olist run`\n"
+    note = f"note: not written: {', '.join(missing)}; write them with `olist run`\n"
     created = f"""\
   created {name}_trusted
   created {name}_trusted.sellers
@@ -183,7 +183,7 @@ def test_the_command_drops_what_vanished_when_asked(root, name, s3):
         s3.delete_object(Bucket=bucket, Key=found["Key"])
     output, errors = olist(**where)
     assert output == f"{name}_trusted and {name}_refined: 1 unchanged, 1 vanished, 20 not written\n"
-    assert errors.endswith(f"note: vanished: {name}_trusted.sellers; see to it by --drop\n")
+    assert errors.endswith(f"note: vanished: {name}_trusted.sellers; drop them with --drop\n")
     output, _ = olist("--drop", **where)
     assert output.startswith(f"  dropped {name}_trusted.sellers\n")
 
