@@ -18,7 +18,7 @@ def ignore_progress(_line: str) -> None:
     """Drop the line."""
 
 
-class Engine(dg.ConfigurableResource):
+class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument] - Dagster's own form
     """Runs steps. Assets do not depend on which engine it is."""
 
     is_remote: ClassVar[bool] = False

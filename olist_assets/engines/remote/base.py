@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import dagster as dg
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs] - it has none
 from obstore.store import ObjectStore
 
 from olist_assets.aws.clients import to_user_error

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs] - it has none
 
 from olist_assets.aws.clients import call_at_most_once, create_client, create_client_without_retries
 from olist_assets.engines.base import Progress

@@ -97,7 +97,9 @@ class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
 
     def _usage(self, described: dict[str, Any]) -> dict[str, Any]:
         """Seconds waiting and running, and the billed vCPU-hours and memory-hours with their estimated cost."""
-        used = described.get("billedResourceUtilization") or described.get("totalResourceUtilization") or {}
+        used: dict[str, Any] = (
+            described.get("billedResourceUtilization") or described.get("totalResourceUtilization") or {}
+        )
         vcpus, memory = float(used.get("vCPUHour", 0)), float(used.get("memoryGBHour", 0))
         running = float(described.get("totalExecutionDurationSeconds") or 0)
         from_start_to_end = (described["updatedAt"] - described["createdAt"]).total_seconds()

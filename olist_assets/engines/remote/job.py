@@ -48,7 +48,7 @@ class JobStatus:
     state: str
     reason: str = ""
     log: str | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ class reads them from environment variables.
 """
 
 import os
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -195,7 +195,7 @@ def _format_default(field: FieldInfo) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, list):
-        default = ",".join(map(str, default))
+        default = ",".join(cast("list[str]", default))
     if isinstance(default, float):
         return f"{default:g}"
     return str(default or "none")
