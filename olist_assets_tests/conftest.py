@@ -165,8 +165,8 @@ def browser():
     """Debian's Chromium, which looks for nothing on the network."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - few tests have it
 
-    place = shutil.which("chromium")
-    assert place, "chromium is missing: apt-get install chromium"
+    place = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert place, "Chromium is missing: `make test` installs it, or says how"
     not_wanted = ("gpu", "quic", "background-networking", "component-update", "sync")
     flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in not_wanted)]
     with sync_playwright() as playwright:

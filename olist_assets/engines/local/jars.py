@@ -1,58 +1,32 @@
-"""The jars that local Spark needs beside its own: found, or else fetched, in one place.
+"""The jars that local Spark needs beside its own, found on this machine or fetched, and their digests checked.
 
-Looked for in the jars folder, then in Maven's local repository. What is missing is fetched into the jars folder, by
-Maven if it is installed (it knows the machine's proxies and mirrors), else by Spark's own resolver.
+`jars.sha256` lists them in the format of sha256sum, by their paths in a Maven repository. They are looked for in the
+jars folder, then in Maven's local repository; a file with another digest does not count. What is missing is fetched
+into the jars folder, by Maven if it is installed (it knows the machine's proxies and mirrors), else by Spark's own
+resolver.
 
-`python -m olist_assets.engines.local.jars` fetches them ahead of their first use.
+`python -m olist_assets.engines.local.jars` fetches them ahead of their first use, and replaces wrong ones. `--renew`
+writes `jars.sha256` for the versions of pyspark and delta-spark that are installed.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from olist_assets.engines.local.java import require_java
 from olist_assets.errors import OlistError
 
-_SDK = (
-    "annotations",
-    "apache-client",
-    "arns",
-    "auth",
-    "aws-core",
-    "aws-json-protocol",
-    "aws-query-protocol",
-    "aws-xml-protocol",
-    "checksums",
-    "checksums-spi",
-    "crt-core",
-    "endpoints-spi",
-    "http-auth",
-    "http-auth-aws",
-    "http-auth-aws-eventstream",
-    "http-auth-spi",
-    "http-client-spi",
-    "identity-spi",
-    "json-utils",
-    "metrics-spi",
-    "profiles",
-    "protocol-core",
-    "regions",
-    "retries",
-    "retries-spi",
-    "s3",
-    "s3-transfer-manager",
-    "sdk-core",
-    "sts",
-    "third-party-jackson-core",
-    "utils",
-)
+_LIST = Path(__file__).with_name("jars.sha256")
+_DELTA, _HADOOP = "io.delta", "org.apache.hadoop"
 _TIMEOUT_SECONDS = 300
 _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion>
@@ -64,15 +38,17 @@ _DEPENDENCY = """<dependency>
 <groupId>{0.group}</groupId><artifactId>{0.artifact}</artifactId><version>{0.version}</version>
 <exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>
 </dependency>"""
+_BUNDLE = "software.amazon.awssdk:bundle"  # 600 MB: all of AWS's SDK, of which S3A calls the parts that are listed
 
 
 @dataclass(frozen=True, slots=True)
 class Jar:
-    """A jar by its Maven coordinates."""
+    """A jar: its Maven coordinates, and the SHA-256 digest of its content in hexadecimal."""
 
     group: str
     artifact: str
     version: str
+    sha256: str
 
     @property
     def file_name(self) -> str:
@@ -80,45 +56,48 @@ class Jar:
         return f"{self.artifact}-{self.version}.jar"
 
     @property
+    def path(self) -> PurePosixPath:
+        """Its place in a Maven repository."""
+        return PurePosixPath(*self.group.split("."), self.artifact, self.version, self.file_name)
+
+    @property
     def coordinates(self) -> str:
         """As build tools write them."""
         return f"{self.group}:{self.artifact}:{self.version}"
 
-    def found(self, folder: Path, repository: Path) -> Path | None:
-        """Where it lies on this machine."""
-        places = (
-            folder / self.file_name,
-            repository.joinpath(*self.group.split("."), self.artifact, self.version, self.file_name),
-        )
-        return next((path for path in places if path.is_file()), None)
+    def matches(self, file: Path) -> bool:
+        """Whether the file can be read and has the jar's digest."""
+        try:
+            return _digest(file) == self.sha256
+        except OSError:
+            return False
+
+    def locate(self, folder: Path, repository: Path) -> Path | None:
+        """The jar's path in the jars folder, else in Maven's local repository; None if neither has it intact."""
+        return next((path for path in (folder / self.file_name, repository / self.path) if self.matches(path)), None)
 
 
 def delta_jars() -> tuple[Jar, ...]:
-    """Delta Lake for the Spark that is installed, in the version of the delta-spark package."""
-    delta, spark = version("delta-spark"), ".".join(version("pyspark").split(".")[:2])
-    names = (
-        f"delta-spark_{spark}_2.13",
-        "delta-storage",
-        "delta-kernel-api",
-        "delta-kernel-defaults",
-        "delta-kernel-unitycatalog",
-    )
-    return tuple(Jar("io.delta", name, delta) for name in names)
+    """Delta Lake for the installed pyspark, in the version of the installed delta-spark.
+
+    Raises:
+        OlistError: `jars.sha256` lists those of other versions.
+    """
+    jars = tuple(jar for jar in _listed_jars() if jar.group == _DELTA)
+    delta, spark = version("delta-spark"), _spark_version()
+    _require(jars, f"{_DELTA}:{_delta_artifact(spark)}:{delta}", f"delta-spark {delta} and pyspark {spark}")
+    return jars
 
 
 def s3_jars() -> tuple[Jar, ...]:
-    """S3A for the Hadoop that Spark was built with, and the parts of AWS's SDK that it calls.
+    """S3A for the Hadoop in the installed pyspark, and the parts of AWS's SDK that S3A calls.
 
-    The SDK as one bundle has 600 MB.
+    Raises:
+        OlistError: `jars.sha256` lists those of another Hadoop.
     """
-    hadoop = Jar("org.apache.hadoop", "hadoop-aws", "3.4.2")
-    return (
-        hadoop,
-        *(Jar("software.amazon.awssdk", name, "2.29.52") for name in _SDK),
-        Jar("software.amazon.eventstream", "eventstream", "1.0.1"),
-        Jar("org.reactivestreams", "reactive-streams", "1.0.4"),
-        Jar("org.wildfly.openssl", "wildfly-openssl", "2.1.4.Final"),
-    )
+    jars = tuple(jar for jar in _listed_jars() if jar.group != _DELTA)
+    _require(jars, f"{_HADOOP}:hadoop-aws:{_hadoop_version()}", f"pyspark {_spark_version()}")
+    return jars
 
 
 def default_folder() -> Path:
@@ -138,7 +117,7 @@ def find(
     repository: Path | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """The paths of the jars, in order; those that are missing are fetched into the jars folder.
+    """The paths of the jars, in order. Missing jars are fetched into the jars folder, wrong ones there are replaced.
 
     Args:
         jars: which ones.
@@ -147,49 +126,159 @@ def find(
         on_progress: called with a line for each thing that takes long.
 
     Raises:
-        OlistError: a jar is missing and cannot be fetched; the message says how to bring it here.
+        OlistError: a jar is missing and cannot be fetched, or the jars folder cannot be written; the message says what
+            to do.
     """
     jars, folder, repository = tuple(jars), folder or default_folder(), repository or local_repository()
-    missing = [jar for jar in jars if not jar.found(folder, repository)]
-    if missing:
-        _fetch(missing, folder, on_progress)
-    paths = [jar.found(folder, repository) for jar in jars]
-    lost = [jar.coordinates for jar, path in zip(jars, paths, strict=True) if path is None]
+    paths = {jar: jar.locate(folder, repository) for jar in jars}
+    wrong = [jar for jar, path in paths.items() if path != folder / jar.file_name and (folder / jar.file_name).exists()]
+    missing = [jar for jar, path in paths.items() if path is None]
+    problems = []
+    try:
+        if wrong:
+            on_progress(f"replacing wrong jars in {folder}: {_names(wrong)}")
+            _install({jar: repository / jar.path for jar in wrong}, folder)
+        if missing:
+            problems = _fetch(missing, folder, on_progress)
+    except OSError as error:
+        raise OlistError(f"cannot write jars into {folder} ({error.strerror}): make it a folder of yours") from error
+    paths |= {jar: jar.locate(folder, repository) for jar in (*wrong, *missing)}
+    lost = [jar for jar, path in paths.items() if path is None]
     if lost:
+        cure = f"put the jars of {_LIST.name} into {folder}"
+        cure += "" if shutil.which("mvn") else ", or install Maven (apt-get install maven)"
+        raise OlistError(f"cannot fetch {_names(lost)} ({'; '.join(problems)}): {cure}")
+    return [path for path in paths.values() if path]
+
+
+def renew(path: Path = _LIST) -> None:
+    """Rewrite the list for the installed pyspark and delta-spark: the same artifacts, fetched now by Maven.
+
+    Versions of the SDK and of what it needs stay as they are written in the list.
+
+    Raises:
+        OlistError: Maven is missing, or cannot fetch a jar.
+    """
+    renewed = [_renewed(jar) for jar in _listed_jars(path)]
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            _copy_by_maven(renewed, Path(scratch), repository=Path(scratch) / "repository")
+        except (OSError, subprocess.SubprocessError) as error:
+            raise OlistError(f"cannot renew {path.name} by Maven: {_reason(error)}") from error
+        path.write_text("".join(f"{_digest(Path(scratch) / jar.file_name)}  {jar.path}\n" for jar in renewed))
+
+
+def _renewed(jar: Jar) -> Jar:
+    if jar.group == _HADOOP:
+        return replace(jar, version=_hadoop_version())
+    if jar.group == _DELTA:
+        name = _delta_artifact(_spark_version()) if jar.artifact.startswith("delta-spark_") else jar.artifact
+        return replace(jar, artifact=name, version=version("delta-spark"))
+    return jar
+
+
+@cache
+def _listed_jars(file: Path = _LIST) -> tuple[Jar, ...]:
+    jars = []
+    for line in file.read_text().splitlines():
+        digest, path = line.split()
+        *group, artifact, version_, _ = PurePosixPath(path).parts
+        jars.append(Jar(".".join(group), artifact, version_, digest))
+    return tuple(jars)
+
+
+def _require(jars: tuple[Jar, ...], coordinates: str, packages: str) -> None:
+    if coordinates not in (listed := [jar.coordinates for jar in jars]):
         raise OlistError(
-            f"cannot fetch {', '.join(lost)}: put the jars into {folder}, or install Maven (apt-get install maven)"
+            f"{_LIST.name} lists {listed[0]}, but {packages} need {coordinates}: install the versions of "
+            "constraints.txt (rm .venv/.done; make setup), or renew the list (make jars)"
         )
-    return [path for path in paths if path]
 
 
-def _fetch(jars: list[Jar], folder: Path, on_progress: Callable[[str], None]) -> None:
-    """Fetch jars into the folder; whole files only, so that two processes may do it at once."""
+def _spark_version() -> str:
+    return ".".join(version("pyspark").split(".")[:2])
+
+
+def _delta_artifact(spark: str) -> str:
+    return f"delta-spark_{spark}_2.13"
+
+
+def _spark_home() -> Path:
+    return Path(find_spec("pyspark").origin).parent  # type: ignore[union-attr, arg-type] - a dependency, and no namespace
+
+
+def _hadoop_version() -> str:
+    """Of the Hadoop that pyspark brings."""
+    prefix = "hadoop-client-api-"
+    names = [path.stem for path in (_spark_home() / "jars").glob(f"{prefix}*.jar")]
+    if len(names) != 1:
+        raise OlistError(f"{_spark_home()}/jars has {len(names)} {prefix}*.jar, not one: reinstall pyspark")
+    return names[0].removeprefix(prefix)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _names(jars: list[Jar], most: int = 3) -> str:
+    names = ", ".join(jar.coordinates for jar in jars[:most])
+    return names if len(jars) <= most else f"{names} and {len(jars) - most} more"
+
+
+def _install(paths: Mapping[Jar, Path], folder: Path) -> None:
+    """Put the intact ones of these files into the jars folder, whole, so that two processes may do it at once."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        for jar, path in paths.items():
+            if jar.matches(path):
+                shutil.copyfile(path, Path(scratch) / jar.file_name).replace(folder / jar.file_name)
+
+
+def _fetch(jars: list[Jar], folder: Path, on_progress: Callable[[str], None]) -> list[str]:
+    """Fetch jars into the folder, by one resolver after the other; returns what went wrong."""
     resolvers = {"Maven": _fetch_by_maven, "Spark's resolver": fetch_by_spark}
     if shutil.which("mvn") is None:
         del resolvers["Maven"]
     folder.mkdir(parents=True, exist_ok=True)
+    problems = []
     for name, fetch in resolvers.items():
-        on_progress(f"fetching {len(jars)} jars by {name}: {', '.join(jar.artifact for jar in jars)}")
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        on_progress(f"fetching by {name}: {_names(jars)}")
+        with tempfile.TemporaryDirectory() as scratch:
             try:
-                fetch(jars, Path(scratch))
+                paths = fetch(jars, Path(scratch))
             except (OSError, subprocess.SubprocessError, OlistError) as error:
-                on_progress(f"{name} could not: {_reason(error)}")
+                problems.append(f"{name} could not: {_reason(error)}")
                 continue
-            for jar in jars:
-                for path in Path(scratch).rglob(f"*{jar.file_name}"):  # Spark's resolver puts the group before it
-                    path.replace(folder / jar.file_name)
-            return
+            _install(paths, folder)
+            jars = [jar for jar in jars if not jar.matches(folder / jar.file_name)]
+        if not jars:
+            break
+        problems.append(f"{name} brought other files than {_LIST.name} lists")
+    return problems
 
 
-def _fetch_by_maven(jars: list[Jar], scratch: Path) -> None:
-    (scratch / "pom.xml").write_text(_POM.format(dependencies="".join(_DEPENDENCY.format(jar) for jar in jars)))
+def _fetch_by_maven(jars: list[Jar], scratch: Path) -> dict[Jar, Path]:
+    paths = {jar: scratch / jar.file_name for jar in jars}
+    _copy_by_maven(jars, scratch)
+    wrong = [jar for jar, path in paths.items() if not jar.matches(path)]
+    if wrong:  # Maven trusts its local repository: leave it as it is, and do without
+        for jar in wrong:
+            paths[jar].unlink()  # the goal does not overwrite
+        _copy_by_maven(wrong, scratch, repository=scratch / "repository")
+    return paths
+
+
+def _copy_by_maven(jars: list[Jar], folder: Path, *, repository: Path | None = None) -> None:
+    (folder / "pom.xml").write_text(_POM.format(dependencies="".join(_DEPENDENCY.format(jar) for jar in jars)))
     goal = "org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies"
-    _run(["mvn", "-q", "-B", goal, f"-DoutputDirectory={scratch}", "-f", str(scratch / "pom.xml")])
+    options = [f"-DoutputDirectory={folder}", *([f"-Dmaven.repo.local={repository}"] if repository else [])]
+    _run(["mvn", "-q", "-B", goal, *options, "-f", str(folder / "pom.xml")])
 
 
-def fetch_by_spark(jars: list[Jar], scratch: Path, *, repositories: tuple[str, ...] = ()) -> None:
+def fetch_by_spark(jars: list[Jar], scratch: Path, *, repositories: tuple[str, ...] = ()) -> dict[Jar, Path]:
     """Fetch jars below a folder by spark-submit; `repositories` are asked before the usual ones.
+
+    It resolves their dependencies as well, 80 MB that are not used.
 
     Raises:
         subprocess.SubprocessError: it does not end well, or in time: it knows no proxies.
@@ -197,15 +286,19 @@ def fetch_by_spark(jars: list[Jar], scratch: Path, *, repositories: tuple[str, .
     require_java()
     nothing = scratch / "nothing.py"
     nothing.write_text("")
-    home = Path(find_spec("pyspark").origin).parent  # type: ignore[union-attr, arg-type] - a dependency, and no namespace
-    arguments = ["--packages", ",".join(jar.coordinates for jar in jars), "--conf", f"spark.jars.ivy={scratch}"]
+    arguments = ["--packages", ",".join(jar.coordinates for jar in jars), "--exclude-packages", _BUNDLE]
+    arguments += ["--conf", f"spark.jars.ivy={scratch}"]
     if repositories:
         arguments += ["--repositories", ",".join(repositories)]
+    # Its own caches, and Maven's local repository, are below the home folder: wrong files there must not be found.
+    options = f'{os.environ.get("SPARK_SUBMIT_OPTS", "")} "-Duser.home={scratch}"'
     _run(
-        [str(home / "bin" / "spark-submit"), *arguments, str(nothing)],
-        SPARK_HOME=str(home),
+        [str(_spark_home() / "bin" / "spark-submit"), *arguments, str(nothing)],
+        SPARK_HOME=str(_spark_home()),
+        SPARK_SUBMIT_OPTS=options.strip(),
         PYSPARK_PYTHON=sys.executable,
     )
+    return {jar: scratch / "jars" / f"{jar.group}_{jar.file_name}" for jar in jars}
 
 
 def _run(command: list[str], **environment: str) -> None:
@@ -223,9 +316,13 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def main() -> int:
-    """Find or fetch all jars, those for S3 too, for `make setup`."""
+def main(arguments: list[str]) -> int:
+    """Find or fetch all jars, those for S3 too, for `make setup`; or renew their list, for `make jars`."""
     try:
+        if arguments == ["--renew"]:
+            renew()
+            return 0
+        require_java()  # without it the jars are of no use
         for path in find((*delta_jars(), *s3_jars()), on_progress=lambda line: print(line, file=sys.stderr)):  # noqa: T201 - a command
             print(path)  # noqa: T201 - a command
     except OlistError as error:
@@ -235,4 +332,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
