@@ -4,9 +4,10 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -154,3 +155,35 @@ def load_settings() -> Settings:
     if settings.on_s3:
         configure(settings.encryption)
     return settings
+
+
+class SettingRow(NamedTuple):
+    """A setting in the documentation: its variable, its default as one would write it or `none`, and its meaning."""
+
+    variable: str
+    default: str
+    meaning: str
+
+
+def describe_settings(model: type[BaseModel], prefix: str = "") -> list[SettingRow]:
+    """The settings of a model, in the order of its fields.
+
+    Args:
+        model: a model whose fields have descriptions.
+        prefix: what comes before a field's name, in capitals, in the name of its variable; an alias is used as is.
+    """
+    return [
+        SettingRow(str(field.validation_alias or f"{prefix}{name}".upper()), _default(field), field.description or "")
+        for name, field in model.model_fields.items()
+    ]
+
+
+def _default(field: FieldInfo) -> str:
+    default: Any = field.default
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, float):
+        return f"{default:g}"
+    if isinstance(default, list):
+        default = ",".join(map(str, default))
+    return str(default or "none")

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, Field
 
 from olist_assets.errors import SettingsError
-from olist_assets.settings import Settings
+from olist_assets.settings import SettingRow, Settings, describe_settings
 
 ROOTS = "takes the path of a folder, or s3://<bucket>/<prefix> of plain characters"
 
@@ -103,5 +104,28 @@ def test_only_from_environment_reads_variables(monkeypatch):
     assert Settings(lake="/data/lake", engine="emr").lake == "/data/lake"
 
 
-def test_every_setting_has_a_description():
-    assert all(field.description for field in Settings.model_fields.values())
+class ClusterSettings(BaseModel):
+    """Fields of all kinds."""
+
+    name: str = Field("olist", description="name of the cluster")
+    units: int = Field(4, description="vCPUs")
+    price: float = Field(0.0057785, description="US dollars per hour")
+    minutes: float = Field(30.0, description="minutes until the cluster ends")
+    spot: bool = Field(default=False, description="use spot instances")
+    types: list[str] = Field(["m6i.xlarge", "m5.xlarge"], description="instance types")
+    role: str = Field("", description="ARN of a role")
+    logs: str = Field("", validation_alias="LOGS", description="prefix of logs")
+
+
+def test_settings_are_described_by_variable_default_and_meaning():
+    assert describe_settings(ClusterSettings, "OLIST_EMR_") == [
+        SettingRow("OLIST_EMR_NAME", "olist", "name of the cluster"),
+        SettingRow("OLIST_EMR_UNITS", "4", "vCPUs"),
+        SettingRow("OLIST_EMR_PRICE", "0.0057785", "US dollars per hour"),
+        SettingRow("OLIST_EMR_MINUTES", "30", "minutes until the cluster ends"),
+        SettingRow("OLIST_EMR_SPOT", "false", "use spot instances"),
+        SettingRow("OLIST_EMR_TYPES", "m6i.xlarge,m5.xlarge", "instance types"),
+        SettingRow("OLIST_EMR_ROLE", "none", "ARN of a role"),
+        SettingRow("LOGS", "none", "prefix of logs"),
+    ]
+    assert all(row.meaning for row in describe_settings(Settings))

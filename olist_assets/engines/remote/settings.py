@@ -5,10 +5,9 @@ class reads them from environment variables.
 """
 
 import os
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, cast
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -19,6 +18,7 @@ from pydantic_settings import (
 
 from olist_assets.engines.remote.package import FOLDER
 from olist_assets.errors import SettingsError
+from olist_assets.settings import SettingRow, describe_settings
 
 
 def _split_list(value: Any) -> Any:
@@ -166,36 +166,16 @@ class EmrServerlessSettings(RemoteSettings, EmrServerlessFields):  # pyright: ig
 # --- Documentation ---------------------------------------------------------------------------------------------------
 
 
-class SettingRow(NamedTuple):
-    """A row of the settings table: plain text, without Markdown for variable and default."""
-
-    variable: str
-    default: str
-    meaning: str
-
-
 def setting_rows() -> list[SettingRow]:
     """The settings of both engines for docs/emr.md: of a cluster, of both, then of EMR Serverless alone."""
-    groups: tuple[tuple[str, type[BaseModel], type[BaseModel] | None], ...] = (
-        ("OLIST_EMR_", EmrFields, RemoteFields),
-        ("OLIST_EMR_", RemoteFields, None),
-        ("OLIST_EMR_SERVERLESS_", EmrServerlessFields, RemoteFields),
-    )
     return [
-        SettingRow(f"{prefix}{name.upper()}", _format_default(field), field.description or "")
-        for prefix, model, parent in groups
-        for name, field in model.model_fields.items()
-        if parent is None or name not in parent.model_fields
+        *_own_rows(EmrFields, "OLIST_EMR_"),
+        *describe_settings(RemoteFields, "OLIST_EMR_"),
+        *_own_rows(EmrServerlessFields, "OLIST_EMR_SERVERLESS_"),
     ]
 
 
-def _format_default(field: FieldInfo) -> str:
-    """A default as one would write it into the variable; `none` if it is empty."""
-    default: Any = field.default
-    if isinstance(default, bool):
-        return str(default).lower()
-    if isinstance(default, list):
-        default = ",".join(cast("list[str]", default))
-    if isinstance(default, float):
-        return f"{default:g}"
-    return str(default or "none")
+def _own_rows(model: type[RemoteFields], prefix: str) -> list[SettingRow]:
+    """The settings of a model without those of RemoteFields."""
+    shared = describe_settings(RemoteFields, prefix)
+    return [row for row in describe_settings(model, prefix) if row not in shared]
