@@ -17,7 +17,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     """The definitions for a lake, its deliveries and an engine.
 
     Raises:
-        OlistError: a setting of the engine is not accepted.
+        SettingsError: a setting of the engine is not accepted.
     """
     lake = Lake(settings.lake, settings.after_raw)
     engine = create_engine(settings)

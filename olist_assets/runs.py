@@ -13,7 +13,7 @@ import dagster as dg
 from olist_assets.assets.metadata import RANGE
 from olist_assets.definitions import build_definitions
 from olist_assets.engines.base import Engine
-from olist_assets.errors import OlistError
+from olist_assets.errors import EngineError, SettingsError
 from olist_assets.lake.layout import Lake
 from olist_assets.orchestration.jobs import lakehouse
 from olist_assets.orchestration.partitions import landing_dates
@@ -52,7 +52,7 @@ class Lakehouse:
         """The lakehouse for these settings.
 
         Raises:
-            OlistError: a setting of the engine is not accepted.
+            SettingsError: a setting of the engine is not accepted.
         """
         definitions = build_definitions(settings)
         resources = definitions.resources or {}
@@ -67,7 +67,7 @@ class Lakehouse:
             window: the landing dates that they are to be materialized for.
 
         Raises:
-            OlistError: a name is not known, or a day is not a partition.
+            SettingsError: a name is not known, or a day is not a partition.
         """
         _check_landing_dates(window)
         keys = {"/".join(asset.key.path): asset.key for asset in self.assets}
@@ -78,7 +78,7 @@ class Lakehouse:
             if not matches:
                 similar = get_close_matches(name, [*keys, *layers], n=3)
                 hint = f"did you mean {' or '.join(similar)}" if similar else "see olist status"
-                raise OlistError(f"no asset or layer {name!r}; {hint}")
+                raise SettingsError(f"no asset or layer {name!r}; {hint}")
             selected |= matches
         return [key for name, key in keys.items() if name in selected or not selected]
 
@@ -109,7 +109,7 @@ class Lakehouse:
 
         Raises:
             KeyboardInterrupt: the run was interrupted; Dagster has recorded it as failed.
-            OlistError: the run failed outside its steps.
+            EngineError: the run failed outside its steps.
         """
         # Listed before the run: files that arrive during the run are left to the next one.
         deliveries = self._fully_loaded_deliveries(window, assets)
@@ -132,7 +132,7 @@ class Lakehouse:
             for day, files in deliveries.items():
                 self.lake.write_load_mark(day, files)
         elif not any(step.error for step in steps.values()):
-            raise OlistError(f"the run {result.run_id} failed; see it in `olist ui`")
+            raise EngineError(f"the run {result.run_id} failed; see it in `olist ui`")
         return list(steps.values())
 
     def _fully_loaded_deliveries(self, window: Window, assets: list[dg.AssetKey]) -> dict[date, list[str]]:
@@ -224,7 +224,7 @@ def _check_landing_dates(window: Window) -> None:
     for day in (window.start, _last_day(window)):
         if not landing_dates.has_partition_key(day.isoformat()):
             first, last = landing_dates.get_first_partition_key(), landing_dates.get_last_partition_key()
-            raise OlistError(f"{day} is not a landing date: the landing dates are {first} to {last}")
+            raise SettingsError(f"{day} is not a landing date: the landing dates are {first} to {last}")
 
 
 def _last_day(window: Window) -> date:

@@ -1,4 +1,4 @@
-"""A small lake for tests: literal rows in, steps run or assets materialised, whole tables out."""
+"""A small lake for tests: write literal rows, run steps or materialize assets, read whole tables."""
 
 import hashlib
 from collections.abc import Iterable
@@ -164,7 +164,7 @@ class TestLake:
             assets: keys such as `refined/dim_products`; the whole lineage if none is named.
             day: the landing date; not needed where all assets are computed whole.
             to: the last landing date, where a range is meant.
-            raise_on_error: let a failed step fail the test; otherwise the result tells.
+            raise_on_error: let a failed step fail the test; otherwise the result reports it.
         """
         self.source.mkdir(parents=True, exist_ok=True)
         tags = {"dagster/asset_partition_range_start": day, "dagster/asset_partition_range_end": to}
@@ -185,14 +185,14 @@ class TestLake:
         )
 
     def partition_metadata(self, asset: str, *days: str) -> dict[str, dict[str, Any]]:
-        """What the newest materialisation of an asset tells of each day, as Dagit shows it on the day's partition."""
-        found: dict[str, dict[str, Any]] = {}
+        """The metadata of the newest materialization per day, as the Dagster UI shows it on the day's partition."""
+        metadata: dict[str, dict[str, Any]] = {}
         for day in days:
             records = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset.split("/")), asset_partitions=[day])
             [record] = self.instance.fetch_materializations(records, limit=1).records
             assert record.asset_materialization is not None
-            found[day] = {name: value.value for name, value in record.asset_materialization.metadata.items()}
-        return found
+            metadata[day] = {name: value.value for name, value in record.asset_materialization.metadata.items()}
+        return metadata
 
     def objects(self, prefix: str) -> list[str]:
         """Paths of the lake's objects below a prefix."""

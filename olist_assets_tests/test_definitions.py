@@ -181,7 +181,7 @@ for module in pkgutil.walk_packages(olist_assets.__path__, "olist_assets."):
 from olist_assets.definitions import defs
 try:
     defs()
-except olist_assets.errors.OlistError as error:
+except olist_assets.errors.SettingsError as error:
     print(error)
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)

@@ -5,7 +5,7 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from olist_assets.errors import OlistError
+from olist_assets.errors import SettingsError
 from olist_assets.runs import Lakehouse, windows_to_load
 from olist_assets.settings import Settings
 from olist_assets_tests.lakes import ASSETS
@@ -91,5 +91,5 @@ def test_assets_are_selected_by_key_or_layer_upstream_first(lakehouse):
     ],
 )
 def test_unknown_names_and_days_are_refused(lakehouse, names, window, message):
-    with pytest.raises(OlistError, match=f"^{message}"):
+    with pytest.raises(SettingsError, match=f"^{message}"):
         lakehouse.select(names, window)
