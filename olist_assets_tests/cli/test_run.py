@@ -9,6 +9,8 @@ import pytest
 from olist_assets.lake.files import FILE_STEMS
 from olist_assets_tests.cli.shell import Shell
 
+pytestmark = pytest.mark.slow_module
+
 
 @pytest.fixture
 def loaded_copy(loaded, tmp_path):
