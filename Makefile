@@ -70,8 +70,9 @@ bench: setup ## Time the engines and a day's load: ORDERS="100000 1000000", or D
 	@$(BIN)/python -m bench $(if $(DUMP),--dump '$(DUMP)',--orders $(ORDERS))
 	@$(BIN)/python -m bench.daily_load
 
-docs: .venv/.done ## Write docs/tables.md from the declarations
+docs: .venv/.done ## Write docs/tables.md and the settings tables from their declarations
 	@$(BIN)/python -m olist_assets.catalog.tables_page
+	@$(BIN)/python -m olist_assets.catalog.settings_page
 
 lint: .venv/.done
 	@$(BIN)/ruff check --quiet .

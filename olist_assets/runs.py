@@ -1,132 +1,175 @@
-"""Materialising the lineage through Dagster: the job, the instance and the events, as Dagit would."""
+"""Start runs through Dagster as its UI does: the same job, instance and events."""
 
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import dagster as dg
 
-from olist_assets.assets import all_assets
 from olist_assets.assets.metadata import RANGE
-from olist_assets.definitions import defs, deliveries, engine, lake
-from olist_assets.errors import OlistError
+from olist_assets.definitions import build_definitions
+from olist_assets.engines.base import Engine
+from olist_assets.errors import EngineError, SettingsError
+from olist_assets.lake.layout import Lake
+from olist_assets.orchestration.jobs import lakehouse
 from olist_assets.orchestration.partitions import landing_dates
+from olist_assets.settings import Settings, load_settings
+from olist_assets.sources.deliveries import Deliveries
 from spark_steps.protocol import Window
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_TOLD = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.STEP_FAILURE}
+_NO_CONSOLE_LOG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_STEP_EVENTS = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.STEP_FAILURE}
+_POLL_SECONDS = 1.0
+
+Listener = Callable[[dg.EventLogEntry], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What became of one asset in a run: its counts over all landing dates, or the error that stopped it."""
+    """The outcome of one asset in a run: its metadata over all landing dates, or the error that stopped it."""
 
     asset: str
     metadata: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
 
 
-def selection(names: Iterable[str], window: Window) -> list[dg.AssetKey]:
-    """The assets that are named, upstream first.
+@dataclass(frozen=True, slots=True)
+class Lakehouse:
+    """The definitions, and the lake, deliveries and engine that their runs use."""
 
-    Args:
-        names: asset keys such as `trusted/orders`, or layers such as `refined`; everything if empty.
-        window: the landing dates that they shall be materialised for.
+    definitions: dg.Definitions
+    assets: tuple[dg.AssetsDefinition, ...]
+    lake: Lake
+    deliveries: Deliveries
+    engine: Engine
 
-    Raises:
-        OlistError: a name is not known, or a day is not a partition.
-    """
-    for day in (window.start, window.end - timedelta(days=1)):
-        if not landing_dates.has_partition_key(day.isoformat()):
-            first, last = landing_dates.get_first_partition_key(), landing_dates.get_last_partition_key()
-            raise OlistError(f"{day} is not a landing date: they go from {first} to {last}")
-    known = {"/".join(asset.key.path): asset.key for asset in all_assets}
-    layers = {key.path[0] for key in known.values()}
-    wanted: set[str] = set()
-    for name in names:
-        found = {k for k in known if k == name or (name in layers and k.startswith(f"{name}/"))}
-        if not found:
-            near = get_close_matches(name, [*known, *layers], n=3)
-            hint = f"did you mean {' or '.join(near)}" if near else "see olist status"
-            raise OlistError(f"no asset or layer {name!r}; {hint}")
-        wanted |= found
-    return [key for name, key in known.items() if name in wanted or not wanted]
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """The lakehouse for these settings.
+
+        Raises:
+            SettingsError: a setting of the engine is not accepted.
+        """
+        definitions = build_definitions(settings)
+        resources = definitions.resources or {}
+        assets = tuple(asset for asset in definitions.assets or () if isinstance(asset, dg.AssetsDefinition))
+        return cls(definitions, assets, *(resources[name] for name in ("lake", "deliveries", "engine")))
+
+    def select(self, names: Iterable[str], window: Window) -> list[dg.AssetKey]:
+        """Look up assets by name, upstream first.
+
+        Args:
+            names: asset keys such as `trusted/orders`, or layers such as `refined`; the whole lineage if empty.
+            window: the landing dates that they are to be materialized for.
+
+        Raises:
+            SettingsError: a name is not known, or a day is not a partition.
+        """
+        _check_landing_dates(window)
+        keys = {"/".join(asset.key.path): asset.key for asset in self.assets}
+        layers = {key.path[0] for key in keys.values()}
+        selected: set[str] = set()
+        for name in names:
+            matches = {key for key in keys if key == name or (name in layers and key.startswith(f"{name}/"))}
+            if not matches:
+                similar = get_close_matches(name, [*keys, *layers], n=3)
+                hint = f"did you mean {' or '.join(similar)}" if similar else "see olist status"
+                raise SettingsError(f"no asset or layer {name!r}; {hint}")
+            selected |= matches
+        return [key for name, key in keys.items() if name in selected or not selected]
+
+    def prepare(self, on_progress: Callable[[str], None] = lambda _: None) -> None:
+        """Open the lake and the source and prepare the engine, so that a run does not start if one of them fails.
+
+        Args:
+            on_progress: called with a line before each slow operation.
+
+        Raises:
+            OlistError: the lake or the source cannot be opened, or the engine lacks something that cannot be fetched.
+        """
+        _ = self.lake.store, self.deliveries.store
+        self.engine.prepare(on_progress)
+
+    def materialize(
+        self, window: Window, assets: list[dg.AssetKey], on_step: Callable[[Step], None] = lambda _: None
+    ) -> list[Step]:
+        """Materialize assets for the landing dates of a window, in one run.
+
+        Args:
+            window: the landing dates.
+            assets: the assets to materialize, as returned by `select`.
+            on_step: called as soon as an asset is done or has failed.
+
+        Returns:
+            The steps that ran. Assets downstream of a failed one did not run; the others did.
+
+        Raises:
+            KeyboardInterrupt: the run was interrupted; Dagster has recorded it as failed.
+            EngineError: the run failed outside its steps.
+        """
+        # Listed before the run: files that arrive during the run are left to the next one.
+        deliveries = self._fully_loaded_deliveries(window, assets)
+        for day in deliveries:
+            self.lake.load_marks.clear(day)  # the day counts as loaded again only when this run has succeeded
+        steps: dict[str, Step] = {}
+
+        def listen(entry: dg.EventLogEntry) -> None:
+            step = _to_step(entry.dagster_event)
+            if step is not None and step.asset not in steps:  # a range has one event per partition
+                steps[step.asset] = step
+                on_step(step)
+
+        with dg.DagsterInstance.get() as instance:
+            execute = _execute_in_processes if self.engine.is_remote else self._execute_in_process
+            result = execute(instance, assets, self._partition_tags(window, assets), listen)
+        if any(_is_interruption(event) for event in result.all_events):
+            raise KeyboardInterrupt
+        if result.success:
+            for day, files in deliveries.items():
+                self.lake.load_marks.write(day, files)
+        elif not any(step.error for step in steps.values()):
+            raise EngineError(f"the run {result.run_id} failed; see it in `olist ui`")
+        return list(steps.values())
+
+    def _fully_loaded_deliveries(self, window: Window, assets: list[dg.AssetKey]) -> dict[date, list[str]]:
+        """The deliveries that a successful run loads completely; none if it does not materialize all assets."""
+        if len(assets) < len(self.assets):
+            return {}
+        return {day: files for day, files in self.deliveries.days().items() if day in window}
+
+    def _partition_tags(self, window: Window, assets: list[dg.AssetKey]) -> dict[str, str]:
+        """The tags that tell Dagster the landing dates of a run; none if no selected asset is partitioned."""
+        partitioned = {asset.key for asset in self.assets if asset.partitions_def is not None}
+        if not partitioned.intersection(assets):
+            return {}
+        first, last = window.start.isoformat(), _last_day(window).isoformat()
+        if first == last:
+            return {"dagster/partition": first}
+        return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+
+    def _execute_in_process(
+        self, instance: dg.DagsterInstance, assets: list[dg.AssetKey], tags: dict[str, str], listen: Listener
+    ) -> dg.ExecuteInProcessResult:
+        instance.add_event_listener(run_id := str(uuid4()), listen)
+        return self.definitions.resolve_job_def(lakehouse.name).execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            asset_selection=assets,
+            raise_on_error=False,
+            run_config=_NO_CONSOLE_LOG,
+            tags=tags,
+        )
 
 
-def prepare(on_progress: Callable[[str], None] = lambda _: None) -> None:
-    """See that all is there that a run needs, so that what is missing is named before anything runs.
+def windows_to_load(lake: Lake, deliveries: Deliveries) -> list[Window]:
+    """Windows of landing dates to load, in order.
 
-    Args:
-        on_progress: called with a line for each thing that takes long.
-
-    Raises:
-        OlistError: the lake or the source cannot be opened, or the engine lacks something that cannot be fetched.
-    """
-    _ = lake.store, deliveries.store
-    engine.prepare(on_progress)
-
-
-def materialize(
-    window: Window, assets: list[dg.AssetKey], on_step: Callable[[Step], None] = lambda _: None
-) -> list[Step]:
-    """Materialise assets for the landing dates of a window, in one run.
-
-    Args:
-        window: the landing dates.
-        assets: what to materialise, as `selection` gives it.
-        on_step: called as soon as an asset is done or has failed.
-
-    Returns:
-        The steps that ran. Assets below a failed one did not run; the others did.
-
-    Raises:
-        KeyboardInterrupt: the run was interrupted; Dagster has recorded it as failed.
-        OlistError: the run failed outside its steps.
-    """
-    steps: list[Step] = []
-    delivered = deliveries.days()  # what arrives from here on is for the next run
-    whole = {day: files for day, files in delivered.items() if day in window and len(assets) == len(all_assets)}
-    for day in whole:
-        lake.load_marks.clear(day)  # until this run has succeeded, too
-
-    def listen(entry: dg.EventLogEntry) -> None:
-        step = _step(entry.dagster_event)
-        if step is not None and step.asset not in {s.asset for s in steps}:
-            steps.append(step)
-            on_step(step)
-
-    with dg.DagsterInstance.get() as instance:
-        tags = _partitions(window, assets)
-        if engine.is_remote:
-            result = _execute_in_processes(instance, assets, tags, listen)
-        else:
-            instance.add_event_listener(run_id := str(uuid4()), listen)
-            result = lakehouse_job().execute_in_process(
-                instance=instance,
-                run_id=run_id,
-                asset_selection=assets,
-                raise_on_error=False,
-                run_config=_QUIET,
-                tags=tags,
-            )
-    if any(_interrupted(event) for event in result.all_events):
-        raise KeyboardInterrupt
-    if result.success:
-        for day, files in whole.items():
-            lake.load_marks.write(day, files)
-    if not result.success and not any(step.error for step in steps):
-        raise OlistError(f"the run {result.run_id} failed; see it in `olist ui`")
-    return steps
-
-
-def windows_to_load() -> list[Window]:
-    """The days whose delivery is not what a wholly successful run has loaded, or that wait in the landzone.
-
-    They are in as few windows as hold no day that has been loaded; days without a delivery do not part them.
+    A day is to be loaded if its delivery differs from what the last fully successful run loaded, or if files are still
+    in the landing zone. Neighboring days share a window. Loaded days split windows; days without a delivery do not.
     """
     loaded, delivered = lake.load_marks.read(), deliveries.days()
     pending = {day for day, files in delivered.items() if loaded.get(day) != files}.union(lake.landzone.pending_days())
@@ -140,58 +183,56 @@ def windows_to_load() -> list[Window]:
     return windows
 
 
-def _partitions(window: Window, assets: list[dg.AssetKey]) -> dict[str, str]:
-    """The tags by which a run is told its landing dates; not at all if every asset of it is computed whole."""
-    daily = {asset.key for asset in all_assets if asset.partitions_def is not None}
-    if not daily.intersection(assets):
-        return {}
-    first, last = window.start.isoformat(), (window.end - timedelta(days=1)).isoformat()
-    if first == last:
-        return {"dagster/partition": first}
-    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-
-
 def lakehouse_job() -> dg.JobDefinition:
-    """The job, as the processes of a run find it."""
-    return defs.resolve_job_def("lakehouse")
+    """The job for the settings of the environment; each process of a multiprocess run calls this."""
+    return build_definitions(load_settings()).resolve_job_def(lakehouse.name)
 
 
 def _execute_in_processes(
-    instance: dg.DagsterInstance,
-    assets: list[dg.AssetKey],
-    tags: dict[str, str],
-    listen: Callable[[dg.EventLogEntry], None],
+    instance: dg.DagsterInstance, assets: list[dg.AssetKey], tags: dict[str, str], listen: Listener
 ) -> dg.JobExecutionResult:
-    """Run the job in processes of its own, and listen to their events as they come into the event log."""
-    this_one = {"olist/invocation": str(uuid4())}
+    """Run the job with one process per step, and pass on their events while they arrive in the event log."""
+    own_tag = {"olist/invocation": str(uuid4())}  # dg.execute_job accepts no run id
     ended = threading.Event()
 
-    def follow() -> None:
-        cursor, last_look = None, False
-        while not last_look:
-            last_look = ended.wait(1)
-            for run in instance.get_runs(dg.RunsFilter(tags=this_one)):
-                found = instance.get_records_for_run(run.run_id, cursor, of_type=_TOLD)
-                cursor = found.cursor
-                for record in found.records:
+    def follow_events() -> None:
+        cursor, is_last_poll = None, False
+        while not is_last_poll:
+            is_last_poll = ended.wait(_POLL_SECONDS)
+            for run in instance.get_runs(dg.RunsFilter(tags=own_tag)):
+                page = instance.get_records_for_run(run.run_id, cursor, of_type=_STEP_EVENTS)
+                cursor = page.cursor
+                for record in page.records:
                     listen(record.event_log_entry)
 
-    following = threading.Thread(target=follow, name="follow the run", daemon=True)
-    following.start()
+    follower = threading.Thread(target=follow_events, name="follow the run", daemon=True)
+    follower.start()
     try:
         return dg.execute_job(
             dg.reconstructable(lakehouse_job),
             instance=instance,
             asset_selection=assets,
-            run_config=_QUIET,
-            tags=tags | this_one,
+            run_config=_NO_CONSOLE_LOG,
+            tags=tags | own_tag,
         )
     finally:
         ended.set()
-        following.join()
+        follower.join()
 
 
-def _step(event: dg.DagsterEvent | None) -> Step | None:
+def _check_landing_dates(window: Window) -> None:
+    for day in (window.start, _last_day(window)):
+        if not landing_dates.has_partition_key(day.isoformat()):
+            first, last = landing_dates.get_first_partition_key(), landing_dates.get_last_partition_key()
+            raise SettingsError(f"{day} is not a landing date: the landing dates are {first} to {last}")
+
+
+def _last_day(window: Window) -> date:
+    return window.end - timedelta(days=1)
+
+
+def _to_step(event: dg.DagsterEvent | None) -> Step | None:
+    """The outcome that an event reports; None for other events."""
     if event is None or event.step_key is None:
         return None
     if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
@@ -207,7 +248,7 @@ def _step(event: dg.DagsterEvent | None) -> Step | None:
     return None
 
 
-def _interrupted(event: dg.DagsterEvent) -> bool:
+def _is_interruption(event: dg.DagsterEvent) -> bool:
     """Whether an event is the failure of a step or of the run by Ctrl-C or a signal."""
     error = None
     if event.event_type is dg.DagsterEventType.STEP_FAILURE:

@@ -1,4 +1,4 @@
-"""A small lake for tests: literal rows in, steps run or assets materialised, whole tables out."""
+"""A small lake for tests: write literal rows, run steps or materialize assets, read whole tables."""
 
 import hashlib
 from collections.abc import Iterable
@@ -13,10 +13,11 @@ import deltalake
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from olist_assets.assets import all_assets
+from olist_assets.assets import build_assets
 from olist_assets.engines.base import LocalEngine
 from olist_assets.lake.layout import Lake
 from olist_assets.orchestration.io_managers import TableHandleIOManager
+from olist_assets.settings import Settings
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps import delta
 from spark_steps.declarations import Layer
@@ -26,6 +27,9 @@ from spark_steps.tables import TABLES
 
 DAY = date(2018, 5, 10)
 """The landing date of tests that need just one."""
+
+ASSETS = build_assets(Settings.from_environment({}))
+"""The whole lineage under default settings."""
 
 _LINEAGE = {
     "_landing_date": "2018-05-10",
@@ -160,12 +164,12 @@ class TestLake:
             assets: keys such as `refined/dim_products`; the whole lineage if none is named.
             day: the landing date; not needed where all assets are computed whole.
             to: the last landing date, where a range is meant.
-            raise_on_error: let a failed step fail the test; otherwise the result tells.
+            raise_on_error: let a failed step fail the test; otherwise the result reports it.
         """
         self.source.mkdir(parents=True, exist_ok=True)
         tags = {"dagster/asset_partition_range_start": day, "dagster/asset_partition_range_end": to}
         return dg.materialize(
-            all_assets,
+            ASSETS,
             instance=self.instance,
             selection=dg.AssetSelection.assets(*(key.split("/") for key in assets)) if assets else None,
             partition_key=None if to else day,
@@ -181,14 +185,14 @@ class TestLake:
         )
 
     def partition_metadata(self, asset: str, *days: str) -> dict[str, dict[str, Any]]:
-        """What the newest materialisation of an asset tells of each day, as Dagit shows it on the day's partition."""
-        found: dict[str, dict[str, Any]] = {}
+        """The metadata of the newest materialization per day, as the Dagster UI shows it on the day's partition."""
+        metadata: dict[str, dict[str, Any]] = {}
         for day in days:
             records = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset.split("/")), asset_partitions=[day])
             [record] = self.instance.fetch_materializations(records, limit=1).records
             assert record.asset_materialization is not None
-            found[day] = {name: value.value for name, value in record.asset_materialization.metadata.items()}
-        return found
+            metadata[day] = {name: value.value for name, value in record.asset_materialization.metadata.items()}
+        return metadata
 
     def objects(self, prefix: str) -> list[str]:
         """Paths of the lake's objects below a prefix."""

@@ -1,14 +1,17 @@
-"""The asset graph as Dagit shows it: every asset's dependencies, partitions, group, kinds, owners and checks."""
+"""The asset graph as the Dagster UI shows it: dependencies, partitions, group, kinds, owners and checks per asset."""
 
 import json
+import subprocess
+import sys
 
 import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap  # as the code location's server does
 from dagster_shared.serdes import serialize_value
 
-from olist_assets.assets import all_assets
-from olist_assets.definitions import defs
+from olist_assets.definitions import build_definitions
+from olist_assets.settings import Settings
+from olist_assets_tests.lakes import ASSETS
 
 # key: (dependencies, computed by landing date or whole, checks)
 GRAPH = {
@@ -95,12 +98,12 @@ def test_the_graph_is_landzone_raw_trusted_refined_serving():
             "whole" if asset.partitions_def is None else "daily",
             " ".join(sorted(check.name for check in asset.check_specs)),
         )
-        for asset in all_assets
+        for asset in ASSETS
     } == GRAPH
 
 
-@pytest.mark.parametrize("asset", all_assets, ids=_key)
-def test_an_asset_says_what_it_is(asset):
+@pytest.mark.parametrize("asset", ASSETS, ids=_key)
+def test_an_asset_has_group_kinds_owners_and_description(asset):
     layer, name = asset.key.path
     [spec] = asset.specs
     kinds, owners = LAYERS[layer]
@@ -116,8 +119,8 @@ def test_an_asset_says_what_it_is(asset):
     assert spec.description.startswith("One row: ")
 
 
-def test_a_column_schema_tells_type_meaning_and_whether_it_may_be_null():
-    [spec] = next(asset for asset in all_assets if _key(asset) == "refined/aggregate_payments_per_month").specs
+def test_a_column_schema_has_type_meaning_and_nullability():
+    [spec] = next(asset for asset in ASSETS if _key(asset) == "refined/aggregate_payments_per_month").specs
     columns = spec.metadata["dagster/column_schema"].columns
     assert [(c.name, c.type, c.description, c.constraints.nullable) for c in columns] == [
         ("order_month", "string", "month of the purchase, yyyy-MM", False),
@@ -130,7 +133,7 @@ def test_a_column_schema_tells_type_meaning_and_whether_it_may_be_null():
 
 
 def test_a_range_of_days_is_one_run_and_today_is_a_landing_date():
-    daily = [asset for asset in all_assets if asset.partitions_def is not None]
+    daily = [asset for asset in ASSETS if asset.partitions_def is not None]
     assert {type(a.backfill_policy) for a in daily} == {dg.BackfillPolicy}
     assert {a.backfill_policy.max_partitions_per_run for a in daily} == {None}
     assert {a.partitions_def.get_first_partition_key() for a in daily} == {"2016-01-01"}
@@ -138,12 +141,48 @@ def test_a_range_of_days_is_one_run_and_today_is_a_landing_date():
     assert {a.partitions_def.end_offset for a in daily} == {1}
 
 
-def test_one_job_holds_the_whole_lineage_and_runs_in_one_process():
-    job = defs.resolve_job_def("lakehouse")
+@pytest.fixture(scope="module")
+def definitions():
+    """The definitions under default settings."""
+    return build_definitions(Settings.from_environment({}))
+
+
+def test_one_job_has_the_whole_lineage_and_runs_in_one_process(definitions):
+    job = definitions.resolve_job_def("lakehouse")
     assert {"/".join(key.path) for key in job.asset_layer.executable_asset_keys} == set(GRAPH)
     assert job.executor_def is dg.in_process_executor
 
 
-def test_dagit_can_be_told_the_graph():
-    told = serialize_value(RepositorySnap.from_def(defs.get_repository_def()))
-    assert all(json.dumps(key.split("/")) in told for key in GRAPH)
+def test_definitions_serialize_for_the_web_server(definitions):
+    serialized = serialize_value(RepositorySnap.from_def(definitions.get_repository_def()))
+    assert all(json.dumps(key.split("/")) in serialized for key in GRAPH)
+
+
+def test_definitions_follow_their_settings():
+    remote = build_definitions(
+        Settings.from_environment({"OLIST_LAKE": "s3://shop/lake", "OLIST_ENGINE": "emr", "OLIST_GLUE": "shop"})
+    )
+    assets = {asset.key.to_user_string(): asset for asset in remote.assets}
+    assert assets.keys() == {*GRAPH, "serving/glue_tables"}
+    tables = [asset for key, asset in assets.items() if key.startswith(("raw/", "trusted/", "refined/"))]
+    assert {asset.op.pool for asset in tables} == {"emr"}
+    assert remote.resources["lake"].root == "s3://shop/lake"
+    assert remote.executor.name == dg.multiprocess_executor.name
+    assert len(remote.sensors) == 2
+
+
+def test_settings_are_not_read_before_dagster_loads_the_code_location():
+    script = """
+import importlib, os, pkgutil, olist_assets
+os.environ["OLIST_ENGINE"] = "flink"
+for module in pkgutil.walk_packages(olist_assets.__path__, "olist_assets."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+from olist_assets.definitions import defs
+try:
+    defs()
+except olist_assets.errors.SettingsError as error:
+    print(error)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    assert run.stdout == "OLIST_ENGINE=flink: takes sail or spark or emr or emr-serverless\n"

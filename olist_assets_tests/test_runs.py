@@ -1,21 +1,28 @@
-"""Which landing dates a run without dates takes."""
+"""Which landing dates a run without dates loads, and how assets are selected by name."""
 
 from datetime import date
 
+import dagster as dg
 import pytest
 
-from olist_assets import runs
+from olist_assets.errors import SettingsError
+from olist_assets.runs import Lakehouse, windows_to_load
+from olist_assets.settings import Settings
+from olist_assets_tests.lakes import ASSETS
 from spark_steps.protocol import Window
 
 
 @pytest.fixture
-def shop(sail_lake, monkeypatch):
+def shop(sail_lake):
     """A lake, and deliveries on the 1st, 2nd, 4th, 5th and 9th of May."""
     for day in (1, 2, 4, 5, 9):
         sail_lake.deliver(f"2018-05-0{day}", "olist_sellers_dataset.csv", f"{day}")
-    monkeypatch.setattr(runs, "lake", sail_lake.lake)
-    monkeypatch.setattr(runs, "deliveries", sail_lake.deliveries)
     return sail_lake
+
+
+def windows(shop) -> list[Window]:
+    """The windows that a run without dates would load."""
+    return windows_to_load(shop.lake, shop.deliveries)
 
 
 def days(*numbers: int) -> Window:
@@ -24,36 +31,65 @@ def days(*numbers: int) -> Window:
 
 
 def load(shop, *numbers: int) -> None:
-    """Note that these days have been loaded as they are."""
+    """Mark these days as loaded, with their present deliveries."""
     for number in numbers:
         day = date(2018, 5, number)
         shop.lake.load_marks.write(day, shop.deliveries.days()[day])
 
 
-def test_all_days_that_have_not_been_loaded_are_one_window_whatever_is_missing_between(shop):
-    assert runs.windows_to_load() == [days(1, 9)]
+def test_days_without_a_delivery_do_not_split_a_window(shop):
+    assert windows(shop) == [days(1, 9)]
     load(shop, 1, 2)
-    assert runs.windows_to_load() == [days(4, 9)]
+    assert windows(shop) == [days(4, 9)]
 
 
-def test_days_that_have_been_loaded_part_windows_and_are_not_loaded_again(shop):
+def test_loaded_days_split_windows_and_are_not_loaded_again(shop):
     load(shop, 2, 5)
-    assert runs.windows_to_load() == [days(1), days(4), days(9)]
+    assert windows(shop) == [days(1), days(4), days(9)]
     load(shop, 1, 4)
-    assert runs.windows_to_load() == [days(9)]
+    assert windows(shop) == [days(9)]
     load(shop, 9)
-    assert runs.windows_to_load() == []
+    assert windows(shop) == []
 
 
-def test_a_day_whose_delivery_has_changed_is_loaded_again_alone(shop):
+def test_a_day_with_a_changed_delivery_is_loaded_again(shop):
     load(shop, 1, 2, 4, 5, 9)
-    shop.deliver("2018-05-01", "olist_sellers_dataset_20180512T000000Z.csv", "mended")
-    shop.deliver("2018-05-09", "olist_sellers_dataset_20180512T000000Z.csv", "mended")
-    assert runs.windows_to_load() == [days(1), days(9)]
+    shop.deliver("2018-05-01", "olist_sellers_dataset_20180512T000000Z.csv", "corrected")
+    shop.deliver("2018-05-09", "olist_sellers_dataset_20180512T000000Z.csv", "corrected")
+    assert windows(shop) == [days(1), days(9)]
 
 
-def test_files_that_wait_in_the_landzone_are_loaded_though_their_delivery_is_gone(shop):
+def test_files_in_the_landing_zone_are_loaded_even_without_their_delivery(shop):
     load(shop, 1, 2, 4, 5, 9)
     file = next(iter(shop.deliveries.files("sellers", date(2018, 5, 4))))
     shop.lake.landzone.land("sellers", date(2018, 5, 3), file)
-    assert runs.windows_to_load() == [days(3)]
+    assert windows(shop) == [days(3)]
+
+
+@pytest.fixture(scope="module")
+def lakehouse():
+    """The lakehouse under default settings."""
+    return Lakehouse.from_settings(Settings.from_environment({}))
+
+
+def test_assets_are_selected_by_key_or_layer_upstream_first(lakehouse):
+    assert lakehouse.select([], days(1)) == [asset.key for asset in ASSETS]
+    assert lakehouse.select(["trusted/orders", "raw/orders"], days(1)) == [
+        dg.AssetKey(["raw", "orders"]),
+        dg.AssetKey(["trusted", "orders"]),
+    ]
+    landzone = [asset.key for asset in ASSETS if asset.key.path[0] == "landzone"]
+    assert lakehouse.select(["landzone", "serving/report"], days(1)) == [*landzone, dg.AssetKey(["serving", "report"])]
+
+
+@pytest.mark.parametrize(
+    ("names", "window", "message"),
+    [
+        (["trusted/order"], days(1), "no asset or layer 'trusted/order'; did you mean trusted/orders or "),
+        (["xyzzy"], days(1), "no asset or layer 'xyzzy'; see olist status"),
+        ([], Window(date(2015, 12, 31), date(2016, 1, 2)), "2015-12-31 is not a landing date: the landing dates are "),
+    ],
+)
+def test_unknown_names_and_days_are_refused(lakehouse, names, window, message):
+    with pytest.raises(SettingsError, match=f"^{message}"):
+        lakehouse.select(names, window)

@@ -1,16 +1,17 @@
-"""Settings: defaults, and one-line errors that name the variable and what it takes."""
+"""Settings: defaults, and one-line errors that name the variable and the accepted values."""
 
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, Field
 
-from olist_assets.errors import OlistError
-from olist_assets.settings import Settings
+from olist_assets.errors import SettingsError
+from olist_assets.settings import SettingRow, Settings, describe_settings
 
 ROOTS = "takes the path of a folder, or s3://<bucket>/<prefix> of plain characters"
 
 
-def test_defaults_lie_below_the_working_directory(tmp_path, monkeypatch):
+def test_defaults_are_below_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert Settings.from_environment({}) == Settings(
         lake=str(tmp_path / ".olist/lake"),
@@ -67,16 +68,64 @@ def test_paths_become_absolute_and_a_home_is_expanded(tmp_path, monkeypatch):
         ("OLIST_S3_ENCRYPTION", "DES", "OLIST_S3_ENCRYPTION=DES: takes AES256, aws:kms or aws:kms:<key>"),
     ],
 )
-def test_a_value_that_is_not_accepted_is_named(variable, value, message):
-    with pytest.raises(OlistError) as error:
+def test_an_error_names_the_variable_the_value_and_the_accepted_values(variable, value, message):
+    with pytest.raises(SettingsError) as error:
         Settings.from_environment({variable: value})
     assert str(error.value) == message
 
 
 @pytest.mark.parametrize("uri", ["s3://shop-lake", "s3://shop-lake/", "s3://shop.lake/a/b_c", "s3://shop.lake/a/b_c/"])
-def test_lake_and_source_may_lie_on_s3(uri):
+def test_lake_and_source_may_be_on_s3(uri):
     settings = Settings.from_environment({"OLIST_LAKE": uri, "OLIST_SOURCE": uri, "OLIST_S3_ENCRYPTION": "aws:kms:k"})
     assert (settings.lake, settings.source) == (uri.rstrip("/"), uri.rstrip("/"))
     assert settings.on_s3
     assert settings.encryption == "aws:kms:k"
     assert not Settings.from_environment({}).on_s3
+
+
+def test_an_empty_variable_counts_as_unset():
+    names = [field.validation_alias for field in Settings.model_fields.values()]
+    assert Settings.from_environment(dict.fromkeys(names, "")) == Settings.from_environment({})
+
+
+def test_a_default_is_checked_too(tmp_path, monkeypatch):
+    (folder := tmp_path / "my lakes").mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(
+        SettingsError, match=r"^OLIST_LAKE=\.olist/lake: .*my lakes/\.olist/lake has a character beyond"
+    ):
+        Settings.from_environment({})
+
+
+def test_only_from_environment_reads_variables(monkeypatch):
+    monkeypatch.setenv("OLIST_ENGINE", "spark")
+    assert Settings.from_environment().engine == "spark"
+    assert Settings().engine == "sail"
+    assert Settings(lake="/data/lake", engine="emr").lake == "/data/lake"
+
+
+class ClusterSettings(BaseModel):
+    """Fields of all kinds."""
+
+    name: str = Field("olist", description="name of the cluster")
+    units: int = Field(4, description="vCPUs")
+    price: float = Field(0.0057785, description="US dollars per hour")
+    minutes: float = Field(30.0, description="minutes until the cluster ends")
+    spot: bool = Field(default=False, description="use spot instances")
+    types: list[str] = Field(["m6i.xlarge", "m5.xlarge"], description="instance types")
+    role: str = Field("", description="ARN of a role")
+    logs: str = Field("", validation_alias="LOGS", description="prefix of logs")
+
+
+def test_settings_are_described_by_variable_default_and_meaning():
+    assert describe_settings(ClusterSettings, "OLIST_EMR_") == [
+        SettingRow("OLIST_EMR_NAME", "olist", "name of the cluster"),
+        SettingRow("OLIST_EMR_UNITS", "4", "vCPUs"),
+        SettingRow("OLIST_EMR_PRICE", "0.0057785", "US dollars per hour"),
+        SettingRow("OLIST_EMR_MINUTES", "30", "minutes until the cluster ends"),
+        SettingRow("OLIST_EMR_SPOT", "false", "use spot instances"),
+        SettingRow("OLIST_EMR_TYPES", "m6i.xlarge,m5.xlarge", "instance types"),
+        SettingRow("OLIST_EMR_ROLE", "none", "ARN of a role"),
+        SettingRow("LOGS", "none", "prefix of logs"),
+    ]
+    assert all(row.meaning for row in describe_settings(Settings))

@@ -10,8 +10,8 @@ from spark_steps.protocol import TableHandle
 from spark_steps.tables import tables_in
 
 
-def _refined_asset(table: TableSpec) -> dg.AssetsDefinition:
-    @table_asset(table)
+def _refined_asset(table: TableSpec, engine_name: str) -> dg.AssetsDefinition:
+    @table_asset(table, engine_name)
     def compute(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
@@ -23,4 +23,6 @@ def _refined_asset(table: TableSpec) -> dg.AssetsDefinition:
     return compute
 
 
-refined_assets = tuple(_refined_asset(table) for table in tables_in(Layer.REFINED))
+def refined_assets(engine_name: str) -> tuple[dg.AssetsDefinition, ...]:
+    """The refined assets, with the pools that runs on this engine need."""
+    return tuple(_refined_asset(table, engine_name) for table in tables_in(Layer.REFINED))

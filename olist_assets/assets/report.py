@@ -1,4 +1,4 @@
-"""Serving assets: what is made of the tables for those who ask them."""
+"""The report as an asset: one HTML page in the lake, written from the newest version of each table."""
 
 from base64 import b64encode
 from datetime import UTC, datetime
@@ -7,18 +7,14 @@ from typing import Any
 import dagster as dg
 
 from olist_assets.assets.step_recording import record_step
-from olist_assets.aws.environment import S3
 from olist_assets.engines.base import Engine
 from olist_assets.lake.layout import Lake
 from olist_assets.serving import report
-from olist_assets.settings import Settings
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
 
-# --- The report -------------------------------------------------------------------------------------------------------
-
-_PICTURES = ("revenue", "states", "delivery")
-"""Charts that Dagit shows; they are kept with every run, so they are few and small."""
+_UI_CHARTS = ("revenue", "states", "delivery")
+"""Charts for the Dagster UI. Every run stores them in its event, so they are few and small."""
 
 
 def _asset_of(table_id: str) -> dg.AssetKey:
@@ -42,7 +38,7 @@ def write_report(
     """Write the report into the lake."""
     with record_step(context, lake, engine, None) as record:
         made = report.make(
-            lake.root, records=lake.step_records.newest_of_lineage(), written_at=datetime.now(UTC), pictures=_PICTURES
+            lake.root, records=lake.step_records.newest_of_lineage(), written_at=datetime.now(UTC), pictures=_UI_CHARTS
         )
         size = report.put(lake.store, made, on_s3=lake.on_s3)
     path = f"{lake.root}/{report.PATH}"
@@ -60,48 +56,3 @@ def write_report(
     if pictures:
         metadata["charts"] = dg.MetadataValue.md(pictures)
     return dg.MaterializeResult(metadata=metadata)
-
-
-# --- Tables in Glue ---------------------------------------------------------------------------------------------------
-
-
-class GlueTables(dg.Config):
-    """How the tables are registered."""
-
-    drop: bool = False
-    """Drop tables that the lake no longer has from Glue."""
-
-
-def glue_assets(settings: Settings) -> tuple[dg.AssetsDefinition, ...]:
-    """The asset that registers the tables in Glue, where the lake is on S3 and OLIST_GLUE asks for it."""
-    if not settings.glue or not settings.lake.startswith(S3):
-        return ()
-    from olist_assets.catalog import glue  # noqa: PLC0415 - brings what only lakes on S3 need
-
-    @dg.asset(
-        key=["serving", "glue_tables"],
-        group_name="serving",
-        deps=[table.id.split("/") for table in glue.published()],
-        kinds={"glue", "athena"},
-        owners=["team:analytics"],
-        description="Trusted and refined in the Glue Data Catalog, where Athena, QuickSight and Spark find them.",
-    )
-    def register(
-        context: dg.AssetExecutionContext,
-        config: GlueTables,
-        lake: dg.ResourceParam[Lake],
-        engine: dg.ResourceParam[Engine],
-    ) -> dg.MaterializeResult:
-        with record_step(context, lake, engine, None) as record:
-            outcomes = glue.register(lake.root, settings.glue, drop=config.drop)
-            counts = {f"tables_{o.name.lower()}": count for o, count in glue.table_counts(outcomes).items()}
-            record.update(counts)
-        changes = {outcome: [place for place in outcomes if outcomes[place] is outcome] for outcome in glue.CHANGES}
-        databases = [glue.database_name(layer, settings.glue) for layer in glue.DATABASES]
-        return dg.MaterializeResult(metadata={"databases": databases, **counts, "changes": changes})
-
-    return (register,)
-
-
-serving_assets = (write_report, *glue_assets(Settings.from_environment()))
-"""What is served of this lake."""

@@ -14,23 +14,22 @@ from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import hold_lease
 from olist_assets.orchestration.executors import pool_for
 from olist_assets.orchestration.partitions import landing_dates, single_run_backfill, to_window
-from olist_assets.settings import Settings
 from spark_steps.declarations import Layer, TableSpec
 from spark_steps.protocol import LandedFile, StepRequest, StepResult, TableHandle
 
 _KINDS = {Layer.RAW: "bronze", Layer.TRUSTED: "silver", Layer.REFINED: "gold"}
 _OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-engineering", Layer.REFINED: "team:analytics"}
 
-_ENGINE = Settings.from_environment().engine  # read once: there are as many assets as tables
 
-
-def table_asset(table: TableSpec) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
-    """A decorator: `@dg.asset` with all arguments that follow from a table's declaration."""
+def table_asset(
+    table: TableSpec, engine_name: str
+) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
+    """A decorator: `@dg.asset` with all arguments that follow from a table's declaration, and the engine's pool."""
     arguments: dict[str, Any] = {
         "key": table.id.split("/"),
         "ins": {name.replace("/", "_"): dg.AssetIn(key=name.split("/")) for name in table.upstreams},
         "group_name": str(table.layer),
-        "pool": pool_for(table.id, _ENGINE),  # the lease sees to writers beside Dagster
+        "pool": pool_for(table.id, engine_name),  # the lease protects against writers outside Dagster
         "kinds": {"deltalake", "pyspark", _KINDS[table.layer]},
         "owners": [_OWNERS[table.layer]],
         "description": table.description,

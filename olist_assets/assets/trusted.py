@@ -10,8 +10,8 @@ from spark_steps.protocol import TableHandle
 from spark_steps.tables import tables_in
 
 
-def _trusted_asset(table: TableSpec) -> dg.AssetsDefinition:
-    @table_asset(table)
+def _trusted_asset(table: TableSpec, engine_name: str) -> dg.AssetsDefinition:
+    @table_asset(table, engine_name)
     def merge(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
@@ -24,4 +24,6 @@ def _trusted_asset(table: TableSpec) -> dg.AssetsDefinition:
     return merge
 
 
-trusted_assets = tuple(_trusted_asset(table) for table in tables_in(Layer.TRUSTED))
+def trusted_assets(engine_name: str) -> tuple[dg.AssetsDefinition, ...]:
+    """The trusted assets, with the pools that runs on this engine need."""
+    return tuple(_trusted_asset(table, engine_name) for table in tables_in(Layer.TRUSTED))

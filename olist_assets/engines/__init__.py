@@ -1,11 +1,15 @@
-"""Engines: what runs a step. `engine_of` gives the one that the settings name."""
+"""Engines: what runs a step. `create_engine` makes the one that the settings name."""
 
 from olist_assets.engines.base import Engine
 from olist_assets.settings import Settings
 
 
 def create_engine(settings: Settings) -> Engine:
-    """The engine that the settings name; nothing of the others is imported."""
+    """The engine that the settings name. The modules of the other engines are not imported.
+
+    Raises:
+        SettingsError: a setting of the engine has a value that is not accepted.
+    """
     if settings.engine == "spark":
         from olist_assets.engines.local.spark import SparkEngine  # noqa: PLC0415 - only what is used
 

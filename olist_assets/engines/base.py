@@ -10,9 +10,16 @@ from pyspark.sql import SparkSession
 from spark_steps.protocol import StepRequest, StepResult
 from spark_steps.steps import run_step
 
+Progress = Callable[[str], None]
+"""Called with one line of text for each thing that takes long."""
 
-class Engine(dg.ConfigurableResource):
-    """Something that can run a step. Assets do not know which one it is."""
+
+def ignore_progress(_line: str) -> None:
+    """Drop the line."""
+
+
+class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument] - Dagster's own form
+    """Runs steps. Assets do not depend on which engine it is."""
 
     is_remote: ClassVar[bool] = False
     """Whether steps run on other machines, and this one only waits for them."""
@@ -20,16 +27,13 @@ class Engine(dg.ConfigurableResource):
     @property
     @abstractmethod
     def name(self) -> str:
-        """The name that settings and control objects know the engine by."""
+        """The engine's name in settings and control objects."""
 
-    def prepare(self, on_progress: Callable[[str], None] = lambda _: None) -> None:
-        """See that all is there that the engine needs, and fetch what can be fetched; a run calls it before its steps.
-
-        Args:
-            on_progress: called with a line for each thing that takes long.
+    def prepare(self, on_progress: Progress = ignore_progress) -> None:
+        """Check what the engine needs, and fetch what can be fetched. A run calls it before its steps.
 
         Raises:
-            OlistError: something is missing; the message says how to bring it here.
+            OlistError: something is missing; the message says how to get it.
         """
 
     @abstractmethod
@@ -37,32 +41,33 @@ class Engine(dg.ConfigurableResource):
         """Run the step to its end.
 
         Raises:
-            StepError: the step cannot be done; nothing of it was committed.
+            StepError: the step cannot be done. The table was not changed; its quarantine may have been, and a rerun
+                of the step repairs that.
         """
 
     def cancel_jobs(self, run_id: str) -> list[str]:  # noqa: ARG002 - the contract
-        """End what a run has left running elsewhere, and return the ids of the jobs; a local engine's end with it."""
+        """Cancel the jobs of a run that have not ended, and return their ids. A local engine has no jobs."""
         return []
 
 
 class LocalEngine(Engine):
-    """An engine of this machine: steps run in this process, on a session that the first of them starts."""
+    """An engine of this machine. Steps run in this process, on a session that the first step starts."""
 
     @abstractmethod
-    def session(self, on_progress: Callable[[str], None] = lambda _: None) -> SparkSession:
-        """The engine's session, in UTC, started if there is none; pyspark's functions speak to it afterwards.
+    def session(self, on_progress: Progress = ignore_progress) -> SparkSession:
+        """The engine's session, in UTC, started if there is none. It becomes the session of pyspark's functions.
 
-        Args:
-            on_progress: called with a line for each thing that takes long.
+        All threads of this process share it; another process starts its own.
 
         Raises:
             OlistError: as `prepare` does.
         """
 
     def run(self, context: dg.AssetExecutionContext, request: StepRequest) -> StepResult:
-        """Run the step in process.
+        """Run the step in this process.
 
         Raises:
+            StepError: as `Engine.run` does.
             OlistError: as `prepare` does.
         """
         return run_step(self.session(context.log.info), request)

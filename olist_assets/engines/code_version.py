@@ -1,4 +1,4 @@
-"""Which code it is that runs."""
+"""The version of the code that runs."""
 
 from functools import cache
 from hashlib import sha256
@@ -20,5 +20,5 @@ def steps_digest() -> str:
 
 @cache
 def code_version() -> str:
-    """The release, and the digest of the step code."""
+    """The release and the digest of the step code, `<release>+<digest>`."""
     return f"{version('olist-lakehouse')}+{steps_digest()}"

@@ -1,4 +1,4 @@
-"""Spark's properties: those that every step needs, whichever Spark runs it, and those by which S3A reaches S3."""
+"""Spark properties: those that every step needs on every Spark, and those that let S3A reach S3."""
 
 import os
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ SPARK = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
-    # Not Spark's default, the deprecated INT96, which Sail cannot read where it has to filter.
+    # Spark's default, the deprecated INT96, cannot be read by Sail in a filter.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
-"""What Spark is told for each step, whatever its own defaults are."""
+"""Properties of every step. They override the defaults of the Spark that runs it."""
 
 _S3A_ALGORITHMS = {"AES256": "SSE-S3", "aws:kms": "SSE-KMS"}
 
 
 def s3_properties(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Spark properties by which s3:// is reached through S3A, as the AWS variables say; they hold no credentials."""
+    """Spark properties that route s3:// through S3A as the AWS variables say. They contain no credentials."""
     properties = {
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         # Variables, profiles, containers, instances: the chain that AWS's other libraries follow.
@@ -34,7 +34,7 @@ def s3_properties(environment: Mapping[str, str] = os.environ) -> dict[str, str]
 
 
 def s3_encryption(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Spark properties by which S3A encrypts as the AWS variables say; none if they leave it to the bucket."""
+    """Spark properties that make S3A encrypt as the AWS variables say. Without such variables the bucket decides."""
     encryption = environment.get("AWS_SERVER_SIDE_ENCRYPTION")
     if not encryption:
         return {}

@@ -1,4 +1,4 @@
-"""What one asset hands to the next: no data, but typed handles on where the data lies."""
+"""What one asset passes to the next: typed handles on the location of its data, not the data."""
 
 import dagster as dg
 
@@ -8,16 +8,16 @@ from spark_steps.protocol import LandedFile, TableHandle
 
 
 class TableHandleIOManager(dg.IOManager):
-    """Gives an asset handles on its inputs: a DeltaTable for each table, the waiting files for a landzone.
+    """Passes handles on inputs: a TableHandle for a table, the pending files for a landing zone.
 
-    Handles are made from the asset's key and partition window alone; steps write the tables themselves.
+    Handles are made from the asset's key and partition window alone. Steps write the tables themselves.
     """
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
 
     def load_input(self, context: dg.InputContext) -> TableHandle | tuple[LandedFile, ...]:
-        """The handle on an upstream asset, for the landing dates that the downstream asset asks for."""
+        """The handle on an upstream asset, limited to the landing dates of the downstream asset's partitions."""
         layer, name = context.asset_key.path
         window = to_window(context.asset_partitions_time_window) if context.has_asset_partitions else None
         if layer == "landzone" and window is not None:
@@ -25,5 +25,9 @@ class TableHandleIOManager(dg.IOManager):
         return self._lake.table(f"{layer}/{name}", window)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Refuse data: an asset returns what it did, and its step has written the table."""
+        """Refuse data. An asset returns metadata only, because its step has written the table.
+
+        Raises:
+            DagsterInvariantViolationError: always.
+        """
         raise dg.DagsterInvariantViolationError(f"{context.asset_key.to_user_string()} returned {type(obj).__name__}")

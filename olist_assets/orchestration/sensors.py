@@ -1,4 +1,4 @@
-"""Sensors: what a run that was killed has left on a cluster is ended."""
+"""Sensors: cancel the jobs on a cluster that a failed or canceled run left behind."""
 
 import dagster as dg
 
@@ -6,20 +6,21 @@ from olist_assets.engines.base import Engine
 
 
 def orphaned_job_sensors(engine: Engine) -> list[dg.SensorDefinition]:
-    """Sensors that end the jobs of failed and cancelled runs; none if steps run in the run's own process."""
+    """Sensors that cancel orphaned jobs of failed and of canceled runs. A local engine needs none."""
     if not engine.is_remote:
         return []
 
-    def end_jobs(context: dg.RunStatusSensorContext) -> None:
+    def cancel_orphaned_jobs(context: dg.RunStatusSensorContext) -> None:
         for job in engine.cancel_jobs(context.dagster_run.run_id):
-            context.log.info("cancelled %s, which run %s has left", job, context.dagster_run.run_id)
+            context.log.info("canceled %s, an orphaned job of run %s", job, context.dagster_run.run_id)
 
     return [
-        dg.run_status_sensor(
+        dg.run_status_sensor(  # pyright: ignore[reportUnknownMemberType] - a type in Dagster's signature is incomplete
             run_status=status,
+            # DAGSTER_HOME stores the sensor's state under this name, on or off and its cursor: it must not change.
             name=f"end_jobs_of_{status.value.lower()}_runs",
-            description="Ends what such a run has left on the cluster.",
+            description="Cancels the jobs that such a run left on the cluster.",
             default_status=dg.DefaultSensorStatus.RUNNING,
-        )(end_jobs)
+        )(cancel_orphaned_jobs)
         for status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
     ]

@@ -10,7 +10,7 @@ import boto3
 import dagster as dg
 import pytest
 
-from olist_assets.assets.report import glue_assets
+from olist_assets.assets.glue_tables import glue_assets
 from olist_assets.catalog import glue
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.lake.layout import Lake
@@ -162,7 +162,7 @@ def olist(*arguments, fails=0, **environment):
 def test_the_command_lists_its_changes_and_a_dry_run_the_changes_it_would_make(root, name):
     where = {"OLIST_LAKE": root, "OLIST_GLUE": name}
     missing = [f"{name}_{t.layer}.{t.name}" for t in glue.published() if t.id not in WRITTEN]
-    note = f"note: not written: {', '.join(missing)}; see to it by `olist run`\n"
+    note = f"note: not written: {', '.join(missing)}; write them with `olist run`\n"
     created = f"""\
   created {name}_trusted
   created {name}_trusted.sellers
@@ -183,7 +183,7 @@ def test_the_command_drops_vanished_tables_with_an_option(root, name, s3):
         s3.delete_object(Bucket=bucket, Key=found["Key"])
     output, errors = olist(**where)
     assert output == f"{name}_trusted and {name}_refined: 1 unchanged, 1 vanished, 20 not written\n"
-    assert errors.endswith(f"note: vanished: {name}_trusted.sellers; see to it by --drop\n")
+    assert errors.endswith(f"note: vanished: {name}_trusted.sellers; drop them with --drop\n")
     output, _ = olist("--drop", **where)
     assert output.startswith(f"  dropped {name}_trusted.sellers\n")
 

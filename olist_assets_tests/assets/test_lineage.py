@@ -7,11 +7,10 @@ from datetime import date, timedelta
 import deltalake
 import pytest
 
-from olist_assets.assets import all_assets
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.sources.deliver import deliver
 from olist_assets.sources.generator.dump import generate
-from olist_assets_tests.lakes import TestLake
+from olist_assets_tests.lakes import ASSETS, TestLake
 
 ORDERS = 300
 
@@ -42,7 +41,7 @@ def test_every_asset_is_materialized_and_every_check_of_severity_error_passes(lo
     _, _, run = loaded
     assert run.success
     done = {event.asset_key for event in run.all_events if event.is_step_materialization}
-    assert done == {asset.key for asset in all_assets}
+    assert done == {asset.key for asset in ASSETS}
     evaluations = run.get_asset_check_evaluations()
     assert {e.check_name for e in evaluations if not e.passed} <= {"category_unknown", "seller_missing"}
     assert len([e for e in evaluations if e.check_name == "rows_accounted_for"]) == 9
@@ -65,7 +64,7 @@ def test_each_step_writes_one_record(loaded):
     lakehouse, day, run = loaded
     records = [json.loads((lakehouse.root / p).read_text()) for p in lakehouse.objects("control/steps")]
     first = [r for r in records if r["run_id"] == run.run_id]
-    assert sorted(r["table"] for r in first) == sorted("/".join(a.key.path) for a in all_assets)
+    assert sorted(r["table"] for r in first) == sorted("/".join(a.key.path) for a in ASSETS)
     assert {r["status"] for r in first} == {"succeeded"}
     [orders] = [r for r in first if r["table"] == "trusted/orders"]
     assert orders["window"]["from"] == day
@@ -106,7 +105,7 @@ def test_a_failed_table_stops_its_downstream_assets_and_no_others(loaded, tmp_pa
     run = other.materialize(day=loaded[1], raise_on_error=False)
     assert not run.success
     done = {"/".join(e.asset_key.path) for e in run.all_events if e.is_step_materialization}
-    assert {"/".join(a.key.path) for a in all_assets} - done == {
+    assert {"/".join(a.key.path) for a in ASSETS} - done == {
         "raw/order_payments",
         "trusted/order_payments",
         "refined/fact_orders",

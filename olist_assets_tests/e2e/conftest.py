@@ -58,7 +58,7 @@ def s3_folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def package():
     """The folder of the package that a cluster is given."""
-    Package.of(REPOSITORY / FOLDER)
+    Package.find(REPOSITORY / FOLDER)
     return str(REPOSITORY / FOLDER)
 
 

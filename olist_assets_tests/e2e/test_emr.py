@@ -13,18 +13,18 @@ from datetime import timedelta
 import duckdb
 import pytest
 
-from olist_assets.assets import all_assets
 from olist_assets.engines.local.jars import delta_jars, find
 from olist_assets.operations.diff import differences
 from olist_assets.serving.sql.session import connect
 from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay
+from olist_assets_tests.lakes import ASSETS
 from olist_assets_tests.test_real_data import real_dump
 from spark_steps.tables import TABLES
 
 MONTHS = timedelta(days=92)
 RUN = frozenset({"_run_id"})
-KEYS = tuple("/".join(asset.key.path) for asset in all_assets)
+KEYS = tuple("/".join(asset.key.path) for asset in ASSETS)
 STEPS = sorted(key for key in KEYS if key in TABLES)
 
 

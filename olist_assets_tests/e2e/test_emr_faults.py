@@ -252,7 +252,7 @@ def test_a_step_that_never_starts_is_cancelled(shop):
     error = shop.run()
     state = {"emr": "PENDING", "emr-serverless": "SUBMITTED"}[shop.service]
     assert re.fullmatch(
-        rf"\S+ is {state}, and has not started within 0.02 minutes: it was cancelled; see the cluster's capacity, "
+        rf"\S+ is {state}, and did not start within 0.02 minutes: it was canceled; check the cluster's capacity, "
         "or set OLIST_EMR_START_MINUTES",
         error,
     )
@@ -285,7 +285,7 @@ def test_a_cluster_that_ends_while_a_step_waits_is_told(shop):
     shop.cluster.before["DescribeStep"] = end
     error = shop.run()
     assert re.match(
-        r"raw/sellers: \S+ is PENDING, and its cluster TERMINATED; its log is still to come: s3://…/", error
+        r"raw/sellers: \S+ is PENDING, and its cluster TERMINATED; its log has not been written yet: s3://…/", error
     )
     assert len(error.splitlines()) == 1
 
@@ -405,7 +405,7 @@ def test_a_run_that_was_killed_and_starts_again_waits_for_the_job_that_it_left(s
     [job] = shop.cluster.jobs
     assert not job.cancelled
     assert shop.sellers() == ["s1", "s2"]
-    assert f"found {next(iter(made_by(shop)))}/{job.id}, which does this for run" in shop.all_told()
+    assert f"found identical job {next(iter(made_by(shop)))}/{job.id} of run" in shop.all_told()
 
 
 def made_by(shop: Shop) -> list[str]:

@@ -9,14 +9,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from olist_assets.assets import all_assets
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.operations.diff import differences
 from olist_assets.sources.deliver import deliver
 from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay
 from olist_assets_tests.golden.readers import READERS, by_spark, types_of
-from olist_assets_tests.lakes import TestLake
+from olist_assets_tests.lakes import ASSETS, TestLake
 from olist_assets_tests.test_real_data import real_dump
 from spark_steps.tables import TABLES
 
@@ -72,7 +71,7 @@ def test_all_layers_have_rows(loaded):
 def test_results_are_equal_in_shape_and_in_all_that_is_not_the_engines_own(loaded):
     lakes, _ = loaded
     sail, spark = (records(lakes[name]) for name in ("sail", "spark"))
-    assert sail.keys() == spark.keys() == {"/".join(asset.key.path) for asset in all_assets}
+    assert sail.keys() == spark.keys() == {"/".join(asset.key.path) for asset in ASSETS}
     for table, record in sail.items():
         assert record.keys() == spark[table].keys()
         for name in record:

@@ -58,7 +58,7 @@ def test_a_jvm_that_does_not_start_has_the_last_word(nameless):
         check=False,
     )
     last = done.stderr.splitlines()[-1]
-    assert "OlistError: local Spark does not start: Caused by: java.net.UnknownHostException" in last
+    assert "EngineError: local Spark does not start: Caused by: java.net.UnknownHostException" in last
     assert "no-such-host" in last
 
 

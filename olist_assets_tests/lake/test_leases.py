@@ -14,12 +14,12 @@ from importlib.resources import files
 import pytest
 import yaml
 
-from olist_assets.assets import all_assets
 from olist_assets.errors import LeaseError
 from olist_assets.lake import process_identity
 from olist_assets.lake.json_objects import decode, encode
 from olist_assets.lake.leases import Lease, LeaseUnavailableError, hold_lease
 from olist_assets.lake.storage import open_store
+from olist_assets_tests.lakes import ASSETS
 from spark_steps.tables import TABLES
 
 TABLE = "raw/orders"
@@ -380,7 +380,7 @@ def test_an_asset_that_lost_its_lease_fails(sail_lake, monkeypatch):
 
 
 def test_every_delta_table_has_a_pool_of_one_slot():
-    pools = {"/".join(asset.key.path): asset.op.pool for asset in all_assets}
+    pools = {"/".join(asset.key.path): asset.op.pool for asset in ASSETS}
     assert {key: pool for key, pool in pools.items() if pool} == {
         key: key.replace("/", ".") for key in pools if key in TABLES
     }

@@ -1,14 +1,13 @@
-"""Sail: Spark Connect in Rust, in this very process. No JVM, started once, when the first step asks for it."""
+"""Sail: Spark Connect in Rust, in this process, without a JVM. The first step of a process starts it."""
 
 import atexit
 import os
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from olist_assets.engines.base import LocalEngine
+from olist_assets.engines.base import LocalEngine, Progress, ignore_progress
 
 
 class SailEngine(LocalEngine):
@@ -16,34 +15,35 @@ class SailEngine(LocalEngine):
 
     @property
     def name(self) -> str:
-        """As in OLIST_ENGINE."""
+        """The name in OLIST_ENGINE."""
         return "sail"
 
-    def session(self, on_progress: Callable[[str], None] = lambda _: None) -> SparkSession:  # noqa: ARG002 - it is quick
+    def session(self, on_progress: Progress = ignore_progress) -> SparkSession:  # noqa: ARG002 - it is quick
         """This process's session on its own Sail server, in UTC."""
-        os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # pyspark's functions look here for what they shall make
+        os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # pyspark's functions read it
         return _session()
 
 
 @cache
 def _session() -> SparkSession:
-    # gRPC's handlers of forks abort a child now and then, before it has become the program that was to be started.
+    # gRPC's fork handlers sometimes abort a child process before it has started its program.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # read when the first channel is opened
     from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - costs a second
 
     _, port = _server().listening_address
     spark = ConnectSession.builder.remote(f"sc://127.0.0.1:{port}").create()
     spark.conf.set("spark.sql.session.timeZone", "UTC")
-    # At exit pyspark has the server clear its machine learning cache, which Sail answers with an error in the log.
-    atexit.unregister(spark.client._cleanup_ml_cache)  # noqa: SLF001 - there is no other way to say so
-    return spark  # type: ignore[return-value] - the same API; pyspark relates the two in documentation only
+    # At exit pyspark asks the server to clear its machine learning cache, and Sail logs an error. No public way exists.
+    atexit.unregister(spark.client._cleanup_ml_cache)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    return spark  # type: ignore[return-value] - the same API without a common type
 
 
 @cache
 def _server() -> Any:
-    """The server; the cache keeps it, for it stops when nothing refers to it."""
+    """The server. The cache keeps a reference, because the server stops when it is garbage-collected."""
     os.environ.setdefault("RUST_LOG", "error")  # read when the library is loaded
-    from pysail.spark import SparkConnectServer  # noqa: PLC0415 - after RUST_LOG
+    # After RUST_LOG. The package has no type stubs.
+    from pysail.spark import SparkConnectServer  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs]
 
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)

@@ -1,4 +1,4 @@
-"""A step as a job of a cluster: what it is for, what a service has to know of it, and how it stands."""
+"""A step as a job of a cluster: its key, its submission and its status."""
 
 import os
 from dataclasses import dataclass, field, replace
@@ -10,24 +10,24 @@ from olist_assets.engines.spark_properties import SPARK, s3_encryption
 from spark_steps.protocol import StepRequest
 
 ENVIRONMENT = "environment"
-"""The folder that the packed environment is unpacked into where a step runs."""
+"""Folder that the packed environment is unpacked into on the machine of a step."""
 
 _VARIABLES = ("AWS_REGION", "AWS_SERVER_SIDE_ENCRYPTION", "AWS_SSE_KMS_KEY_ID")
-"""What a step's own S3 clients are told; credentials are those of the cluster's role."""
+"""Variables that a step's S3 clients need. Credentials are those of the cluster's role."""
 
 
 class JobPhase(StrEnum):
-    """Where a job stands, in the same words for every service."""
+    """The state of a job, in the same terms for every service."""
 
     WAITING = "waiting"
     RUNNING = "running"
-    CANCELLING = "ending"  # cancelled, but not yet at its end
+    CANCELLING = "cancelling"  # canceled, but not ended yet
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
     @property
     def ended(self) -> bool:
-        """Nothing of it runs any more."""
+        """Whether nothing of the job runs any more."""
         return self in (JobPhase.SUCCEEDED, JobPhase.FAILED)
 
 
@@ -36,29 +36,30 @@ class JobStatus:
     """A job as its service describes it.
 
     Attributes:
-        phase: where it stands.
-        state: that in the service's own word.
-        reason: why it waits or has failed, if the service says so.
+        phase: its state in the common terms.
+        state: its state in the service's own word.
+        reason: why it waits or has failed, if the service gives a reason.
         log: the URI of the driver's log, gzipped, if there is one.
-        metadata: what is told of a job that has ended: seconds waiting and running, cost.
+        metadata: of a job that has ended, for Dagster's metadata: `seconds_waiting`, `seconds_running` and
+            `estimated_cost_usd` (US dollars); on EMR Serverless `vcpu_hours` and `memory_gb_hours` too.
     """
 
     phase: JobPhase
     state: str
     reason: str = ""
     log: str | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
 class JobKey:
-    """What a job is for; its name carries all of it.
+    """What a job does, and for which run. Its name encodes all of it.
 
     Attributes:
         lake: digest of the table's URI.
         table: the id of the table.
-        request: digest of what is asked of the step.
-        run_id: the Dagster run that asks.
+        request: digest of the step request without its run id. Equal digests mean identical work.
+        run_id: the Dagster run that submitted the job.
     """
 
     lake: str
@@ -68,35 +69,35 @@ class JobKey:
 
     @classmethod
     def from_request(cls, request: StepRequest) -> Self:
-        """What a request asks for."""
-        asked = replace(request, run_id="")
-        return cls(_digest(request.output.uri), request.table, _digest(asked.to_json()), request.run_id)
+        """The key of a request."""
+        without_run = replace(request, run_id="")
+        return cls(_digest(request.output.uri), request.table, _digest(without_run.to_json()), request.run_id)
 
     @classmethod
     def parse(cls, name: str) -> Self | None:
-        """The work of a job of this name; None if it is not one of these."""
+        """The key that a job's name encodes; None for jobs that others submitted."""
         prefix, *parts = name.split(" ")
         return cls(*parts) if prefix == "olist" and len(parts) == 4 else None  # noqa: PLR2004 - the fields
 
     @property
     def name(self) -> str:
-        """The name of its job."""
+        """The name of the job."""
         return f"olist {self.lake} {self.table} {self.request} {self.run_id}"
 
     @property
     def folder(self) -> str:
-        """Where in the lake its request and result lie."""
+        """Path in the lake of the folder with its request and result."""
         return f"control/requests/{self.run_id}/{self.table.replace('/', '.')}.{self.request}"
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """All that a service needs to know of a job.
+    """What a service needs to start a job.
 
     Attributes:
         name: the job's name.
         steps, environment, main: URIs of the code.
-        request, result: URIs of what goes in and comes out.
+        request, result: URIs of the step request, which exists, and of the result that the job writes.
     """
 
     name: str
@@ -108,12 +109,12 @@ class Submission:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment variables of Spark's driver and executors."""
+        """The environment variables of Spark's driver and executors, by name."""
         return {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
 
     @property
     def spark_arguments(self) -> list[str]:
-        """The options of spark-submit that say what runs, before the main script."""
+        """The options of spark-submit, which precede the main script."""
         properties = SPARK | _encryption()
         properties |= {f"spark.executorEnv.{name}": value for name, value in self.variables.items()}
         options = [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
@@ -126,7 +127,7 @@ class Submission:
 
 
 def _encryption() -> dict[str, str]:
-    """Spark properties by which S3A, and EMR's own file system, encrypt as the variables say."""
+    """Spark properties that make S3A and EMR's own file system encrypt as the variables say."""
     properties = s3_encryption()
     if properties:
         properties["spark.hadoop.fs.s3.enableServerSideEncryption"] = "true"

@@ -1,1 +1,1 @@
-"""DAGSTER_HOME: its configuration, and the event log that it names."""
+"""DAGSTER_HOME: its configuration, and the event log that the configuration names."""

@@ -1,18 +1,19 @@
-"""Dagster's instance: where runs and their events are kept."""
+"""DAGSTER_HOME: the folder of Dagster's instance, with runs and their events."""
 
 import os
 from importlib.resources import files
 from pathlib import Path
 
-_EVENTS_A_TRANSACTION = "500"
+_EVENTS_PER_TRANSACTION = "500"
 _MOVED_MODULES = {"module: olist_assets.event_log\n": "module: olist_assets.orchestration.instance.event_log\n"}
 """Lines of a dagster.yaml that an earlier release wrote, and their present form."""
 
 
 def prepare_home(home: Path) -> None:
-    """Make DAGSTER_HOME ready, with the project's dagster.yaml unless it has its own, and announce it to Dagster.
+    """Create DAGSTER_HOME with the project's dagster.yaml, unless it has one, and set Dagster's variables.
 
-    A dagster.yaml that names a module by its place in an earlier release is updated; the rest of it stays as it is.
+    An existing dagster.yaml that names a module by its location in an earlier release is updated. The rest of it is
+    not changed.
     """
     home.mkdir(parents=True, exist_ok=True)
     configuration = home / "dagster.yaml"
@@ -21,11 +22,11 @@ def prepare_home(home: Path) -> None:
     else:
         configuration.write_text(files("olist_assets.orchestration.instance").joinpath("dagster.yaml").read_text())
     nux = home / ".nux" / "nux.yaml"
-    if not nux.exists():  # spares the user Dagit's newsletter pop-up
+    if not nux.exists():  # suppresses the newsletter pop-up of the Dagster UI
         nux.parent.mkdir(exist_ok=True)
         nux.write_text("seen: 1\n")
     os.environ["DAGSTER_HOME"] = str(home)
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_A_TRANSACTION)
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_PER_TRANSACTION)
 
 
 def _update_modules(configuration: Path) -> None:

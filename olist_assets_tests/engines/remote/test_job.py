@@ -133,7 +133,7 @@ def test_the_arguments_of_the_longest_step_are_accepted_by_emr(monkeypatch):
             return {"StepIds": ["s-1"]}
 
     engine = EmrEngine(lake=root)
-    engine.__dict__["_emr_asking_once"] = Api()
+    engine.__dict__["_emr_without_retries"] = Api()
     submission = Submission(work.name, *code, f"{folder}/request.json", f"{folder}/result.json")
     job = engine._add_step("j-1", submission)  # noqa: SLF001 - of a cluster that need not be there
     assert job == "j-1/s-1"

@@ -1,72 +1,143 @@
-"""The engines of a cluster as variables describe them, and the cluster that they would create."""
+"""The settings of the EMR engines: their variables, their documentation, and the cluster that they describe."""
+
+import os
 
 import pytest
 
 from olist_assets.engines.remote.emr import EmrEngine
 from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine
-from olist_assets.errors import OlistError
+from olist_assets.engines.remote.settings import EmrServerlessFields, EmrSettings, setting_rows
+from olist_assets.errors import SettingsError
 
 LAKE = "s3://shop/lake"
 LISTS = {"subnets", "security_groups", "instance_types", "applications"}
-IN_TYPES = {float: ("1.5", 1.5), int: ("7", 7), bool: ("true", True), str: ("other", "other")}
+EXAMPLES = {float: ("1.5", 1.5), int: ("7", 7), bool: ("true", True), str: ("other", "other")}
+"""The text of a variable and its value, by the type of the field."""
 
 
-def text_and_value(engine, attribute: str):
-    """A variable's text for an attribute, and what it means."""
-    if attribute in LISTS:
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("OLIST_EMR_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def set_variables(monkeypatch):
+    """Set environment variables."""
+
+    def set_all(variables: dict[str, str]) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_all
+
+
+def text_and_value(engine, field: str):
+    """A variable's text for a field, and the value that it means."""
+    if field in LISTS:
         return "a, b", ["a", "b"]
-    if attribute == "tags":
+    if field == "tags":
         return "team=data, cost=a=b", {"team": "data", "cost": "a=b"}
-    return IN_TYPES[engine.model_fields[attribute].annotation]
+    return EXAMPLES[engine.model_fields[field].annotation]
 
 
-def attributes(engine) -> list[str]:
+def fields(engine) -> list[str]:
     return [name for name in engine.model_fields if name != "lake"]
 
 
 @pytest.mark.parametrize(
-    ("remote", "attribute"),
-    [(remote, name) for remote in (EmrEngine, EmrServerlessEngine) for name in attributes(remote)],
+    ("remote", "field"),
+    [(remote, name) for remote in (EmrEngine, EmrServerlessEngine) for name in fields(remote)],
 )
-def test_each_attribute_has_a_variable(remote, attribute):
-    text, value = text_and_value(remote, attribute)
-    given = remote.from_environment(LAKE, {f"{remote.variables[0]}{attribute.upper()}": text})
-    assert given.lake == LAKE
-    assert getattr(given, attribute) == value
-    default = remote.from_environment(LAKE, {})
-    assert [name for name in attributes(remote) if getattr(given, name) != getattr(default, name)] == [attribute]
+def test_each_field_has_a_variable_that_sets_it_alone(remote, field, set_variables):
+    default = remote.from_environment(LAKE)
+    text, value = text_and_value(remote, field)
+    set_variables({f"{remote.settings_class.prefixes[0]}{field.upper()}": text})
+    changed = remote.from_environment(LAKE)
+    assert changed.lake == LAKE
+    assert getattr(changed, field) == value
+    assert [name for name in fields(remote) if getattr(changed, name) != getattr(default, name)] == [field]
 
 
-def test_serverless_has_its_own_variables_before_those_of_both():
-    environment = {"OLIST_EMR_RELEASE": "emr-7.1.0", "OLIST_EMR_LOGS": "s3://logs/a"}
-    engine = EmrServerlessEngine.from_environment(
-        LAKE, {**environment, "OLIST_EMR_SERVERLESS_RELEASE": "emr-7.2.0", "OLIST_EMR_LAKE": "s3://other/lake"}
+def test_variables_of_serverless_take_precedence_over_shared_ones(set_variables):
+    set_variables(
+        {
+            "OLIST_EMR_RELEASE": "emr-7.1.0",
+            "OLIST_EMR_SERVERLESS_RELEASE": "emr-7.2.0",
+            "OLIST_EMR_LOGS": "s3://logs/a",
+            "OLIST_EMR_SERVERLESS_LOGS": "",
+            "OLIST_EMR_TAGS": "team=data",
+            "OLIST_EMR_SERVERLESS_TAGS": "cost=a",
+            "OLIST_EMR_LAKE": "s3://other/lake",
+        }
     )
-    assert (engine.release, engine.logs, engine.lake) == ("emr-7.2.0", "s3://logs/a", LAKE)
-    assert EmrEngine.from_environment(LAKE, environment).release == "emr-7.1.0"
+    engine = EmrServerlessEngine.from_environment(LAKE)
+    assert (engine.release, engine.logs, engine.tags) == ("emr-7.2.0", "s3://logs/a", {"cost": "a"})
+    assert engine.lake == LAKE
+    assert EmrEngine.from_environment(LAKE).release == "emr-7.1.0"
 
 
-def test_an_empty_variable_is_none():
-    assert EmrEngine.from_environment(LAKE, {"OLIST_EMR_CLUSTER": ""}).cluster == "olist"
+def test_an_empty_variable_counts_as_unset(set_variables):
+    set_variables({"OLIST_EMR_CLUSTER": ""})
+    assert EmrEngine.from_environment(LAKE).cluster == "olist"
 
 
+def test_an_engine_that_is_built_in_code_ignores_variables(set_variables):
+    set_variables({"OLIST_EMR_UNITS": "8"})
+    assert EmrEngine(lake=LAKE).units == 4
+
+
+@pytest.mark.parametrize("remote", [EmrEngine, EmrServerlessEngine])
 @pytest.mark.parametrize(
-    ("name", "value", "takes"),
+    ("name", "value", "expected"),
     [
-        ("OLIST_EMR_UNITS", "many", "valid integer"),
-        ("OLIST_EMR_SPOT", "perhaps", "valid boolean"),
+        ("OLIST_EMR_IDLE_MINUTES", "many", "valid integer"),
         ("OLIST_EMR_POLL_SECONDS", "soon", "valid number"),
     ],
 )
-def test_a_value_that_is_not_accepted_is_named_with_what_the_variable_takes(name, value, takes):
-    with pytest.raises(OlistError) as caught:
-        EmrEngine.from_environment(LAKE, {name: value})
+def test_a_wrong_value_is_a_one_line_error_with_the_variable_and_what_it_takes(
+    remote, name, value, expected, set_variables
+):
+    set_variables({name: value})
+    with pytest.raises(SettingsError) as caught:
+        remote.from_environment(LAKE)
     [line] = str(caught.value).splitlines()
     assert line.startswith(f"{name}={value}: ")
-    assert takes in line
+    assert expected in line
 
 
-def test_the_cluster_has_fleets_scales_and_ends_by_itself():
+def test_a_wrong_value_is_reported_with_the_variable_that_took_precedence(set_variables):
+    set_variables({"OLIST_EMR_SERVERLESS_IDLE_MINUTES": "few", "OLIST_EMR_IDLE_MINUTES": "many"})
+    with pytest.raises(SettingsError, match=r"^OLIST_EMR_SERVERLESS_IDLE_MINUTES=few: "):
+        EmrServerlessEngine.from_environment(LAKE)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("perhaps", None), ("true", True), ("false", False)])
+def test_a_flag_takes_true_or_false(text, expected, set_variables):
+    set_variables({"OLIST_EMR_SPOT": text})
+    if expected is None:
+        with pytest.raises(SettingsError, match=r"^OLIST_EMR_SPOT=perhaps: .*valid boolean"):
+            EmrSettings.load()
+    else:
+        assert EmrSettings.load().spot is expected
+
+
+def test_the_documentation_has_one_row_per_variable():
+    rows = {row.variable: row for row in setting_rows()}
+    assert len(rows) == len(setting_rows())
+    assert rows["OLIST_EMR_UNITS"] == ("OLIST_EMR_UNITS", "4", "minimum vCPUs of all core and task nodes")
+    assert rows["OLIST_EMR_APPLICATIONS"].default == "Spark,Livy,JupyterEnterpriseGateway"
+    assert rows["OLIST_EMR_SPOT"].default == "false"
+    assert rows["OLIST_EMR_TAGS"].default == "none"
+    assert rows["OLIST_EMR_POLL_SECONDS"].default == "5"
+    assert rows["OLIST_EMR_SERVERLESS_MEMORY_PRICE"].default == "0.0057785"
+    variables = {f"OLIST_EMR_{name.upper()}" for name in fields(EmrEngine)}
+    own = EmrServerlessFields.model_fields.keys() - EmrEngine.model_fields.keys()
+    assert rows.keys() == variables | {f"OLIST_EMR_SERVERLESS_{name.upper()}" for name in own}
+    assert all(row.meaning for row in rows.values())
+
+
+def test_the_cluster_has_instance_fleets_scaling_limits_and_an_idle_timeout():
     flow = EmrEngine(
         lake=LAKE, units=8, max_units=64, idle_minutes=20, step_concurrency=5, subnets=["a", "b"]
     ).job_flow()
@@ -91,12 +162,12 @@ def test_the_cluster_has_fleets_scales_and_ends_by_itself():
     assert flow["StepConcurrencyLevel"] == 5
 
 
-def test_spot_instances_are_only_beyond_the_least_capacity():
+def test_only_capacity_beyond_the_minimum_is_spot():
     limits = EmrEngine(lake=LAKE, units=8, max_units=64, spot=True).job_flow()["ManagedScalingPolicy"]["ComputeLimits"]
     assert (limits["MaximumCoreCapacityUnits"], limits["MaximumOnDemandCapacityUnits"]) == (8, 8)
 
 
-def test_the_cluster_is_tagged_as_the_roles_know_it():
+def test_the_cluster_has_the_tags_that_the_roles_require():
     flow = EmrEngine(lake=LAKE, cluster="shop", tags={"team": "data"}).job_flow()
     assert {tag["Key"]: tag["Value"] for tag in flow["Tags"]} == {
         "olist:lakehouse": "shop",
@@ -105,19 +176,21 @@ def test_the_cluster_is_tagged_as_the_roles_know_it():
     }
 
 
-def test_logs_are_kept_where_they_are_asked_for():
+def test_the_cluster_writes_logs_only_if_the_setting_names_a_place():
     assert "LogUri" not in EmrEngine(lake=LAKE).job_flow()
     assert EmrEngine(lake=LAKE, logs="s3://logs/emr").job_flow()["LogUri"] == "s3://logs/emr"
 
 
-def test_a_cluster_of_the_line_before_is_a_matter_of_settings():
-    environment = {
-        "OLIST_EMR_RELEASE": "emr-7.10.0",
-        "OLIST_EMR_APPLICATIONS": "Spark,Livy",
-        "OLIST_EMR_SERVICE_ROLE": "olist-emr",
-        "OLIST_EMR_INSTANCE_PROFILE": "olist-nodes",
-    }
-    flow = EmrEngine.from_environment(LAKE, environment).job_flow()
+def test_settings_describe_a_cluster_of_an_earlier_release_line(set_variables):
+    set_variables(
+        {
+            "OLIST_EMR_RELEASE": "emr-7.10.0",
+            "OLIST_EMR_APPLICATIONS": "Spark,Livy",
+            "OLIST_EMR_SERVICE_ROLE": "olist-emr",
+            "OLIST_EMR_INSTANCE_PROFILE": "olist-nodes",
+        }
+    )
+    flow = EmrEngine.from_environment(LAKE).job_flow()
     assert flow["ReleaseLabel"] == "emr-7.10.0"
     assert [application["Name"] for application in flow["Applications"]] == ["Spark", "Livy"]
     assert (flow["ServiceRole"], flow["JobFlowRole"]) == ("olist-emr", "olist-nodes")

@@ -18,7 +18,7 @@ from olist_assets.serving import report
 from olist_assets.serving.report import captions, charts, page, palette, queries
 from olist_assets.serving.report.axes import spec
 from olist_assets.serving.report.brazil import STATES
-from olist_assets_tests.lakes import TestLake
+from olist_assets_tests.lakes import ASSETS, TestLake
 from olist_assets_tests.serving.report.report_lakes import NASTY, SALES, sell
 from spark_steps.columns import STATES as CODES
 
@@ -307,9 +307,7 @@ def test_the_asset_writes_the_page_and_tells_its_path_and_headline(shop):
 
 
 def test_the_asset_depends_on_the_tables_that_it_reads():
-    from olist_assets.assets import all_assets  # noqa: PLC0415
-
-    [asset] = [asset for asset in all_assets if asset.key.path == ["serving", "report"]]
+    [asset] = [asset for asset in ASSETS if asset.key.path == ["serving", "report"]]
     upstream = {"/".join(key.path) for key in asset.asset_deps[asset.key]}
     assert upstream == {t.replace("quarantine/", "trusted/") for t in queries.TABLES_READ}
 

@@ -1,0 +1,99 @@
+"""`olist generate`, `olist deliver`, `olist replay`: where deliveries come from."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from olist_assets.cli.console import day_option, out, print_note
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: `olist generate --orders 1000 --days 60 --seed 1 dump`")
+def generate(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write the nine files to.")],
+    orders: Annotated[int, typer.Option(help="Number of orders.", min=1)] = 10_000,
+    days: Annotated[int, typer.Option(help="Number of days with purchases.", min=1, max=3650)] = 730,
+    seed: Annotated[int, typer.Option(help="The same seed generates the same data.")] = 1,
+) -> None:
+    """Write a dump of generated data in Olist's format, with errors as in real data."""
+    from olist_assets.sources.generator import dump  # noqa: PLC0415
+
+    with out.status("generating") as status:
+        dump.generate(
+            directory,
+            orders=orders,
+            days=days,
+            seed=seed,
+            progress=lambda done: status.update(f"generating: {done:,} of {orders:,} orders"),
+        )
+    out.print(f"wrote {orders:,} orders to {directory}; next: olist deliver {directory}")
+
+
+@commands.command(epilog="Example: `olist deliver dump --day 2018-10-18`")
+def deliver(
+    dump: Annotated[Path, typer.Argument(metavar="DUMP", help="Folder with Olist CSV files.")],
+    day: Annotated[date | None, day_option("Landing date; by default the day after the newest event.")] = None,
+) -> None:
+    """Copy a dump into the source folder, as the delivery of one day."""
+    from olist_assets.settings import load_settings  # noqa: PLC0415
+    from olist_assets.sources import deliver as source  # noqa: PLC0415
+
+    settings = load_settings()
+    copied: list[str] = []
+
+    def show(name: str) -> None:
+        copied.append(name)
+        out.print(f"  {escape(name)}")
+
+    landing_date, names, missing = source.deliver(dump, settings.source, day=day, on_file=show)
+    _print_missing(missing)
+    present = f" ({len(names) - len(copied)} were there already)" if len(names) > len(copied) else ""
+    out.print(f"delivered {len(copied)} files as {landing_date}{present}; next: olist run")
+
+
+@commands.command(epilog="Examples: `olist replay dump`, `olist replay dump --from 2018-05-01 --to 2018-05-31`")
+def replay(
+    dump: Annotated[Path, typer.Argument(metavar="DUMP", help="Folder with Olist CSV files.")],
+    from_: Annotated[date | None, day_option("First landing date; by default the dump's first.", "--from")] = None,
+    to: Annotated[date | None, day_option("Last landing date; by default the dump's last.", "--to")] = None,
+) -> None:
+    """Copy a dump into the source folder as daily deliveries, split by the time of each event."""
+    from olist_assets.settings import load_settings  # noqa: PLC0415
+    from olist_assets.sources import replay as source  # noqa: PLC0415
+
+    settings = load_settings()
+    files: Counter[str] = Counter()  # by month
+    with out.status("reading the dump") as status:
+
+        def show(day: date, new_files: int) -> None:
+            month = f"{day:%Y-%m}"
+            if month not in files:
+                _print_last_month(files)
+            files[month] += new_files
+            status.update(f"replaying: {day}")
+
+        done = source.replay(dump, settings.source, first=from_, last=to, on_day=show)
+    _print_last_month(files)
+    _print_missing(done.missing)
+    if not done.days:
+        out.print("nothing to deliver: the dump has no events on these days")
+        return
+    present = f" ({done.files - done.new_files:,} were there already)" if done.files > done.new_files else ""
+    days = f"{len(done.days):,} days, {done.days[0]} to {done.days[-1]}"
+    out.print(f"delivered {done.new_files:,} files as {days}{present}; next: olist run")
+
+
+def _print_last_month(files: Counter[str]) -> None:
+    for month, count in list(files.items())[-1:]:
+        out.print(f"  {month}: {count:,} {'file' if count == 1 else 'files'}")
+
+
+def _print_missing(tables: Iterable[str]) -> None:
+    if names := ", ".join(tables):
+        print_note(f"the dump has no {names}")

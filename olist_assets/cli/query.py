@@ -1,0 +1,138 @@
+"""`olist sql`: ask the lake questions."""
+
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from olist_assets.cli.console import discard_stdout, out, parse_time
+from olist_assets.errors import QueryError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
+
+
+class Format(StrEnum):
+    """The formats that `olist sql` prints a result in."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+    MARKDOWN = "markdown"
+
+
+commands = typer.Typer()
+
+
+@commands.command(
+    epilog="""Examples:
+
+- `olist sql "select order_month, revenue from refined.aggregate_sales_per_month order by 1"`
+- `olist sql -p state=SP 'select count(*) from dim_customers where state = $state'`
+- `olist sql --as-of 2018-05-10T12:00 "select count(*) from trusted.orders"`
+- `olist sql --format csv -f question.sql > answer.csv`
+- `olist sql "describe refined.fact_orders"`
+- `olist sql`
+"""
+)
+def sql(
+    query: Annotated[
+        str | None,
+        typer.Argument(
+            help="A statement that reads tables, named layer.table, or control.steps; a table without a layer is "
+            "in refined. Without a statement, a prompt opens in a terminal; elsewhere standard input is read."
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", metavar="FILE", help="Read the statement from a file; - is standard input."),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="A value for $NAME in the statement, as text, which DuckDB casts to the type that it is compared "
+            "with; may be repeated.",
+        ),
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=parse_time,
+            metavar="TIME",
+            help="Read the tables as they were at a time: 2018-05-10T12:00, in UTC unless it has a zone, or "
+            "2018-05-10, the end of that day.",
+        ),
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="Format of the result.")] = Format.TABLE,
+) -> None:
+    """Query the lake in DuckDB's SQL, read-only. All tables are read as of one point in time."""
+    from olist_assets.settings import Settings  # noqa: PLC0415
+
+    if query is not None and file is not None:
+        raise typer.BadParameter("give a statement or a file with one, not both")
+    settings = Settings.from_environment()
+    if query is None and file is None and sys.stdin.isatty():
+        if not sys.stdout.isatty() or param or format_ is not Format.TABLE:
+            raise typer.BadParameter("give a statement, or a file with one: the prompt takes no -p and no --format")
+        from olist_assets.serving.sql import prompt  # noqa: PLC0415
+
+        prompt.run(settings.lake, as_of, out, settings.dagster_home.parent / "sql_history")
+        return
+    statement = query or _read_statement(file)
+    if not statement.strip():
+        raise typer.BadParameter("give a statement, a file with one, or one on standard input")
+    if format_ is Format.PARQUET and sys.stdout.isatty():
+        raise QueryError("parquet is not for a terminal: redirect it, as in `> result.parquet`")
+    parameters = _parse_parameters(param or [])
+    from olist_assets.serving.sql.session import connect  # noqa: PLC0415
+
+    with connect(settings.lake, as_of=as_of) as session:
+        _print_result(session.query(statement, parameters), format_)
+
+
+def _read_statement(file: Path | None) -> str:
+    """The text of a file; of standard input if there is none, or if it is `-`."""
+    if file is None or str(file) == "-":
+        return sys.stdin.read()
+    if not file.is_file():
+        raise typer.BadParameter(f"there is no file {file}")
+    return file.read_text()
+
+
+def _parse_parameters(pairs: list[str]) -> dict[str, str]:
+    parameters = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+    if malformed := [pair for pair in pairs if "=" not in pair]:
+        raise typer.BadParameter(f"-p {malformed[0]}: write it as name=value")
+    if len(parameters) < len(pairs):
+        raise typer.BadParameter("-p gives a name twice")
+    return parameters
+
+
+def _print_result(result: "DuckDBPyRelation", format_: Format) -> None:
+    from olist_assets.serving.sql import results  # noqa: PLC0415
+
+    if format_ is Format.TABLE:
+        rows = results.rows(result)
+        out.print(results.to_table(result.columns, result.types, (map(results.text, row) for row in rows)))
+        out.print(f"({len(rows)} rows)" if len(rows) != 1 else "(1 row)", style="dim")
+        return
+    try:
+        if format_ is Format.PARQUET:
+            results.write_parquet(result, sys.stdout.buffer)
+        else:
+            to_text = {
+                Format.CSV: results.to_csv,
+                Format.JSON: results.to_json,
+                Format.MARKDOWN: results.to_markdown,
+            }
+            sys.stdout.write(to_text[format_](result))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has what it needs, as in `| head`
+        discard_stdout()
