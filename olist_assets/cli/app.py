@@ -164,11 +164,12 @@ def deliver(
         copied.append(name)
         out.print(f"  {escape(name)}", highlight=False)
 
-    landing_date, names, missing = source.deliver(dump, settings.source, day=day, on_file=show)
-    if missing:
-        err.print(f"[yellow]note:[/yellow] the dump has no {', '.join(missing)}")
-    held = f" ({len(names) - len(copied)} were there already)" if len(names) > len(copied) else ""
-    out.print(f"delivered {len(copied)} files as {landing_date}{held}; next: olist run", highlight=False)
+    delivery = source.deliver(dump, settings.source, day=day, on_file=show)
+    if delivery.missing:
+        err.print(f"[yellow]note:[/yellow] the dump has no {', '.join(delivery.missing)}")
+    present = len(delivery.files) - len(copied)
+    note = f" ({present} were there already)" if present else ""
+    out.print(f"delivered {len(copied)} files as {delivery.day}{note}; next: olist run", highlight=False)
 
 
 @app.command(epilog="Examples: `olist replay dump`, `olist replay dump --from 2018-05-01 --to 2018-05-31`")

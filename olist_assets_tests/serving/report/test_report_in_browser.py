@@ -42,7 +42,7 @@ def lake(tmp_path_factory):
     root = tmp_path_factory.mktemp("browser")
     generate(root / "dump", orders=700, days=180, seed=3)
     lake = TestLake(root / "lake", SailEngine())
-    day, _, _ = deliver(root / "dump", str(lake.source))
+    day = deliver(root / "dump", str(lake.source)).day
     assert lake.materialize(day=str(day)).success
     return lake
 
