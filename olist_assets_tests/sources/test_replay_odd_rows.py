@@ -142,8 +142,10 @@ def test_a_changed_dump_is_not_mixed_into_the_deliveries_of_another(daily_dump, 
         ),
         (
             lambda dump: (dump / "olist_orders_dataset_2.csv").write_text(""),
-            r"/dump has both olist_orders_dataset.csv and olist_orders_dataset_2.csv; "
-            r"a replay takes one file per table$",
+            (
+                r"/dump has both olist_orders_dataset.csv and olist_orders_dataset_2.csv; "
+                r"a replay takes one file per table$"
+            ),
         ),
         (
             lambda dump: (dump / "olist_sellers_dataset.csv").write_text("seller_id,seller_city,seller_state\n"),
