@@ -42,7 +42,7 @@ def contents(folder):
 
 
 def digests(folder):
-    """What tells files apart; a failure names the files and does not show their megabytes."""
+    """Digests of files, so that a failure lists the files that differ and not their megabytes."""
     return {name: hashlib.sha256(content).hexdigest() for name, content in contents(folder).items()}
 
 
