@@ -17,7 +17,8 @@ from spark_steps.protocol import LandedFile, StepError
 
 _BLOCK_BYTES = 16 << 20
 """A row of more than two blocks cannot be read; only a quote that is never closed makes such a row."""
-_REMEDY = "remove it from the delivery and the landzone, and deliver it again corrected"
+REMEDY = "remove it from the delivery and the landzone, and deliver it again corrected"
+"""The end of each message about a file that cannot be loaded."""
 
 
 def reader(table_id: str, columns: tuple[str, ...], run_id: str) -> Callable[[Any], Iterator[pa.RecordBatch]]:
@@ -96,10 +97,10 @@ def _read_file(table_id: str, columns: tuple[str, ...], run_id: str, file: Lande
     except pa.ArrowInvalid as error:
         if "Empty CSV file" in str(error):  # a header without a line end: no rows
             return
-        raise StepError(f"{where} {_describe(str(error))}; {_REMEDY}") from error
+        raise StepError(f"{where} {_describe(str(error))}; {REMEDY}") from error
     # Arrow closes an open quote at the end of the file, and reads all rows after it as one value.
     if last_value and "\n" in last_value and not _ends_with_quote(file.uri):
-        raise StepError(f"{where} ends within a quote that is never closed; {_REMEDY}")
+        raise StepError(f"{where} ends within a quote that is never closed; {REMEDY}")
     if rejects:
         yield _reject_batch(rejects, columns, file, run_id)
 
@@ -114,17 +115,17 @@ def _header(where: str, uri: str, columns: tuple[str, ...]) -> list[str]:
         try:
             header = next((record for record in csv.reader(text) if record), None)
         except csv.Error as error:
-            raise StepError(f"{where} has a quote in its header that is never closed; {_REMEDY}") from error
+            raise StepError(f"{where} has a quote in its header that is never closed; {REMEDY}") from error
         except UnicodeDecodeError as error:
-            raise StepError(f"{where} is not UTF-8; {_REMEDY}") from error
+            raise StepError(f"{where} is not UTF-8; {REMEDY}") from error
     if not header:
-        raise StepError(f"{where} is empty: it has no header; {_REMEDY}")
+        raise StepError(f"{where} is empty: it has no header; {REMEDY}")
     missing = [name for name in columns if name not in header]
     if missing:
-        raise StepError(f"{where} lacks the column {', '.join(missing)}; {_REMEDY}")
+        raise StepError(f"{where} lacks the column {', '.join(missing)}; {REMEDY}")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise StepError(f"{where} has the column {', '.join(twice)} twice; {_REMEDY}")
+        raise StepError(f"{where} has the column {', '.join(twice)} twice; {REMEDY}")
     return header
 
 

@@ -1,12 +1,13 @@
 """Trusted and refined in the Glue Data Catalog, as native Delta tables that Athena, QuickSight and Spark find by name.
 
-What a table holds stands in its Delta log, which they all read; the catalog tells where it lies and what it means.
+They all read a table's rows from its Delta log. The catalog has its location and the meaning of its columns.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 from obstore.exceptions import BaseError
@@ -15,26 +16,26 @@ from obstore.store import ObjectStore
 from olist_assets.aws.clients import create_client, error_code, to_user_error
 from olist_assets.aws.environment import is_s3
 from olist_assets.aws.redaction import summarize_error
-from olist_assets.errors import OlistError
+from olist_assets.errors import CatalogError, SettingsError
 from olist_assets.lake.storage import open_store
 from spark_steps.declarations import Layer, TableSpec
 from spark_steps.tables import tables_in
 
 DEFAULT_NAME = "olist"
-"""What the names of databases begin with unless OLIST_GLUE says otherwise."""
+"""The prefix of database names if OLIST_GLUE is not set."""
 
 DATABASES = {Layer.TRUSTED: "Typed rows, the newest state of each key", Layer.REFINED: "The star schema"}
-"""The layers that are databases, and what is said of each."""
+"""The layers that are databases, with their descriptions."""
 
 OWNER = "olist:lakehouse"
-"""The parameter that marks what is registered here, its value being the name. What lacks it is somebody else's."""
+"""The parameter that marks databases and tables of a lakehouse; its value is the name. Others are never changed."""
 
-_LOOKS = 3
-_CHANGED_MEANWHILE = {"AlreadyExistsException", "ConcurrentModificationException", "EntityNotFoundException"}
+_ATTEMPTS = 3
+_CONFLICTS = {"AlreadyExistsException", "ConcurrentModificationException", "EntityNotFoundException"}
 _DENIED = {"AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "ExpiredTokenException"}
 
-# What Athena's own CREATE EXTERNAL TABLE leaves in Glue for a Delta table. Athena goes by table_type and the location,
-# Spark by the provider and the path. The formats are read by nobody, but must be there.
+# The same entries as Athena's own CREATE EXTERNAL TABLE makes for a Delta table. Athena uses table_type and the
+# location, Spark the provider and the path. Nothing uses the formats, but Glue requires them.
 _DELTA = {"EXTERNAL": "TRUE", "table_type": "delta", "spark.sql.sources.provider": "delta"}
 _FORMATS = {
     "InputFormat": "org.apache.hadoop.mapred.SequenceFileInputFormat",
@@ -44,7 +45,7 @@ _SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 
 
 class Outcome(StrEnum):
-    """What became of a database or a table."""
+    """The result for a database or a table."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -55,63 +56,66 @@ class Outcome(StrEnum):
 
 
 CHANGES = (Outcome.CREATED, Outcome.UPDATED, Outcome.DROPPED)
-"""The outcomes for which Glue is written to."""
+"""The outcomes that change Glue."""
 
 
 def database_name(layer: Layer, name: str) -> str:
-    """The database of a layer, where OLIST_GLUE is this name."""
+    """The database of a layer in the lakehouse of a name, which OLIST_GLUE sets."""
     return f"{name}_{layer}"
 
 
 def published() -> tuple[TableSpec, ...]:
-    """The tables that are registered: those of the layers that are databases."""
+    """The declarations of the tables to register: those of the layers in `DATABASES`."""
     return tuple(table for layer in DATABASES for table in tables_in(layer))
 
 
 def register(
     lake: str, name: str, *, tables: Iterable[TableSpec] | None = None, drop: bool = False, dry_run: bool = False
 ) -> dict[str, Outcome]:
-    """Have the catalog tell what the lake holds, by as few changes as that takes.
+    """Update the catalog to the lake's tables, with as few changes as possible.
 
-    It may run beside another that does the same. Databases and tables of others are left alone.
+    It is safe to run concurrently. Databases and tables that others created are left alone.
 
     Args:
         lake: the lake's root, an s3:// URI.
-        name: what the names of the databases begin with, as in <name>_refined.
-        tables: the declarations; those that are `published` by default.
-        drop: take tables out of the catalog that are no longer declared or no longer in the lake; otherwise they are
-            only told, as vanished. No data is deleted.
-        dry_run: change nothing, and tell what would become of each.
+        name: the prefix of the database names, as in <name>_refined.
+        tables: the declarations; by default those that are `published`.
+        drop: drop tables from the catalog that are no longer declared or no longer in the lake; otherwise they are
+            only reported as vanished. No data are deleted.
+        dry_run: change nothing, and return the outcomes that a real run would have.
 
     Returns:
-        What became of each database, by its name, and of each table, by <database>.<table>.
+        The outcome of each database, by its name, and of each table, by <database>.<table>.
 
     Raises:
-        OlistError: the lake is not on S3 or cannot be read, a table's name is taken by another's, or Glue refuses.
+        SettingsError: the lake is not on S3.
+        CatalogError: a table's name is taken by a table of others, or Glue refuses a request.
+        OlistError: the lake cannot be read.
     """
     if not is_s3(lake):
-        raise OlistError("Glue and Athena know tables on S3 only, and this lake is a folder: set OLIST_LAKE=s3://…")
+        raise SettingsError("Glue and Athena know tables on S3 only, and this lake is a folder: set OLIST_LAKE=s3://…")
     declared = published() if tables is None else tuple(tables)
     store = open_store(lake, create=False)
-    written = [table for table in declared if _is_written(store, table)]
+    written = {table.id for table in declared if _is_written(store, table)}
     outcomes: dict[str, Outcome] = {}
     try:
         catalog = _Catalog(name, dry_run=dry_run)
         for layer, description in DATABASES.items():
             database = database_name(layer, name)
-            wanted = {t.name: table_input(t, lake, name) for t in written if t.layer is layer}
-            absent = [f"{database}.{t.name}" for t in declared if t.layer is layer and t not in written]
-            outcomes |= dict.fromkeys(absent, Outcome.NOT_WRITTEN)
-            if wanted:
-                outcomes[database] = catalog.settle_database(_database_input(database, description, lake, layer, name))
-            outcomes |= catalog.settle_tables(database, wanted, drop=drop)
+            of_layer = [table for table in declared if table.layer is layer]
+            inputs = {table.name: table_input(table, lake, name) for table in of_layer if table.id in written}
+            missing = [f"{database}.{table.name}" for table in of_layer if table.id not in written]
+            outcomes |= dict.fromkeys(missing, Outcome.NOT_WRITTEN)
+            if inputs:
+                outcomes[database] = catalog.put_database(_database_input(database, description, lake, layer, name))
+            outcomes |= catalog.put_tables(database, inputs, drop=drop)
     except (BotoCoreError, ClientError) as error:
-        raise _with_cure(error) from error
+        raise _to_catalog_error(error) from error
     return outcomes
 
 
 def table_input(table: TableSpec, lake: str, name: str) -> dict[str, Any]:
-    """What Glue is told of a table, as its API takes it. Declared types have the same names in Hive as in Spark."""
+    """A table as the TableInput of Glue's API. Declared types have the same names in Hive as in Spark."""
     location = f"{lake}/{table.id}/"
     partitioned = f" Partitioned by {table.partition}." if table.partition else ""
     return {
@@ -119,7 +123,7 @@ def table_input(table: TableSpec, lake: str, name: str) -> dict[str, Any]:
         "Description": table.description + partitioned,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {**_DELTA, OWNER: name},
-        "PartitionKeys": [],  # partitions stand in the Delta log; Glue has none to list
+        "PartitionKeys": [],  # the Delta log has the partitions
         "StorageDescriptor": {
             "Columns": [{"Name": c.name, "Type": c.type, "Comment": c.comment} for c in table.columns],
             "Location": location,
@@ -133,7 +137,7 @@ def table_input(table: TableSpec, lake: str, name: str) -> dict[str, Any]:
 
 
 def table_counts(outcomes: Mapping[str, Outcome]) -> dict[Outcome, int]:
-    """How many tables, databases aside, each outcome became of, noughts too."""
+    """The number of tables, without databases, by outcome; zeros included."""
     tables = Counter(outcome for place, outcome in outcomes.items() if "." in place)
     return {outcome: tables[outcome] for outcome in Outcome}
 
@@ -147,140 +151,160 @@ def _database_input(database: str, description: str, lake: str, layer: Layer, na
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """A database in Glue."""
+
+    glue: Any
+    name: str
+
+    @property
+    def place(self) -> str:
+        return self.name
+
+    def get(self) -> dict[str, Any] | None:
+        return _find(lambda: self.glue.get_database(Name=self.name)["Database"])
+
+    def create(self, database_input: dict[str, Any]) -> None:
+        self.glue.create_database(DatabaseInput=database_input)
+
+    def update(self, database_input: dict[str, Any]) -> None:
+        self.glue.update_database(Name=self.name, DatabaseInput=database_input)
+
+    def keep_foreign(self) -> Outcome:
+        """Leave a database of others, such as the stack's, as it is; tables can be registered in it."""
+        return Outcome.UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table in Glue."""
+
+    glue: Any
+    database: str
+    name: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.database}.{self.name}"
+
+    def get(self) -> dict[str, Any] | None:
+        return _find(lambda: self.glue.get_table(DatabaseName=self.database, Name=self.name)["Table"])
+
+    def create(self, table_input: dict[str, Any]) -> None:
+        self.glue.create_table(DatabaseName=self.database, TableInput=table_input)
+
+    def update(self, table_input: dict[str, Any]) -> None:
+        self.glue.update_table(DatabaseName=self.database, TableInput=table_input)
+
+    def drop(self) -> None:
+        _find(lambda: self.glue.delete_table(DatabaseName=self.database, Name=self.name))
+
+    def keep_foreign(self) -> NoReturn:
+        """Refuse to replace a table of others."""
+        raise CatalogError(
+            f"{self.place} is in Glue already, and not by `olist register`: "
+            "drop or rename it there, or choose other databases by OLIST_GLUE"
+        )
+
+
 class _Catalog:
-    """The Glue Data Catalog, as the lakehouse of a name may change it."""
+    """The part of the Glue Data Catalog that belongs to the lakehouse of a name."""
 
     def __init__(self, name: str, *, dry_run: bool) -> None:
         self._glue = create_client("glue")
         self._name = name
         self._dry_run = dry_run
 
-    def settle_database(self, wanted: dict[str, Any]) -> Outcome:
-        """Have a database be as it is wanted; one that others made, such as the stack, is left as it is."""
-        name = wanted["Name"]
+    def put_database(self, database_input: dict[str, Any]) -> Outcome:
+        """Create a database, or update it if it differs."""
+        database = _Database(self._glue, database_input["Name"])
+        return self._put(database, database_input, database.get())
 
-        def look() -> dict[str, Any] | None:
-            found = _if_there(lambda: self._glue.get_database(Name=name)["Database"])
-            return wanted if found is not None and not self._is_own(found) else found
-
-        return self._settle(
-            name,
-            wanted,
-            look(),
-            look=look,
-            create=lambda: self._glue.create_database(DatabaseInput=wanted),
-            update=lambda changed: self._glue.update_database(Name=name, DatabaseInput=changed),
-        )
-
-    def settle_tables(self, database: str, wanted: Mapping[str, dict[str, Any]], *, drop: bool) -> dict[str, Outcome]:
-        """Have the tables of a database be as they are wanted."""
-        held = self._tables(database)
-        for name in wanted:  # before anything is written
-            self._check_own(database, held.get(name))
-        outcomes = {f"{database}.{name}": self._settle_table(database, wanted[name], held.get(name)) for name in wanted}
-        for name, found in held.items():
-            if name not in wanted and self._is_own(found):
-                outcomes[f"{database}.{name}"] = self._drop(database, name) if drop else Outcome.VANISHED
+    def put_tables(self, database: str, inputs: Mapping[str, dict[str, Any]], *, drop: bool) -> dict[str, Outcome]:
+        """Create or update tables by name; drop or report own tables of the database without an input."""
+        pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=database)
+        current = _find(lambda: {table["Name"]: table for page in pages for table in page["TableList"]}) or {}
+        tables = {name: _Table(self._glue, database, name) for name in (*inputs, *current)}
+        for name in inputs.keys() & current.keys():
+            if not self._is_own(current[name]):
+                tables[name].keep_foreign()  # before anything is written
+        outcomes = {tables[name].place: self._put(tables[name], inputs[name], current.get(name)) for name in inputs}
+        for name in [name for name in current if name not in inputs and self._is_own(current[name])]:
+            outcomes[tables[name].place] = self._drop(tables[name]) if drop else Outcome.VANISHED
         return outcomes
 
-    def _tables(self, database: str) -> dict[str, dict[str, Any]]:
-        pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=database)
-        return _if_there(lambda: {table["Name"]: table for page in pages for table in page["TableList"]}) or {}
-
-    def _settle_table(self, database: str, wanted: dict[str, Any], found: dict[str, Any] | None) -> Outcome:
-        name = wanted["Name"]
-
-        def look() -> dict[str, Any] | None:
-            now = _if_there(lambda: self._glue.get_table(DatabaseName=database, Name=name)["Table"])
-            return self._check_own(database, now)
-
-        return self._settle(
-            f"{database}.{name}",
-            wanted,
-            found,
-            look=look,
-            create=lambda: self._glue.create_table(DatabaseName=database, TableInput=wanted),
-            update=lambda changed: self._glue.update_table(DatabaseName=database, TableInput=changed),
-        )
-
-    def _settle(
-        self,
-        place: str,
-        wanted: dict[str, Any],
-        found: dict[str, Any] | None,
-        *,
-        look: Callable[[], dict[str, Any] | None],
-        create: Callable[[], Any],
-        update: Callable[[dict[str, Any]], Any],
+    def _put(
+        self, resource: _Database | _Table, resource_input: dict[str, Any], current: dict[str, Any] | None
     ) -> Outcome:
-        """Create or update one thing if it differs; if another was quicker, look at what it is now."""
-        for _ in range(_LOOKS):
-            if found is not None and _holds(found, wanted):
+        """Create or update a resource if it differs from its input; after a concurrent change, get it and retry."""
+        for _ in range(_ATTEMPTS):
+            if current is not None and not self._is_own(current):
+                return resource.keep_foreign()
+            if current is not None and _includes(current, resource_input):
                 return Outcome.UNCHANGED
-            outcome = Outcome.CREATED if found is None else Outcome.UPDATED
+            outcome = Outcome.CREATED if current is None else Outcome.UPDATED
             if self._dry_run:
                 return outcome
             try:
-                if found is None:
-                    create()
-                else:  # what others have noted beside ours stays
-                    update({**wanted, "Parameters": {**found.get("Parameters", {}), **wanted["Parameters"]}})
+                if current is None:
+                    resource.create(resource_input)
+                else:
+                    resource.update(_with_added_parameters(resource_input, current))
             except ClientError as error:
-                if error_code(error) not in _CHANGED_MEANWHILE:
+                if error_code(error) not in _CONFLICTS:
                     raise
-                found = look()
+                current = resource.get()
             else:
                 return outcome
-        raise OlistError(f"{place} in Glue is changed by somebody else again and again: run it once more")
+        raise CatalogError(f"{resource.place} in Glue is being changed by others: run `olist register` again")
 
-    def _drop(self, database: str, name: str) -> Outcome:
+    def _drop(self, table: _Table) -> Outcome:
         if not self._dry_run:
-            _if_there(lambda: self._glue.delete_table(DatabaseName=database, Name=name))
+            table.drop()
         return Outcome.DROPPED
 
-    def _is_own(self, found: Mapping[str, Any]) -> bool:
-        return (found.get("Parameters") or {}).get(OWNER) == self._name
-
-    def _check_own(self, database: str, found: dict[str, Any] | None) -> dict[str, Any] | None:
-        if found is not None and not self._is_own(found):
-            raise OlistError(
-                f"{database}.{found['Name']} is in Glue already, and not by `olist register`: "
-                "drop or rename it there, or choose other databases by OLIST_GLUE"
-            )
-        return found
+    def _is_own(self, current: Mapping[str, Any]) -> bool:
+        return (current.get("Parameters") or {}).get(OWNER) == self._name
 
 
 def _is_written(store: ObjectStore, table: TableSpec) -> bool:
     try:
         return any(store.list(f"{table.id}/_delta_log", chunk_size=1))
     except BaseError as error:
-        raise OlistError(f"{table.id} cannot be read: {summarize_error(error)}") from error
+        raise CatalogError(f"{table.id} cannot be read: {summarize_error(error)}") from error
 
 
-def _if_there(look: Callable[[], Any]) -> Any:
-    """What Glue answers; None if there is no such thing."""
+def _find(request: Callable[[], Any]) -> Any:
+    """Glue's answer; None if the resource does not exist."""
     try:
-        return look()
+        return request()
     except ClientError as error:
         if error_code(error) != "EntityNotFoundException":
             raise
         return None
 
 
-def _holds(found: Any, wanted: Any) -> bool:
-    """Whether what Glue tells is what is wanted, whatever else it tells."""
-    if isinstance(wanted, dict):
-        return isinstance(found, dict) and all(_holds(found.get(key), value) for key, value in wanted.items())
-    if isinstance(wanted, list):
-        return len(found or []) == len(wanted) and all(map(_holds, found or [], wanted))
-    return found == wanted
+def _with_added_parameters(resource_input: dict[str, Any], current: Mapping[str, Any]) -> dict[str, Any]:
+    """The input with the parameters that others have added to the resource."""
+    return {**resource_input, "Parameters": {**current.get("Parameters", {}), **resource_input["Parameters"]}}
 
 
-def _with_cure(error: BotoCoreError | ClientError) -> OlistError:
+def _includes(current: Any, expected: Any) -> bool:
+    """Whether Glue's answer has all that is expected; further keys are ignored."""
+    if isinstance(expected, dict):
+        return isinstance(current, dict) and all(_includes(current.get(key), value) for key, value in expected.items())
+    if isinstance(expected, list):
+        return len(current or []) == len(expected) and all(map(_includes, current or [], expected))
+    return current == expected
+
+
+def _to_catalog_error(error: BotoCoreError | ClientError) -> CatalogError:
+    text = str(to_user_error(error))
     if isinstance(error, BotoCoreError):
-        cure = "see AWS_REGION, AWS_PROFILE and the network's way to Glue"
+        cure = "check AWS_REGION, AWS_PROFILE and the network connection to Glue"
     elif error_code(error) in _DENIED:
-        cure = "docs/athena.md tells what `olist register` must be permitted"
+        cure = "see docs/athena.md for the permissions that `olist register` needs"
     else:
-        return to_user_error(error)
-    return OlistError(f"{str(to_user_error(error)).rstrip('.')}; {cure}")
+        return CatalogError(text)
+    return CatalogError(f"{text.rstrip('.')}; {cure}")

@@ -51,10 +51,11 @@ def deliver(
         copied.append(name)
         out.print(f"  {escape(name)}")
 
-    landing_date, names, missing = source.deliver(dump, settings.source, day=day, on_file=show)
-    _print_missing(missing)
-    present = f" ({len(names) - len(copied)} were there already)" if len(names) > len(copied) else ""
-    out.print(f"delivered {len(copied)} files as {landing_date}{present}; next: olist run")
+    delivery = source.deliver(dump, settings.source, day=day, on_file=show)
+    _print_missing(delivery.missing)
+    present = len(delivery.files) - len(copied)
+    note = f" ({present} were there already)" if present else ""
+    out.print(f"delivered {len(copied)} files as {delivery.day}{note}; next: olist run")
 
 
 @commands.command(epilog="Examples: `olist replay dump`, `olist replay dump --from 2018-05-01 --to 2018-05-31`")

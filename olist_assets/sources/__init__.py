@@ -1,1 +1,1 @@
-"""Sources of deliveries: a dump delivered whole, and a generator of Olist-shaped data."""
+"""Sources of deliveries: a dump delivered whole or replayed day by day, and a generator of Olist-shaped dumps."""

@@ -22,7 +22,7 @@ def loaded(tmp_path_factory):
     """A lakehouse with one delivery of 300 orders, loaded, and the run that did it."""
     root = tmp_path_factory.mktemp("lakehouse")
     generate(root / "dump", orders=ORDERS, days=90, seed=3)
-    day, _, _ = deliver(root / "dump", str(root / "source"))
+    day = deliver(root / "dump", str(root / "source")).day
     lakehouse = TestLake(root / "lake", SailEngine())
     return lakehouse, f"{day}", lakehouse.materialize(day=f"{day}")
 

@@ -1,4 +1,4 @@
-"""docs/athena.md, carried out: its statements and commands go to moto's Athena, and its questions to a lake."""
+"""docs/athena.md, run: its statements and commands on moto's Athena, and its questions on a lake."""
 
 import json
 import re
@@ -42,13 +42,13 @@ class Athena:
 
 @pytest.fixture(scope="module")
 def workgroup():
-    """The workgroup of the stack, as the template says it."""
+    """The workgroup of the stack, from the template."""
     return create().properties("Workgroup")
 
 
 @pytest.fixture
 def athena(s3, workgroup):  # noqa: ARG001 - s3 sets the variables
-    """Athena as the stack has it."""
+    """Athena with the stack's workgroup."""
     athena = Athena(workgroup)
     yield athena
     athena.client.delete_work_group(WorkGroup=workgroup["Name"])
@@ -73,10 +73,10 @@ def test_the_document_has_statements_and_commands():
 
 
 def test_athena_takes_the_workgroup_of_the_stack(athena):
-    found = athena.client.get_work_group(WorkGroup="olist")["WorkGroup"]["Configuration"]
-    assert found["BytesScannedCutoffPerQuery"] == 10737418240
-    assert found["EnforceWorkGroupConfiguration"] is True
-    assert found["ResultConfiguration"]["OutputLocation"] == "s3://olist-logs-123456789012-us-east-1/athena/"
+    configuration = athena.client.get_work_group(WorkGroup="olist")["WorkGroup"]["Configuration"]
+    assert configuration["BytesScannedCutoffPerQuery"] == 10737418240
+    assert configuration["EnforceWorkGroupConfiguration"] is True
+    assert configuration["ResultConfiguration"]["OutputLocation"] == "s3://olist-logs-123456789012-us-east-1/athena/"
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
@@ -85,8 +85,8 @@ def test_a_statement_is_one_request(athena, statement):
     [body] = athena.bodies
     del body["ClientRequestToken"]
     assert body == {"QueryString": statement, "WorkGroup": "olist"}
-    found = athena.client.get_query_execution(QueryExecutionId=started["QueryExecutionId"])["QueryExecution"]
-    assert (found["Query"], found["WorkGroup"]) == (statement, "olist")
+    execution = athena.client.get_query_execution(QueryExecutionId=started["QueryExecutionId"])["QueryExecution"]
+    assert (execution["Query"], execution["WorkGroup"]) == (statement, "olist")
 
 
 def test_the_ddl_names_databases_and_places_as_register_does(athena):
@@ -125,10 +125,10 @@ def test_the_commands_are_calls_that_athena_takes(athena):
     query_id = ""
     for operation, options in COMMANDS:
         words = shlex.split(options.rstrip(")").replace("$query", query_id))
-        given = dict(zip(words[::2], words[1::2], strict=True))
+        arguments = dict(zip(words[::2], words[1::2], strict=True))
         parameters = {
             "".join(part.capitalize() for part in name.removeprefix("--").split("-")): value
-            for name, value in given.items()
+            for name, value in arguments.items()
             if name not in ("--output", "--query")  # what the command prints
         }
         answer = getattr(athena.client, operation.replace("-", "_"))(**parameters)
@@ -142,7 +142,7 @@ def test_the_commands_are_calls_that_athena_takes(athena):
     assert others == [{"QueryExecutionId": query_id}, {"QueryExecutionId": query_id}]
 
 
-def test_the_commands_question_can_be_asked(lake):
+def test_the_query_in_the_command_can_be_run(lake):
     [(_, options), *_] = COMMANDS
     words = shlex.split(options.rstrip(")"))
     question = words[words.index("--query-string") + 1]

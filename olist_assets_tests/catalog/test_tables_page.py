@@ -1,25 +1,25 @@
-"""docs/tables.md is what the declarations say, and says all of it."""
+"""docs/tables.md is rendered from the declarations, and has all of them."""
 
 import re
 
 import pytest
 
-from olist_assets.catalog.tables_page import PAGE, page
+from olist_assets.catalog.tables_page import PAGE, render_page
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES, tables_in
 
-TEXT = page()
+TEXT = render_page()
 
 
-def test_the_page_in_the_repository_is_the_newest():
-    assert PAGE.read_text() == TEXT, "docs/tables.md does not follow the declarations: run `make docs`"
+def test_the_page_in_the_repository_is_up_to_date():
+    assert PAGE.read_text() == TEXT, "docs/tables.md does not match the declarations: run `make docs`"
 
 
-def test_every_column_says_what_it_means():
+def test_every_column_has_a_meaning():
     assert [(table.id, c.name) for table in TABLES.values() for c in table.columns if not c.comment] == []
 
 
-def test_every_table_is_there():
+def test_every_table_is_on_the_page():
     sections = re.findall(r"^### (\S+)$", TEXT, re.MULTILINE)
     assert sections == [
         table.id.replace("/", ".") for layer in (Layer.TRUSTED, Layer.REFINED) for table in tables_in(layer)
@@ -27,7 +27,9 @@ def test_every_table_is_there():
     assert re.findall(r"^\| `(raw\.\w+)` \|", TEXT, re.MULTILINE) == [f"raw.{t.name}" for t in tables_in(Layer.RAW)]
 
 
-def test_tables_that_are_told_once_are_alike():
+def test_tables_of_a_layer_share_what_the_page_says_once():
+    for layer in (Layer.RAW, Layer.QUARANTINE):
+        assert len({(table.key, table.partition) for table in tables_in(layer)}) == 1
     [columns] = {table.columns for table in tables_in(Layer.QUARANTINE)}
     assert {c.type for table in tables_in(Layer.RAW) for c in table.columns if not c.name.startswith("_")} == {"string"}
     for layer in (Layer.RAW, Layer.TRUSTED):
@@ -35,7 +37,7 @@ def test_tables_that_are_told_once_are_alike():
         assert all(f"| `{column.name}` | {column.type} |" in TEXT for column in columns)
 
 
-def test_the_diagrams_show_what_each_table_is_made_from():
+def test_the_diagrams_show_all_upstreams():
     edges = re.findall(r"^  (\w+) --> (\w+)$", TEXT, re.MULTILINE)
     assert sorted(edges) == sorted(
         (upstream.replace("/", "_"), table.id.replace("/", "_"))
@@ -45,7 +47,7 @@ def test_the_diagrams_show_what_each_table_is_made_from():
     )
 
 
-def test_every_link_leads_to_a_heading():
+def test_every_link_has_a_heading():
     anchors = {re.sub(r"[^\w-]", "", h.lower()) for h in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)}
     links = set(re.findall(r"\]\(#([^)]+)\)", TEXT))
     assert links
@@ -100,5 +102,5 @@ or `payment_value`; with an unknown `payment_type`; out of range in `payment_val
 """,
     ],
 )
-def test_what_is_told_of_a_table(section):
+def test_sections_of_tables(section):
     assert section in TEXT

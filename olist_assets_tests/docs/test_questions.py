@@ -1,4 +1,4 @@
-"""The questions in docs/questions, asked of a small lake: each answer is as `questions.py` declares it."""
+"""The questions in docs/questions, run on a small lake: each answer is as `questions.py` declares it."""
 
 import re
 from collections import Counter
@@ -18,15 +18,15 @@ from spark_steps.tables import tables_in
 
 FOLDER = Path(__file__).parents[2] / "docs" / "questions"
 INCOMPLETE = {"customers": 40, "products": 20, "sellers": 5}
-"""So many rows of the dump have not been delivered: what refers to them has the unknown member's key."""
+"""The number of rows that are not delivered; references to them have the unknown member's key."""
 
 IDENTITIES = [(name, identity) for name, question in QUESTIONS.items() for identity in question.identities]
-pytestmark = pytest.mark.xdist_group("questions")  # the lake is made once
+pytestmark = pytest.mark.xdist_group("questions")  # the lake is loaded once
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A lake of 1,500 made-up orders in two years; some customers, products and sellers have not been delivered."""
+    """A lake of 1,500 generated orders in two years; some customers, products and sellers are not delivered."""
     lake = TestLake(tmp_path_factory.mktemp("questions") / "lake", SailEngine())
     delivery = lake.source / "2018-10-20"
     generate(delivery, orders=1500, days=730, seed=3)
@@ -39,8 +39,8 @@ def shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def answers(shop):
-    """The answer of every question, as DuckDB gives it and as an Arrow table; each is asked once."""
-    return {name: (answer := asked(shop, text(name)), answer.to_arrow_table()) for name in QUESTIONS}
+    """The answer of every question, as DuckDB gives it and as an Arrow table; each is run once."""
+    return {name: (answer := run_query(shop, text(name)), answer.to_arrow_table()) for name in QUESTIONS}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def reference(shop):
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; CREATE SCHEMA trusted")
         for table in tables_in(Layer.TRUSTED):
-            connection.register("copied", asked(shop, f"SELECT * FROM trusted.{table.name}").to_arrow_table())
+            connection.register("copied", run_query(shop, f"SELECT * FROM trusted.{table.name}").to_arrow_table())
             connection.execute(f"CREATE TABLE trusted.{table.name} AS FROM copied")
         yield connection
 
@@ -58,7 +58,7 @@ def text(name):
     return (FOLDER / f"{name}.sql").read_text()
 
 
-def asked(lake, statement):
+def run_query(lake, statement):
     """The result of a statement."""
     return connect(lake).query(statement)
 
@@ -70,13 +70,13 @@ def test_every_question_is_declared_here():
 def test_the_index_lists_every_question_and_what_a_row_is():
     index = (FOLDER / "README.md").read_text()
     listed = re.findall(r"^\| (.+) \| \[(\w+)\.sql\]\(\2\.sql\) \| (.+) \|$", index, re.MULTILINE)
-    told = {name: tuple(text(name).splitlines()[:2]) for name in QUESTIONS}
-    assert len(listed) == len(told)
-    assert {name: (f"-- {question}", f"-- A row is {row}.") for question, name, row in listed} == told
+    headers = {name: tuple(text(name).splitlines()[:2]) for name in QUESTIONS}
+    assert len(listed) == len(headers)
+    assert {name: (f"-- {question}", f"-- A row is {row}.") for question, name, row in listed} == headers
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_file_begins_with_its_question(name):
+def test_a_file_starts_with_its_question(name):
     question, row, *_ = text(name).splitlines()
     assert question.startswith("-- ")
     assert question.endswith("?")
@@ -96,7 +96,7 @@ def test_an_answer_has_these_columns(answers, name):
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_a_row_of_an_answer_has_a_key_of_its_own(answers, name):
+def test_rows_of_an_answer_have_unique_keys(answers, name):
     _, rows = answers[name]
     keys = Counter(tuple(row.values()) for row in rows.select(QUESTIONS[name].key).to_pylist())
     assert keys
@@ -104,7 +104,7 @@ def test_a_row_of_an_answer_has_a_key_of_its_own(answers, name):
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_shares_lie_within_0_and_1(answers, name):
+def test_shares_are_between_0_and_1(answers, name):
     _, rows = answers[name]
     shares = [column for column in rows.column_names if "share" in column or column == "retention"]
     outside = {column: [s for s in rows[column].to_pylist() if s is not None and not 0 <= s <= 1] for column in shares}
@@ -115,12 +115,12 @@ def test_shares_lie_within_0_and_1(answers, name):
 def test_an_answer_agrees_with_the_trusted_tables(answers, reference, name, identity):
     of_answer, of_trusted = QUESTIONS[name].identities[identity]
     reference.register("answer", answers[name][1])
-    found = reference.sql(of_answer).fetchall()
-    assert found
-    assert found == reference.sql(of_trusted).fetchall()
+    figures = reference.sql(of_answer).fetchall()
+    assert figures
+    assert figures == reference.sql(of_trusted).fetchall()
 
 
-def test_changes_of_address_are_told_apart(sail_lake):
+def test_kinds_of_address_changes_are_distinguished(sail_lake):
     places = [
         ("01001", "sao paulo", "SP"),
         ("01002", "sao paulo", "SP"),
@@ -142,7 +142,7 @@ def test_changes_of_address_are_told_apart(sail_lake):
     ]
     unknown = {"customer_key": -1, "location_key": -1}
     sail_lake.rows("refined/dim_customers", *periods, unknown)
-    changes = asked(str(sail_lake.root), text("address_changes")).project("change, from_city, to_city").fetchall()
+    changes = run_query(str(sail_lake.root), text("address_changes")).project("change, from_city, to_city").fetchall()
     assert changes == [
         ("another zip prefix", "sao paulo", "sao paulo"),
         ("another spelling", "sao paulo", "são paulo"),
@@ -165,6 +165,6 @@ def test_from_sao_paulo_to_rio_de_janeiro_are_360_km(sail_lake):
     sums = dict.fromkeys(("items_value", "freight_value", "order_value", "payment_value"), "25.02")
     delivered = {"order_delivered_customer_date": "2018-05-14 22:00:00", "delivery_days": 4.5, "estimated_days": 4.0}
     sail_lake.rows("refined/fact_orders", common | counts | sums | delivered | {"is_late": True})
-    assert asked(str(sail_lake.root), text("delivery_time_by_distance")).fetchall() == [
+    assert run_query(str(sail_lake.root), text("delivery_time_by_distance")).fetchall() == [
         ("250 to 500 km", 1, 361.0, 4.5, 4.5, 4.0, 1.0, Decimal("12.51"))
     ]

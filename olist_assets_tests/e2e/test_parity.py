@@ -32,7 +32,7 @@ def loaded(tmp_path_factory, spark_engine):
         generate(dump, orders=10_000, days=700, seed=4)
     lakes = {engine.name: TestLake(root / engine.name / "lake", engine) for engine in (SailEngine(), spark_engine)}
     for lake in lakes.values():
-        day, _, _ = deliver(dump, str(lake.source))
+        day = deliver(dump, str(lake.source)).day
         lake.materialize(day=str(day))
     return lakes, str(day)
 

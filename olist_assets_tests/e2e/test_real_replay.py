@@ -53,7 +53,7 @@ def dump(tmp_path_factory) -> Path:
 def whole(dump, tmp_path_factory) -> TestLake:
     """A lake with the dump loaded whole."""
     lake = TestLake(tmp_path_factory.mktemp("whole") / "lake", SailEngine())
-    day, _, _ = deliver(dump, str(lake.source))
+    day = deliver(dump, str(lake.source)).day
     load(lake, lake.deliveries, [day])
     return lake
 

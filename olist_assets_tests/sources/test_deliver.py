@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from olist_assets.errors import OlistError
+from olist_assets.errors import DeliveryError
 from olist_assets.sources.deliver import deliver
 
 ORDERS = (
@@ -29,13 +29,13 @@ def test_a_dump_is_delivered_on_the_day_after_its_newest_event(dump, tmp_path):
     (dump / "olist_order_reviews_dataset.csv").write_text(
         'review_id,review_comment_message,review_answer_timestamp\nr1,"two\nlines",2018-05-09 23:59:59\nr2,,never\n'
     )
-    day, names, missing = deliver(dump, str(tmp_path / "source"))
-    assert day == date(2018, 5, 10)
-    assert names == [
+    delivery = deliver(dump, str(tmp_path / "source"))
+    assert delivery.day == date(2018, 5, 10)
+    assert delivery.files == (
         "olist_order_reviews_dataset_20180510T000000Z.csv",
         "olist_orders_dataset_20180510T000000Z.csv",
-    ]
-    assert missing == [
+    )
+    assert delivery.missing == (
         "customers",
         "geolocation",
         "order_items",
@@ -43,8 +43,8 @@ def test_a_dump_is_delivered_on_the_day_after_its_newest_event(dump, tmp_path):
         "product_category_translation",
         "products",
         "sellers",
-    ]
-    assert _delivered(tmp_path / "source") == [f"2018-05-10/{name}" for name in names]
+    )
+    assert _delivered(tmp_path / "source") == [f"2018-05-10/{name}" for name in delivery.files]
 
 
 def test_a_dump_delivered_again_is_one_delivery(dump, tmp_path):
@@ -54,7 +54,7 @@ def test_a_dump_delivered_again_is_one_delivery(dump, tmp_path):
     assert copied == ["olist_orders_dataset_20180503T000000Z.csv"]
 
 
-def test_a_mended_dump_is_added_as_extracted_later_so_that_it_wins(dump, tmp_path):
+def test_a_corrected_dump_is_added_with_a_later_extraction_time(dump, tmp_path):
     deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
     (dump / "olist_orders_dataset.csv").write_text(f"{ORDERS}o1,2018-05-01 11:00:00,,,\n")
     deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
@@ -65,12 +65,12 @@ def test_a_mended_dump_is_added_as_extracted_later_so_that_it_wins(dump, tmp_pat
     ]
 
 
-def test_a_file_keeps_the_time_of_extraction_that_its_name_has(dump, tmp_path):
+def test_a_file_keeps_the_extraction_time_in_its_name(dump, tmp_path):
     (dump / "olist_orders_dataset.csv").rename(dump / "olist_orders_dataset_20180502T033000Z.csv")
-    assert deliver(dump, str(tmp_path / "source"))[1] == ["olist_orders_dataset_20180502T033000Z.csv"]
+    assert deliver(dump, str(tmp_path / "source")).files == ("olist_orders_dataset_20180502T033000Z.csv",)
 
 
-def test_a_mended_file_whose_name_has_a_time_is_added_as_extracted_a_second_later(dump, tmp_path):
+def test_a_corrected_file_with_a_time_in_its_name_is_added_a_second_later(dump, tmp_path):
     orders = dump / "olist_orders_dataset_20180502T033000Z.csv"
     (dump / "olist_orders_dataset.csv").rename(orders)
     deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
@@ -83,20 +83,21 @@ def test_a_mended_file_whose_name_has_a_time_is_added_as_extracted_a_second_late
 
 
 @pytest.mark.parametrize("day", [date(2015, 12, 31), date(2199, 1, 1)])
-def test_a_day_that_is_no_landing_date_is_refused(dump, tmp_path, day):
-    with pytest.raises(OlistError, match=f"{day} cannot be a landing date: it must lie between 2016-01-01 and today"):
+def test_an_invalid_landing_date_is_refused(dump, tmp_path, day):
+    with pytest.raises(DeliveryError, match=f"{day} cannot be a landing date: it must be between 2016-01-01 and today"):
         deliver(dump, str(tmp_path / "source"), day=day)
     assert not (tmp_path / "source").exists()
 
 
-def test_a_missing_folder_an_empty_one_and_one_without_events_are_told_apart(tmp_path):
+def test_missing_empty_and_eventless_dumps_have_different_errors(tmp_path):
     source = str(tmp_path / "source")
-    with pytest.raises(OlistError, match=r"no dump: .*/nowhere is not a folder"):
+    with pytest.raises(DeliveryError, match=r"no dump: .*/nowhere is not a folder"):
         deliver(tmp_path / "nowhere", source)
     (tmp_path / "dump").mkdir()
-    with pytest.raises(OlistError, match=r"no dump: .*/dump holds no file named like olist_orders_dataset.csv"):
+    with pytest.raises(DeliveryError, match=r"no dump: .*/dump has no file named like olist_orders_dataset.csv"):
         deliver(tmp_path / "dump", source)
     (tmp_path / "dump" / "olist_sellers_dataset.csv").write_text("seller_id\ns1\n")
-    with pytest.raises(OlistError, match=r"/dump has no orders or reviews to tell its day from; give one with --day"):
+    message = r"/dump has no orders or reviews to derive a day from; give one with --day"
+    with pytest.raises(DeliveryError, match=message):
         deliver(tmp_path / "dump", source)
     assert not (tmp_path / "source").exists()

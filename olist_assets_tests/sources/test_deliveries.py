@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from olist_assets.errors import OlistError
+from olist_assets.errors import DeliveryError
 from olist_assets.lake.files import extraction_time, table_for_file
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps.protocol import Window
@@ -30,7 +30,7 @@ from spark_steps.protocol import Window
         ("readme.csv", None),
     ],
 )
-def test_a_files_name_says_its_table(name, table):
+def test_a_file_name_determines_the_table(name, table):
     assert table_for_file(name) == table
 
 
@@ -43,7 +43,7 @@ def test_a_files_name_says_its_table(name, table):
         ("olist_orders_dataset_20180510.csv", None),
     ],
 )
-def test_a_files_name_may_say_when_it_was_extracted(name, time):
+def test_a_file_name_may_have_the_extraction_time(name, time):
     assert extraction_time(name) == time
 
 
@@ -83,12 +83,12 @@ def test_several_files_of_a_table_in_one_delivery(tmp_path):
 
 
 def test_a_missing_source_folder_says_what_to_do(tmp_path):
-    with pytest.raises(OlistError) as error:
+    with pytest.raises(DeliveryError) as error:
         Deliveries(str(tmp_path / "nowhere")).days()
     assert str(error.value) == (
         f"no deliveries: the folder {tmp_path / 'nowhere'} does not exist; "
         "set OLIST_SOURCE, or make one with `olist deliver`"
     )
     (tmp_path / "file").write_text("")
-    with pytest.raises(OlistError, match="/file is a file; a folder is needed"):
+    with pytest.raises(DeliveryError, match="/file is a file; a folder is needed"):
         Deliveries(str(tmp_path / "file")).days()

@@ -1,4 +1,4 @@
-"""The report: one HTML page for managers, self-contained, whose figures are those of SQL over the lake."""
+"""The report: one self-contained HTML page for managers, computed by SQL over the lake."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from olist_assets.serving.report.page import Report
 
 PATH = "report/index.html"
-"""Where the report lies below the lake's root."""
+"""The report's path under the lake's root."""
 
 __all__ = ["PATH", "TABLES_READ", "make", "put"]
 
@@ -26,12 +26,13 @@ def make(
     written_at: datetime | None = None,
     pictures: "Iterable[str]" = (),
 ) -> "Report":
-    """Make the report of the lake under `root`, of one set of table versions; see `page.build` for the arguments.
+    """Build the report of the lake under `root` from one set of table versions; see `page.build` for the arguments.
 
     Raises:
-        OlistError: the lake cannot be read.
+        LakeNotFoundError: there is no lake.
+        QueryError: a table cannot be read.
     """
-    # Altair and Vega take a second to import, and DuckDB a part of one: not where assets are only declared.
+    # Imported late: Altair and Vega take a second, which declaring the asset must not cost.
     from olist_assets.serving.report.page import build  # noqa: PLC0415
     from olist_assets.serving.sql.session import connect  # noqa: PLC0415
 
@@ -40,8 +41,8 @@ def make(
 
 
 def put(store: "ObjectStore", report: "Report", *, on_s3: bool) -> int:
-    """Write the report to its place in the lake, at once or not at all; returns its bytes."""
+    """Write the report to its path in the lake, atomically; returns its size in bytes."""
     content = report.html.encode()
-    # A browser shows what a bucket says is HTML; folders keep no such attributes.
+    # A browser renders an object as HTML only if its content type says so; folders keep no such attributes.
     store.put(PATH, content, attributes={"Content-Type": "text/html; charset=utf-8"} if on_s3 else None)
     return len(content)

@@ -1,4 +1,4 @@
-"""Brazil's states as a grid of tiles."""
+"""Brazil's states as a map of tiles."""
 
 from typing import NamedTuple
 
@@ -40,4 +40,4 @@ STATES = {
     "SC": State("Santa Catarina", 6, 1),
     "RS": State("Rio Grande do Sul", 7, 1),
 }
-"""The states by their codes; their tiles lie roughly as they do."""
+"""The states by code, the accepted ones of spark_steps. Tiles are about where the states are on the map."""

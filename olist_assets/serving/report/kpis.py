@@ -1,19 +1,31 @@
-"""The headline figures: those of the headline month, each against the month before."""
+"""The key performance indicators of the KPI month, each compared with the month before."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from olist_assets.serving.report import captions
-from olist_assets.serving.report.queries import Figures
+from olist_assets.serving.report.formatting import count, money, number, percent, round_half_up
+from olist_assets.serving.report.queries import ReportData
 
-_SPARK_MONTHS = 13
-_SPARK_WIDTH, _SPARK_HEIGHT = 120, 28
+_SPARKLINE_MONTHS = 13
+_SPARKLINE_WIDTH, _SPARKLINE_HEIGHT = 120, 28
 
 
 @dataclass(frozen=True)
 class Kpi:
-    """A headline figure: what it is, its value, and how it compares with the month before."""
+    """A KPI as the page shows it.
+
+    Attributes:
+        label: its name.
+        value: its value in the KPI month.
+        exact: the same value, not rounded.
+        note: what it is measured in or from.
+        change: its change since the month before; empty if there is no month to compare with.
+        verdict: whether the change is `good` or `bad`; empty if nothing changed.
+        previous: its value in the month before.
+        sparkline: its values over the full months, as the points of an SVG line.
+    """
 
     label: str
     value: str
@@ -21,76 +33,80 @@ class Kpi:
     note: str
     change: str
     verdict: str
-    before: str
-    spark: str
+    previous: str
+    sparkline: str
 
 
-def build_kpis(figures: Figures) -> list[Kpi]:
-    """The headline figures, in the order of the page; none without sales."""
-    now, before = figures.headline, figures.before
+def build_kpis(data: ReportData) -> list[Kpi]:
+    """The KPIs in the order of the page; none without sales."""
+    now = data.kpi_month
     if now is None:
         return []
-    reviews = f"out of 5; {captions.count(now.reviews or 0, 'review')}"
-    delivered = f"of {captions.count(now.delivered, 'delivery', 'deliveries')}"
-
-    def figure(name: str, label: str, note: str, text: Callable, change: Callable, *, good: int) -> Kpi:
-        value, past = getattr(now, name), getattr(before, name, None)
-        told, verdict = "", ""
-        if value is not None and past is not None:
-            told = change(value, past)
-            verdict = "" if value == past or not good else "good" if (value > past) == (good > 0) else "bad"
-        return Kpi(
-            label=label,
-            value=text(value),
-            exact="" if value is None else str(value),
-            note=note,
-            change=told,
-            verdict=verdict,
-            before=text(past) if past is not None else "",
-            spark=_spark(figures, name),
-        )
-
+    deliveries = f"of {count(now.delivered, 'delivery', 'deliveries')}"
+    reviews = f"out of 5; {count(now.reviews or 0, 'review')}"
+    cents, stars = partial(money, places=2), partial(number, places=2)
     return [
-        figure("orders", "Orders", "sales by purchase", captions.number, _relative, good=1),
-        figure("revenue", "Revenue", "items, without freight", captions.money, _relative, good=1),
-        figure("average_ticket", "Average ticket", "revenue per order", _cents, _relative, good=1),
-        figure("late_share", "Late share", delivered, captions.percent, _points, good=-1),
-        figure("review_score", "Review score", reviews, _stars, _difference, good=1),
+        _kpi(data, "orders", "Orders", "sales by purchase", number, _relative_change),
+        _kpi(data, "revenue", "Revenue", "items, without freight", money, _relative_change),
+        _kpi(data, "average_ticket", "Average ticket", "revenue per order", cents, _relative_change),
+        _kpi(data, "late_share", "Late share", deliveries, percent, _change_in_points, lower_is_better=True),
+        _kpi(data, "review_score", "Review score", reviews, stars, _difference),
     ]
 
 
-def _cents(value: Any) -> str:
-    return captions.money(value, 2)
+def _kpi(
+    data: ReportData,
+    column: str,
+    label: str,
+    note: str,
+    to_text: Callable[[Any], str],
+    compare: Callable[[Any, Any], str],
+    *,
+    lower_is_better: bool = False,
+) -> Kpi:
+    value, previous = getattr(data.kpi_month, column), getattr(data.previous_month, column, None)
+    change, verdict = "", ""
+    if value is not None and previous is not None:
+        change = compare(value, previous)
+        if value != previous:
+            verdict = "bad" if (value > previous) == lower_is_better else "good"
+    return Kpi(
+        label=label,
+        value=to_text(value),
+        exact="" if value is None else str(value),
+        note=note,
+        change=change,
+        verdict=verdict,
+        previous="" if previous is None else to_text(previous),
+        sparkline=_sparkline(data, column),
+    )
 
 
-def _stars(value: Any) -> str:
-    return captions.number(value, 2)
+def _relative_change(value: Any, previous: Any) -> str:
+    return _signed(float(value) / float(previous) * 100 - 100, 1, "%") if previous else ""
 
 
-def _relative(value: Any, past: Any) -> str:
-    return _signed(float(value) / float(past) * 100 - 100, 1, "%") if past else ""
+def _change_in_points(value: float, previous: float) -> str:
+    return _signed((value - previous) * 100, 1, " pts")
 
 
-def _points(value: float, past: float) -> str:
-    return _signed((value - past) * 100, 1, " pts")
-
-
-def _difference(value: float, past: float) -> str:
-    return _signed(value - past, 2, "")
+def _difference(value: float, previous: float) -> str:
+    return _signed(value - previous, 2, "")
 
 
 def _signed(change: float, places: int, unit: str) -> str:
-    rounded = captions.rounded(change, places)
+    rounded = round_half_up(change, places)
     sign = "▲" if rounded > 0 else "▼" if rounded < 0 else "="
-    return f"{sign} {captions.number(abs(rounded), places)}{unit}"
+    return f"{sign} {number(abs(rounded), places)}{unit}"
 
 
-def _spark(figures: Figures, name: str) -> str:
-    """The figure over the full months up to the headline month, as the points of an SVG line."""
-    months = figures.full_months[-_SPARK_MONTHS:]
-    values = [(i, float(getattr(m, name))) for i, m in enumerate(months) if getattr(m, name) is not None]
+def _sparkline(data: ReportData, column: str) -> str:
+    """The values over the full months up to the KPI month, as the points of an SVG line; empty if there is no line."""
+    months = data.full_months[-_SPARKLINE_MONTHS:]
+    values = [(i, float(getattr(m, column))) for i, m in enumerate(months) if getattr(m, column) is not None]
     if len(values) < 2:  # noqa: PLR2004 - a line has two points
         return ""
     low, high = min(v for _, v in values), max(v for _, v in values)
-    step, span = _SPARK_WIDTH / (len(months) - 1), (high - low) or 1
-    return " ".join(f"{i * step:.1f},{(_SPARK_HEIGHT - (v - low) / span * _SPARK_HEIGHT):.1f}" for i, v in values)
+    step, scale = _SPARKLINE_WIDTH / (len(months) - 1), (high - low) or 1
+    height = _SPARKLINE_HEIGHT
+    return " ".join(f"{i * step:.1f},{(height - (v - low) / scale * height):.1f}" for i, v in values)

@@ -1,15 +1,15 @@
-// Draws the charts, and lets a period be chosen for those by day.
+// Draws the charts, and lets the reader choose a period for those by day.
 (() => {
   const DAY = 86400000;
-  const held = JSON.parse(document.getElementById("charts").textContent);
+  const input = JSON.parse(document.getElementById("charts").textContent);
   const views = {};
-  // Expressions are interpreted, so that the page can forbid the making of code from text.
+  // Expressions are interpreted: the page's security policy forbids eval.
   const options = { renderer: "svg", actions: false, ast: true, tooltip: { offsetX: 12, offsetY: 12 } };
 
   const draw = async (element) => {
     const key = element.dataset.chart;
-    const spec = held.specs[key];
-    if (spec.data && spec.data.name === "days") spec.datasets = { days: structuredClone(held.days) };
+    const spec = input.specs[key];
+    if (spec.data && spec.data.name === "days") spec.datasets = { days: structuredClone(input.days) };
     const { view } = await vegaEmbed(element, spec, options);
     views[key] = view;
   };
@@ -22,9 +22,9 @@
   };
 
   const periods = () => {
-    const days = held.days.map((row) => ({ ...row, time: Date.parse(row.date) }));
+    const days = input.days.map((row) => ({ ...row, time: Date.parse(row.date) }));
     const whole = [days[0].time, days[days.length - 1].time + DAY];
-    const told = document.getElementById("period");
+    const output = document.getElementById("period");
     const buttons = [...document.querySelectorAll("button[data-from]")];
     let chosen = null;
 
@@ -34,7 +34,7 @@
       const shown = days.filter((row) => row.time >= start && row.time < end);
       const orders = shown.reduce((sum, row) => sum + row.orders, 0);
       const cents = shown.reduce((sum, row) => sum + Math.round(row.revenue * 100), 0);
-      told.textContent =
+      output.textContent =
         `${date(start)} – ${date(end - DAY)}: ${number(orders)} ${orders === 1 ? "order" : "orders"}, ` +
         `R$\u00a0${number(Math.round(cents / 100))}`;
       for (const button of buttons) {
@@ -46,7 +46,7 @@
       const start = Math.max(Date.parse(button.dataset.from), whole[0]);
       return [start, Math.min(Date.parse(button.dataset.to) + DAY, whole[1])];
     };
-    let marked = null; // a period that came from a button is shown to the day, not to the pixel
+    let marked = null; // true while a button moves the brush: its period is exact, the brush only to the pixel
     views.overview.addSignalListener("brush", (_, value) => {
       if (marked) return;
       const range = value.date && value.date.map(Number);
@@ -67,7 +67,7 @@
     show(null);
   };
 
-  // On paper a chart is as wide as its column there, not as it was on the screen.
+  // In print a chart is as wide as its column on paper, not on the screen.
   const paper = (on) => {
     document.documentElement.classList.toggle("paper", on);
     window.dispatchEvent(new Event("resize"));

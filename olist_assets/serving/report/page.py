@@ -1,4 +1,4 @@
-"""The report's page: figures, sentences and charts put together into one HTML file that needs no network."""
+"""The report's page: KPIs, captions, charts and tables in one HTML file that needs no network."""
 
 import json
 from base64 import b64encode
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from olist_assets.serving.report import axes, captions, charts, palette, vega
+from olist_assets.serving.report import axes, captions, daily_charts, formatting, palette, vega
 from olist_assets.serving.report.kpis import Kpi, build_kpis
-from olist_assets.serving.report.queries import TABLES_READ, Figures, first_day, next_month, read
-from olist_assets.serving.report.sections import Chart, Section, build_sections
+from olist_assets.serving.report.queries import TABLES_READ, ReportData, first_day, next_month, run_queries
+from olist_assets.serving.report.sections import Chart, Section, build_sections, to_table
 from spark_steps.tables import TABLES
 
 if TYPE_CHECKING:
@@ -24,13 +24,20 @@ if TYPE_CHECKING:
     from olist_assets.serving.sql.session import Session
 
 TITLE = "Olist sales report"
-_LONGEST_TABLE = 40
-_PICTURE_WIDTH = 400
+_MAX_TABLE_ROWS = 40
+_PNG_WIDTH = 400
 
 
 @dataclass(frozen=True)
 class Report:
-    """The page, its headline figures by name as it shows them, and pictures (PNG) of some charts by their titles."""
+    """A report.
+
+    Attributes:
+        html: the page.
+        headline: the KPIs by name, as the page shows them.
+        as_of: when the newest data were extracted; None without data.
+        pictures: some charts as PNG, by title.
+    """
 
     html: str
     headline: Mapping[str, str]
@@ -45,63 +52,64 @@ def build(
     written_at: datetime | None = None,
     pictures: Iterable[str] = (),
 ) -> Report:
-    """Make the report of a lake. The same session, records and time make the same bytes.
+    """Build the report of a lake. The same session, records and time give the same bytes.
 
     Args:
         session: SQL over one set of table versions.
-        records: the newest record of each table's steps: when they last ran, and which failed.
-        written_at: when the page is written, as it shall say; not said if None.
-        pictures: keys of the charts to have pictures of: revenue, states and so on. Those without rows have none.
+        records: the newest step record of each table, for the time of the last run and for failed tables.
+        written_at: the time of writing that the page shows; None shows none.
+        pictures: keys of the charts to render as PNG, such as `revenue`. Charts without rows are left out.
+
+    Raises:
+        QueryError: a table cannot be read.
     """
-    figures = read(session)
-    sections = build_sections(figures)
-    drawn = {chart.key: chart for section in sections for chart in section.charts}
-    headline = build_kpis(figures)
+    data = run_queries(session)
+    sections = build_sections(data)
+    charts = {chart.key: chart for section in sections for chart in section.charts}
+    kpis = build_kpis(data)
     return Report(
-        html=_html(figures, headline, sections, list(records), written_at),
-        headline={figure.label: figure.value for figure in headline},
-        as_of=figures.as_of,
-        pictures={drawn[key].title: _picture(drawn[key], figures) for key in pictures if key in drawn},
+        html=_render(data, kpis, sections, list(records), written_at),
+        headline={kpi.label: kpi.value for kpi in kpis},
+        as_of=data.as_of,
+        pictures={charts[key].title: _to_png(charts[key], data) for key in pictures if key in charts},
     )
 
 
-def _picture(chart: Chart, figures: Figures) -> bytes:
-    spec = axes.spec(chart.draw(palette.LIGHT.__getitem__), palette.LIGHT.__getitem__)
-    return vega.picture(
-        spec | {"datasets": {charts.DAYS: charts.days(figures)}} if _of_days(spec) else spec, _PICTURE_WIDTH
-    )
+def _to_png(chart: Chart, data: ReportData) -> bytes:
+    color = palette.LIGHT.__getitem__
+    spec = axes.to_spec(chart.draw(color), color)
+    if spec.get("data") == {"name": daily_charts.DAYS}:
+        spec["datasets"] = {daily_charts.DAYS: daily_charts.rows(data)}
+    return vega.to_png(spec, _PNG_WIDTH)
 
 
-def _of_days(spec: Mapping[str, Any]) -> bool:
-    return spec.get("data") == {"name": charts.DAYS}
-
-
-def _html(
-    figures: Figures,
-    headline: list[Kpi],
+def _render(
+    data: ReportData,
+    kpis: list[Kpi],
     sections: list[Section],
     records: "list[StepRecord]",
     written_at: datetime | None,
 ) -> str:
-    drawn = [chart for section in sections for chart in section.charts]
-    specs = {chart.key: axes.spec(chart.draw(palette.variable), palette.variable) for chart in drawn}
-    data = {"specs": specs, "days": charts.days(figures) if figures["days"] else []}
-    script = f"{vega.library() if drawn else ''}\n{_text('page.js')}".replace("\r", "")
+    charts = [chart for section in sections for chart in section.charts]
+    specs = {chart.key: axes.to_spec(chart.draw(palette.variable), palette.variable) for chart in charts}
+    chart_data = {"specs": specs, "days": daily_charts.rows(data) if data["days"] else []}
+    script = f"{vega.load_library() if charts else ''}\n{_read_text('page.js')}".replace("\r", "")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    return environment.from_string(_text("page.html.j2")).render(
+    return environment.from_string(_read_text("page.html.j2")).render(
         title=TITLE,
-        figures=figures,
-        headline=headline,
+        lead=captions.lead(data),
+        data=data,
+        kpis=kpis,
         sections=sections,
-        periods=_periods(figures),
-        quality=_quality(figures, records),
+        periods=_periods(data),
+        quality=_quality(data, records),
         written_at=written_at.astimezone(UTC) if written_at else None,
-        words=captions,
-        longest_table=_LONGEST_TABLE,
-        # A text that would end the script cannot: no < is left in it.
-        data=Markup(json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")),  # noqa: S704
+        fmt=formatting,
+        max_table_rows=_MAX_TABLE_ROWS,
+        # Without any < the data cannot end the script element.
+        chart_data=Markup(json.dumps(chart_data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")),  # noqa: S704
         script=Markup(script),  # noqa: S704 - Vega's code and this package's
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         style=Markup(_style()),  # noqa: S704 - this package's
@@ -109,48 +117,55 @@ def _html(
 
 
 def _style() -> str:
-    def variables(palette: Mapping[str, str]) -> str:
-        return "".join(f"--{name}:{colour};" for name, colour in palette.items())
+    def variables(colors: Mapping[str, str]) -> str:
+        return "".join(f"--{name}:{color};" for name, color in colors.items())
 
     return (
         f":root{{color-scheme:light dark;{variables(palette.LIGHT)}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables(palette.DARK)}}}}}\n{_text('page.css')}"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables(palette.DARK)}}}}}\n{_read_text('page.css')}"
     )
 
 
-def _periods(figures: Figures) -> list[tuple[str, str, str]]:
-    """Periods to choose by a button: name, first and last day."""
-    if not figures["days"] or figures.headline is None:
+def _periods(data: ReportData) -> list[tuple[str, str, str]]:
+    """The periods that have a button: name, first day and last day; both are empty for the whole."""
+    if not data["days"] or data.kpi_month is None:
         return []
-    month = first_day(figures.headline)
-    first = figures["days"][0].purchase_date
+    month = first_day(data.kpi_month)
+    first = data["days"][0].purchase_date
     last = next_month(month) - timedelta(days=1)
-    found = [("All", "", "")]
+    periods = [("All", "", "")]
     for months in (12, 3):
         start = date(month.year + (month.month - months) // 12, (month.month - months) % 12 + 1, 1)
         if start > first:
-            found.append((f"{months} months", start.isoformat(), last.isoformat()))
+            periods.append((f"{months} months", start.isoformat(), last.isoformat()))
     if month > first:
-        found.append((captions.month(month), month.isoformat(), last.isoformat()))
-    return found
+        periods.append((formatting.month(month), month.isoformat(), last.isoformat()))
+    return periods
 
 
-def _quality(figures: Figures, records: "list[StepRecord]") -> dict[str, Any]:
-    """What the strip on the data says: quarantine, freshness, last run and versions."""
-    failed = [f"{r.table}: {r.error}" for r in records if not r.succeeded]
-    started = [r.started_at for r in records]
-    read_of = {table: figures.versions[table] for table in TABLES_READ if table in figures.versions}
+def _quality(data: ReportData, records: "list[StepRecord]") -> dict[str, Any]:
+    """The state of the data: quarantined and trusted rows, freshness, last run, failed tables, versions by layer."""
+    started = [record.started_at for record in records]
+    versions = {table: data.versions[table] for table in TABLES_READ if table in data.versions}
+    source = {"Source": lambda row: row.name.replace("_", " ")}
+    rows = {"Rows": lambda row: formatting.number(row.rows)}
     return {
-        "quarantined": sum(row.rows for row in figures["quarantined"]),
-        "rows": sum(row.rows for row in figures["landed"]),
+        "reasons": to_table(
+            data["quarantined"], source | {"Reason": lambda row: row.reason} | rows, text_columns=("Reason",)
+        ),
+        "freshness": to_table(
+            data["landed"], source | rows | {"Newest delivery": lambda row: formatting.day(row.landed)}
+        ),
+        "quarantined": sum(row.rows for row in data["quarantined"]),
+        "rows": sum(row.rows for row in data["landed"]),
         "last_run": max(started).astimezone(UTC) if started else None,
-        "failed": failed,
+        "failed": [f"{r.table}: {r.error}" for r in records if not r.succeeded],
         "versions": {
-            layer: [(TABLES[table].name, version) for table, version in versions]
-            for layer, versions in groupby(read_of.items(), key=lambda item: TABLES[item[0]].layer)
+            layer: [(TABLES[table].name, version) for table, version in items]
+            for layer, items in groupby(versions.items(), key=lambda item: TABLES[item[0]].layer)
         },
     }
 
 
-def _text(name: str) -> str:
+def _read_text(name: str) -> str:
     return files("olist_assets.serving.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The report's colours, each named for what it stands for. Series are of Okabe and Ito's palette or near it."""
+"""The report's colors by meaning. Series use the palette of Okabe and Ito (2008), or colors near it."""
 
 LIGHT = {
     "page": "#fbfaf7",
@@ -31,7 +31,7 @@ LIGHT = {
     "on-step-3": "#ffffff",
     "on-step-4": "#ffffff",
 }
-"""On paper, and on a screen by day."""
+"""The colors of the light scheme, which paper has too."""
 
 DARK = {
     "page": "#15171a",
@@ -64,9 +64,9 @@ DARK = {
     "on-step-3": "#0c141b",
     "on-step-4": "#0c141b",
 }
-"""On a screen by night."""
+"""The colors of the dark scheme."""
 
 
 def variable(name: str) -> str:
-    """The colour as the page's style sheet knows it, which has it follow the reader's scheme, and paper."""
+    """The color as a variable of the page's style sheet, so that it follows the color scheme and print."""
     return f"var(--{name})"

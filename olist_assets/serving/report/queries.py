@@ -1,4 +1,4 @@
-"""The report's figures: each is one SQL statement over the lake, and all are asked of one session."""
+"""The report's data: one SQL statement per query, all run in one session and so on one set of table versions."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _LANDED = " UNION ALL ".join(
     FROM trusted.{table.name}"""
     for table in tables_in(Layer.TRUSTED)
 )
-# A reason quotes the delivered text after a colon, which is not for a report.
+# After a colon a reason quotes the delivered text, which must not appear in a report.
 _QUARANTINED = " UNION ALL ".join(
     f"SELECT '{table.name}' AS name, rule, split_part(reason, ': ', 1) AS reason FROM quarantine.{table.name}"
     for table in tables_in(Layer.QUARANTINE)
@@ -31,7 +31,7 @@ _NO_ROWS = {
     Layer.TRUSTED: "(SELECT NULL::DATE AS _landing_date, NULL::TIMESTAMPTZ AS _extracted_at WHERE false)",
     Layer.QUARANTINE: "(SELECT '' AS rule, '' AS reason WHERE false)",
 }
-"""What stands in a statement for a table that has not been written yet."""
+"""What replaces a table in a statement while the table has not been written yet."""
 
 QUERIES: Mapping[str, str] = {
     "months": f"""
@@ -111,13 +111,11 @@ QUERIES: Mapping[str, str] = {
         SELECT name, rule, min(reason) AS reason, count(*) AS rows
         FROM ({_QUARANTINED}) GROUP BY name, rule ORDER BY rows DESC, name, rule""",
 }
-"""SQL by the name of what it answers. Sales are orders that are neither canceled nor unavailable; money is BRL."""
-
-_HALF = 2
+"""SQL by query name. Sales are orders that are neither canceled nor unavailable; amounts are in BRL."""
 
 
 def tables_read_by(sql: str) -> set[str]:
-    """The ids of the tables that a statement reads."""
+    """The ids of the tables that a statement reads, such as `refined/fact_orders`."""
     return {f"{layer}/{name}" for layer, name in re.findall(r"\b([a-z]+)\.([a-z_]+)", sql)} & TABLES.keys()
 
 
@@ -126,7 +124,7 @@ TABLES_READ = tuple(sorted(set().union(*map(tables_read_by, QUERIES.values())), 
 
 
 class Row(SimpleNamespace):
-    """A row of a result, its columns as attributes."""
+    """A row of a result, with its columns as attributes."""
 
     order_month: str
     purchase_date: date
@@ -135,75 +133,89 @@ class Row(SimpleNamespace):
 
 
 @dataclass(frozen=True)
-class Figures:
-    """All rows of all queries, by the queries' names, and the versions of the tables that they are of."""
+class ReportData:
+    """The rows of all queries, and the table versions that they were read from.
+
+    Attributes:
+        rows: the result of each query, by its name in `QUERIES`.
+        versions: the version of each table, by table id.
+    """
 
     rows: Mapping[str, list[Row]]
     versions: Mapping[str, int]
 
-    def __getitem__(self, name: str) -> list[Row]:
-        return self.rows[name]
+    def __getitem__(self, query: str) -> list[Row]:
+        return self.rows[query]
 
     @cached_property
     def as_of(self) -> datetime | None:
-        """When the newest of the data was extracted from the source; None if there is none."""
+        """When the newest rows were extracted from the source; None without rows."""
         times = [row.extracted for row in self["landed"] if row.extracted is not None]
         return max(times).astimezone(UTC) if times else None
 
     @cached_property
     def full_months(self) -> list[Row]:
-        """The months that were over when the data were extracted, with sales on half of their days or more."""
-        return [month for month in self["months"] if self._is_over(month) and _sold_on_half_of_its_days(month)]
+        """The months that were over when the data were extracted, with sales on at least half of their days."""
+        return [month for month in self["months"] if self._is_over(month) and _has_sales_on_half_of_its_days(month)]
 
     @cached_property
-    def headline(self) -> Row | None:
-        """The newest full month; if there is none, the newest month with sales; None without sales."""
+    def kpi_month(self) -> Row | None:
+        """The month of the KPIs: the newest full month, else the newest month with sales. None without sales."""
         return (self.full_months or self["months"] or [None])[-1]
 
     @cached_property
-    def before(self) -> Row | None:
-        """The month before the headline month; None if it is not a full one, which would compare badly."""
-        if self.headline is None:
+    def previous_month(self) -> Row | None:
+        """The month before the KPI month; None unless it is a full month, because others do not compare fairly."""
+        if self.kpi_month is None:
             return None
-        before = first_day(self.headline) - timedelta(days=1)
-        return next((month for month in self.full_months if first_day(month) == before.replace(day=1)), None)
+        previous = (first_day(self.kpi_month) - timedelta(days=1)).replace(day=1)
+        return next((month for month in self.full_months if first_day(month) == previous), None)
 
     @property
     def is_provisional(self) -> bool:
-        """Whether the headline month is not a full one."""
-        return self.headline is not None and not self.full_months
+        """Whether the KPI month is not a full month."""
+        return self.kpi_month is not None and not self.full_months
+
+    def months_with(self, column: str) -> list[Row]:
+        """The full months in which a column has a value; if there is no full month, all months in which it has one."""
+        return [month for month in self.full_months or self["months"] if getattr(month, column) is not None]
 
     def _is_over(self, month: Row) -> bool:
         return self.as_of is not None and next_month(first_day(month)) <= self.as_of.date()
 
 
-def read(session: "Session") -> Figures:
-    """Ask all figures of a session. A figure whose refined tables have not all been written yet has no rows."""
-    return Figures({name: _ask(session, sql) for name, sql in QUERIES.items()}, dict(sorted(session.versions.items())))
+def run_queries(session: "Session") -> ReportData:
+    """Run all queries in a session. A query has no rows until all its refined tables have been written.
+
+    Raises:
+        QueryError: a table cannot be read.
+    """
+    rows = {name: _run(session, sql) for name, sql in QUERIES.items()}
+    return ReportData(rows, dict(sorted(session.versions.items())))
 
 
 def first_day(month: Row | str) -> date:
-    """The first day of a month: of one written as 2018-05, or of a row's."""
+    """The first day of a month, which is a text such as 2018-05 or a row with an `order_month`."""
     return date.fromisoformat(f"{month if isinstance(month, str) else month.order_month}-01")
 
 
 def next_month(day: date) -> date:
-    """The first day of the month after a day that is its month's first."""
+    """The first day of the next month, from the first day of a month."""
     return (day + timedelta(days=31)).replace(day=1)
 
 
-def _ask(session: "Session", sql: str) -> list[Row]:
-    asked = tables_read_by(sql)
-    missing = asked - session.versions.keys()
-    if missing == asked or any(TABLES[table].layer not in _NO_ROWS for table in missing):
+def _run(session: "Session", sql: str) -> list[Row]:
+    tables = tables_read_by(sql)
+    missing = tables - session.versions.keys()
+    if missing == tables or any(TABLES[table].layer not in _NO_ROWS for table in missing):
         return []
-    for table in missing:  # of a statement over all sources, the others are told
+    for table in missing:  # a query over all sources still answers for the others
         name = re.escape(table.replace("/", "."))
         sql = re.sub(rf"\b{name}\b", _NO_ROWS[TABLES[table].layer], sql)
     result = session.query(sql)
     return [Row(**dict(zip(result.columns, values, strict=True))) for values in result.fetchall()]
 
 
-def _sold_on_half_of_its_days(month: Row) -> bool:
+def _has_sales_on_half_of_its_days(month: Row) -> bool:
     length = (next_month(first_day(month)) - first_day(month)).days
-    return (month.days or 0) * _HALF >= length
+    return (month.days or 0) * 2 >= length

@@ -1,211 +1,252 @@
-"""The sections of the page: which charts there are, what they say, and their figures as tables."""
+"""The sections of the page: their charts, each with its caption and its values as a table."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from olist_assets.serving.report import captions, charts
-from olist_assets.serving.report.axes import Paint
+from olist_assets.serving.report import captions, charts, daily_charts
+from olist_assets.serving.report.axes import Color
 from olist_assets.serving.report.brazil import STATES
-from olist_assets.serving.report.queries import Figures, Row, first_day
+from olist_assets.serving.report.formatting import (
+    MOVE_NAMES,
+    PAYMENT_TYPE_NAMES,
+    money,
+    month,
+    number,
+    percent,
+    place,
+    share,
+)
+from olist_assets.serving.report.queries import ReportData, Row, first_day
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts.
+
+    Attributes:
+        columns: the headings.
+        rows: one text per column and row.
+        text_columns: the headings of columns that are aligned left and wrapped; the first column always is.
+    """
+
+    columns: tuple[str, ...] = ()
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+    text_columns: tuple[str, ...] = ()
+
+    def last(self, count: int) -> "Table":
+        """The table with its last rows only."""
+        return replace(self, rows=self.rows[-count:])
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart on the page: what it shows and its unit, what it says, its figures as a table, and how it is drawn."""
+    """A chart on the page.
+
+    Attributes:
+        key: its name in the page and in style sheets.
+        title: what it shows, with the unit.
+        caption: what can be seen in it, as a sentence.
+        draw: makes the chart, given the page's colors.
+        table: its values.
+        is_wide: whether it takes both columns of the page.
+    """
 
     key: str
     title: str
-    says: str
-    draw: Callable[[Paint], Any]
-    columns: tuple[str, ...] = ()
-    rows: list[tuple[str, ...]] = field(default_factory=list)
-    wide: bool = False
+    caption: str
+    draw: Callable[[Color], Any]
+    table: Table = Table()
+    is_wide: bool = False
 
     @property
-    def alternative(self) -> str:
-        """The chart in words, for who cannot see it."""
-        return f"{self.title}. {self.says}"
+    def alt_text(self) -> str:
+        """The text for people who cannot see the chart."""
+        return f"{self.title}. {self.caption}"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page; it is left out if it has no charts."""
+    """A section of the page, which leaves it out if it has no charts."""
 
     id: str
     title: str
     charts: list[Chart]
 
 
-def build_sections(figures: Figures) -> list[Section]:
-    """The sections of the page, each with the charts that have something to show."""
+def build_sections(data: ReportData) -> list[Section]:
+    """The sections of the page, each with the charts that have rows."""
     return [
-        Section("sales", "Sales", _sales(figures)),
-        Section("places", "Where customers live", _places(figures)),
-        Section("payments", "Payments", _payments(figures)),
-        Section("delivery", "Delivery", _delivery(figures)),
-        Section("reviews", "Reviews", _reviews(figures)),
-        Section("customers", "Customers\N{RIGHT SINGLE QUOTATION MARK} addresses", _customers(figures)),
+        Section("sales", "Sales", _sales(data)),
+        Section("places", "Where customers live", _places(data)),
+        Section("payments", "Payments", _payments(data)),
+        Section("delivery", "Delivery", _delivery(data)),
+        Section("reviews", "Reviews", _reviews(data)),
+        Section("customers", "Customers\N{RIGHT SINGLE QUOTATION MARK} addresses", _moves(data)),
     ]
 
 
-def _sales(figures: Figures) -> list[Chart]:
-    if not figures["days"]:
+def _sales(data: ReportData) -> list[Chart]:
+    if not data["days"]:
         return []
-    columns = ("Month", "Orders", "Revenue", "Average ticket", "Days with sales")
-    rows = [
-        (
-            captions.month(m),
-            captions.number(m.orders),
-            captions.money(m.revenue, 2),
-            captions.money(m.average_ticket, 2),
-            str(m.days),
-        )
-        for m in figures["months"]
-    ]
+    caption = "Revenue by day as a strip, in which a period can be chosen."
+    revenue = Chart(
+        "revenue",
+        "Revenue by day, BRL",
+        captions.caption_revenue(data),
+        partial(daily_charts.by_day, data, "revenue", 210),
+        to_table(
+            data["months"],
+            {
+                "Month": month,
+                "Orders": lambda row: number(row.orders),
+                "Revenue": lambda row: money(row.revenue, 2),
+                "Average ticket": lambda row: money(row.average_ticket, 2),
+                "Days with sales": lambda row: str(row.days),
+            },
+        ),
+        is_wide=True,
+    )
+    draw_orders = partial(daily_charts.by_day, data, "orders", 130)
     return [
-        Chart(
-            "overview",
-            "Period",
-            "Revenue by day as a strip, in which a period can be chosen.",
-            charts.overview,
-            wide=True,
-        ),
-        Chart(
-            "revenue",
-            "Revenue by day, BRL",
-            captions.caption_by_day(figures),
-            lambda paint: charts.by_day(figures, paint, "revenue", 210),
-            columns,
-            rows,
-            wide=True,
-        ),
-        Chart(
-            "orders",
-            "Orders by day",
-            captions.of_orders(figures),
-            lambda paint: charts.by_day(figures, paint, "orders", 130),
-            wide=True,
-        ),
+        Chart("overview", "Period", caption, daily_charts.overview, is_wide=True),
+        revenue,
+        Chart("orders", "Orders by day", captions.caption_orders(data), draw_orders, is_wide=True),
     ]
 
 
-def _places(figures: Figures) -> list[Chart]:
-    found: list[Chart] = []
-    if any(row.state in STATES for row in figures["states"]):
-        total = sum(row.revenue for row in figures["states"])
-        rows = [
-            (
-                row.state or "not known",
-                captions.number(row.orders),
-                captions.money(row.revenue, 2),
-                captions.share(row.revenue, total),
-            )
-            for row in figures["states"]
-        ]
-        says = captions.of_states(figures)
-        columns = ("State", "Orders", "Revenue", "Share")
-        chart = Chart(
-            "states", "Share of revenue by state, %", says, lambda p: charts.states(figures, p), columns, rows
-        )
-        found.append(chart)
-    if figures["cities"]:
-        rows = [
-            (
-                captions.place(row),
-                captions.number(row.orders),
-                captions.money(row.revenue, 2),
-                captions.money(row.average_ticket, 2),
-                captions.percent(row.late_share),
-            )
-            for row in figures["cities"]
-        ]
-        columns = ("City", "Orders", "Revenue", "Average ticket", "Late")
-        title, says = (
-            f"Top {len(rows)} cities by revenue, BRL" if len(rows) > 1 else "Revenue by city, BRL",
-            captions.of_cities(figures),
-        )
-        found.append(Chart("cities", title, says, lambda p: charts.cities(figures, p), columns, rows))
-    return found
+def _places(data: ReportData) -> list[Chart]:
+    return [*_states(data), *_cities(data)]
 
 
-def _payments(figures: Figures) -> list[Chart]:
-    if not figures["payments"]:
+def _states(data: ReportData) -> list[Chart]:
+    if not any(row.state in STATES for row in data["states"]):
         return []
-    kinds = [kind for kind in captions.PAYMENT_TYPES if any(row.payment_type == kind for row in figures["payments"])]
-    by_month: dict[str, dict[str, Row]] = {}
-    for row in figures["payments"]:
-        by_month.setdefault(row.order_month, {})[row.payment_type] = row
-    rows = [
-        (
-            captions.month(first_day(month)),
-            *(captions.money(getattr(paid.get(k), "payment_value", None), 2) for k in kinds),
-        )
-        for month, paid in by_month.items()
-    ]
-    columns = ("Month", *(captions.PAYMENT_TYPES[kind] for kind in kinds))
-    title, says = "Payments by month of purchase, BRL", captions.of_payments(figures)
-    return [Chart("payments", title, says, lambda p: charts.payments(figures, p), columns, rows, wide=True)]
+    total = sum(row.revenue for row in data["states"])
+    table = to_table(
+        data["states"],
+        {
+            "State": lambda row: row.state or "not known",
+            "Orders": lambda row: number(row.orders),
+            "Revenue": lambda row: money(row.revenue, 2),
+            "Share": lambda row: share(row.revenue, total),
+        },
+    )
+    caption = captions.caption_states(data)
+    return [Chart("states", "Share of revenue by state, %", caption, partial(charts.states, data), table)]
 
 
-def _delivery(figures: Figures) -> list[Chart]:
-    found: list[Chart] = []
-    if months := _months_with(figures, "delivery_days"):
-        rows = [
-            (
-                captions.month(m),
-                captions.number(m.delivery_days, 1),
-                captions.number(m.promised_days, 1),
-                captions.number(m.delivered),
-            )
-            for m in months
-        ]
-        columns = ("Month", "Delivered within, days", "Promised within, days", "Deliveries")
-        title, says = "Days from purchase to delivery, median", captions.of_delivery(months)
-        found.append(Chart("delivery", title, says, lambda p: charts.delivery(months, p), columns, rows))
-    if late := _months_with(figures, "late_share"):
-        rows = [(captions.month(m), captions.percent(m.late_share), captions.number(m.delivered)) for m in late]
-        title, says = "Late deliveries, % of deliveries", captions.of_late_share(late)
-        columns = ("Month", "Late", "Deliveries")
-        found.append(Chart("late", title, says, lambda p: charts.late_share(late, p), columns, rows))
-    if figures["delays"]:
-        title, says = "Deliveries by days from the promised date, orders", captions.of_delays(figures)
-        found.append(Chart("delays", title, says, lambda p: charts.delays(figures, p), wide=True))
-    return found
-
-
-def _reviews(figures: Figures) -> list[Chart]:
-    found: list[Chart] = []
-    if figures["scores"]:
-        total = sum(row.orders for row in figures["scores"])
-        rows = [(str(r.score), captions.number(r.orders), captions.share(r.orders, total)) for r in figures["scores"]]
-        title, says = "Orders by stars, % of reviewed orders", captions.of_scores(figures)
-        found.append(
-            Chart("scores", title, says, lambda p: charts.scores(figures, p), ("Stars", "Orders", "Share"), rows)
-        )
-    if months := _months_with(figures, "review_score"):
-        rows = [(captions.month(m), captions.number(m.review_score, 2), captions.number(m.reviews)) for m in months]
-        title, says = "Mean review score by month, 1 to 5 stars", captions.of_scores_by_month(months)
-        columns = ("Month", "Stars", "Reviewed orders")
-        found.append(Chart("scores_by_month", title, says, lambda p: charts.scores_by_month(months, p), columns, rows))
-    return found
-
-
-def _customers(figures: Figures) -> list[Chart]:
-    if not figures["moves"]:
+def _cities(data: ReportData) -> list[Chart]:
+    cities = data["cities"]
+    if not cities:
         return []
-    by_month: dict[str, dict[str, int]] = {}
-    for row in figures["moves"]:
-        by_month.setdefault(row.order_month, {})[row.goes_to] = row.changes
-    rows = [
-        (captions.month(first_day(month)), *(captions.number(to.get(kind, 0)) for kind in captions.MOVES))
-        for month, to in by_month.items()
-    ]
-    columns = ("Month", *captions.MOVES.values())
-    title, says = "Changes of address by month, seen when people bought again", captions.of_moves(figures)
-    return [Chart("moves", title, says, lambda p: charts.moves(figures, p), columns, rows, wide=True)]
+    table = to_table(
+        cities,
+        {
+            "City": place,
+            "Orders": lambda row: number(row.orders),
+            "Revenue": lambda row: money(row.revenue, 2),
+            "Average ticket": lambda row: money(row.average_ticket, 2),
+            "Late": lambda row: percent(row.late_share),
+        },
+    )
+    title = f"Top {len(cities)} cities by revenue, BRL" if len(cities) > 1 else "Revenue by city, BRL"
+    return [Chart("cities", title, captions.caption_cities(data), partial(charts.cities, data), table)]
 
 
-def _months_with(figures: Figures, name: str) -> list[Row]:
-    """The full months that have a figure; all months if none is a full one."""
-    return [month for month in figures.full_months or figures["months"] if getattr(month, name) is not None]
+def _payments(data: ReportData) -> list[Chart]:
+    if not data["payments"]:
+        return []
+    present = {row.payment_type for row in data["payments"]}
+    names = {code: name for code, name in PAYMENT_TYPE_NAMES.items() if code in present}
+    months = _by_month(data["payments"], "payment_type", "payment_value")
+    rows = [(name, *(money(values.get(code), 2) for code in names)) for name, values in months.items()]
+    table = Table(("Month", *names.values()), rows)
+    title, caption = "Payments by month of purchase, BRL", captions.caption_payments(data)
+    return [Chart("payments", title, caption, partial(charts.payments, data), table, is_wide=True)]
+
+
+def _delivery(data: ReportData) -> list[Chart]:
+    result: list[Chart] = []
+    if months := data.months_with("delivery_days"):
+        table = to_table(
+            months,
+            {
+                "Month": month,
+                "Delivered within, days": lambda row: number(row.delivery_days, 1),
+                "Promised within, days": lambda row: number(row.promised_days, 1),
+                "Deliveries": lambda row: number(row.delivered),
+            },
+        )
+        title, caption = "Days from purchase to delivery, median", captions.caption_delivery(data)
+        result.append(Chart("delivery", title, caption, partial(charts.delivery, data), table))
+    if months := data.months_with("late_share"):
+        table = to_table(
+            months,
+            {
+                "Month": month,
+                "Late": lambda row: percent(row.late_share),
+                "Deliveries": lambda row: number(row.delivered),
+            },
+        )
+        title, caption = "Late deliveries, % of deliveries", captions.caption_late(data)
+        result.append(Chart("late", title, caption, partial(charts.late, data), table))
+    if data["delays"]:
+        title, caption = "Deliveries by days from the promised date, orders", captions.caption_delays(data)
+        result.append(Chart("delays", title, caption, partial(charts.delays, data), is_wide=True))
+    return result
+
+
+def _reviews(data: ReportData) -> list[Chart]:
+    result: list[Chart] = []
+    if data["scores"]:
+        total = sum(row.orders for row in data["scores"])
+        table = to_table(
+            data["scores"],
+            {
+                "Stars": lambda row: str(row.score),
+                "Orders": lambda row: number(row.orders),
+                "Share": lambda row: share(row.orders, total),
+            },
+        )
+        title, caption = "Orders by stars, % of reviewed orders", captions.caption_scores(data)
+        result.append(Chart("scores", title, caption, partial(charts.scores, data), table))
+    if months := data.months_with("review_score"):
+        table = to_table(
+            months,
+            {
+                "Month": month,
+                "Stars": lambda row: number(row.review_score, 2),
+                "Reviewed orders": lambda row: number(row.reviews),
+            },
+        )
+        title, caption = "Mean review score by month, 1 to 5 stars", captions.caption_scores_by_month(data)
+        result.append(Chart("scores_by_month", title, caption, partial(charts.scores_by_month, data), table))
+    return result
+
+
+def _moves(data: ReportData) -> list[Chart]:
+    if not data["moves"]:
+        return []
+    months = _by_month(data["moves"], "goes_to", "changes")
+    rows = [(name, *(number(values.get(code, 0)) for code in MOVE_NAMES)) for name, values in months.items()]
+    table = Table(("Month", *MOVE_NAMES.values()), rows)
+    title, caption = "Changes of address by month, seen when people bought again", captions.caption_moves(data)
+    return [Chart("moves", title, caption, partial(charts.moves, data), table, is_wide=True)]
+
+
+def to_table(
+    rows: list[Row], columns: Mapping[str, Callable[[Row], str]], *, text_columns: tuple[str, ...] = ()
+) -> Table:
+    """A table of rows; `columns` has, by heading, the text of a row's cell."""
+    cells = [tuple(to_text(row) for to_text in columns.values()) for row in rows]
+    return Table(tuple(columns), cells, text_columns)
+
+
+def _by_month(rows: list[Row], key: str, value: str) -> dict[str, dict[str, Any]]:
+    """The values of a column by the month's name and, within a month, by the key column."""
+    months: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        months.setdefault(month(first_day(row)), {})[getattr(row, key)] = getattr(row, value)
+    return months

@@ -1,4 +1,4 @@
-"""Vega: its JavaScript, for a page without a network, and pictures of charts."""
+"""Vega: its JavaScript, embedded so that the page needs no network, and charts as PNG."""
 
 import struct
 import sys
@@ -14,31 +14,31 @@ import vl_convert
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def library() -> str:
+def load_library() -> str:
     """The JavaScript of Vega, Vega-Lite and Vega-Embed, about 0.9 MB.
 
-    To bundle it takes seconds of CPU, and it depends on nothing but the installed packages: so it is kept beside them,
-    in the environment, if that can be written to.
+    Bundling takes seconds of CPU and depends only on the installed packages. The bundle is therefore cached beside
+    them, in the environment, if that is writable.
     """
-    kept = Path(sys.prefix) / "share" / "olist" / f"vega-{version('vl-convert-python')}.js"
+    cache = Path(sys.prefix) / "share" / "olist" / f"vega-{version('vl-convert-python')}.js"
     with suppress(OSError):
-        return kept.read_text(encoding="utf-8")
+        return cache.read_text(encoding="utf-8")
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     with suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        new = kept.with_name(f"{kept.name}.{uuid4().hex}")
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        new = cache.with_name(f"{cache.name}.{uuid4().hex}")
         new.write_text(bundle, encoding="utf-8")
-        new.replace(kept)
+        new.replace(cache)
     return bundle
 
 
-def picture(spec: dict[str, Any], width: int) -> bytes:
+def to_png(spec: dict[str, Any], width: int) -> bytes:
     """A chart as PNG, `width` pixels wide, on white."""
-    return _packed(vl_convert.vegalite_to_png(spec | {"width": width, "background": "white", "padding": 8}))
+    return _compress(vl_convert.vegalite_to_png(spec | {"width": width, "background": "white", "padding": 8}))
 
 
-def _packed(png: bytes) -> bytes:
-    """The same picture in a fifth of the bytes: the converter packs for speed."""
+def _compress(png: bytes) -> bytes:
+    """The same PNG in a fifth of the bytes, since the converter compresses for speed."""
     chunks, position = [], len(_PNG)
     while position < len(png):
         [size] = struct.unpack_from(">I", png, position)

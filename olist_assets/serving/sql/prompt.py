@@ -1,4 +1,4 @@
-"""An interactive prompt over the lake: statements over several lines, with history and completion."""
+"""An interactive SQL prompt over the lake: statements over several lines, with history and completion."""
 
 import re
 import time
@@ -14,24 +14,25 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from olist_assets.aws.redaction import redact
-from olist_assets.errors import OlistError
+from olist_assets.errors import OlistError, QueryError
+from olist_assets.messages import utc_text
 from olist_assets.serving.sql import results
 from olist_assets.serving.sql.session import CONTROL_STEPS, DEFAULT_LAYER, NAMES, Session, connect, full_name
 
 if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
 
-HELP = r"""statements end with ; and may have several lines; Tab completes, the up arrow brings back what was asked
-\d          the tables, and the version of each that this session reads
+HELP = r"""statements end with ; and may have several lines; Tab completes, the up arrow recalls earlier statements
+\d          the tables, with the version that this session reads
 \d TABLE    its columns
-\refresh    go on with the newest version of each table
-\q          leave, as Ctrl-D does; Ctrl-C abandons what is being written
+\refresh    read the newest version of each table from now on
+\q          leave, as Ctrl-D does; Ctrl-C cancels the current statement
 """
 # fmt: off
 _KEYWORDS = (
@@ -43,43 +44,43 @@ _KEYWORDS = (
 )
 # fmt: on
 _WORD = re.compile(r"[\w.\\]+")
-_MOST_ROWS = 10_000
-"""Fetched at most, to be counted: a screen shows a few."""
-_WIDEST_CELL = 60
+_MAX_ROWS = 10_000
+"""The number of rows that are fetched and counted at most; the screen shows fewer."""
+_MAX_COLUMN_WIDTH = 60
+_MIN_SHOWN_ROWS = 10
+_OTHER_LINES = 6
+"""The lines of the screen that a result leaves to its header, its notes and the prompt."""
 
 
 def run(root: str, as_of: datetime | None, console: Console, history: Path) -> None:
-    """Answer statements until the user leaves; an error is told in one line, and the session goes on.
+    """Answer statements until the user leaves. An error is printed as one line, and the session goes on.
 
     Args:
-        root: where the lake lies.
-        as_of: the time that it is shown at; None for now, until it is refreshed.
+        root: the lake, a folder or an s3:// URI.
+        as_of: read the tables as of this time; None reads their newest versions.
         console: where answers are printed.
-        history: the file that keeps what was asked.
+        history: the file that keeps the statements.
+
+    Raises:
+        OlistError: there is no lake, or it cannot be read.
     """
     session = connect(root, as_of=as_of)
-    history.parent.mkdir(parents=True, exist_ok=True)
-    asking: PromptSession[str] = PromptSession(
-        history=FileHistory(str(history)),
-        completer=Names(),
-        complete_while_typing=False,
-        multiline=True,
-        key_bindings=_enter_ends_a_statement(),
-        prompt_continuation=lambda width, _line, _wrapped: "> ".rjust(width),
-    )
+    prompt_session = _create_prompt(history)
     console.print(f"{_greeting(session)}\n\\? for help, \\q to leave", markup=False, highlight=False)
     try:
         while True:
             try:
-                text = asking.prompt("olist> ").strip()
+                text = prompt_session.prompt("olist> ").strip()
                 if text in ("\\q", "quit", "exit"):
                     return
                 if text == "\\refresh":
-                    session.close()
-                    session = connect(root, as_of=as_of)
+                    previous, session = session, connect(root, as_of=as_of)
+                    previous.close()
                     console.print(_greeting(session), markup=False, highlight=False)
+                elif text.startswith("\\"):
+                    _run_command(session, text, console)
                 elif text:
-                    _answer(session, text, console)
+                    _run_statement(session, text, console)
             except OlistError as error:
                 console.print(f"[red]error:[/red] {escape(redact(str(error)))}", highlight=False)
             except KeyboardInterrupt:
@@ -91,36 +92,49 @@ def run(root: str, as_of: datetime | None, console: Console, history: Path) -> N
 
 
 class Names(Completer):
-    """Completes keywords, tables, and columns: those of the tables that the statement names, if it names any."""
+    """Completes keywords, tables and columns; if the statement names tables, only their columns."""
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-        """The words that may stand where the cursor is."""
+        """The words that complete the one at the cursor."""
         del complete_event
         word = document.get_word_before_cursor(pattern=_WORD)
         layer, dot, start = word.rpartition(".")
         mentioned = [name for name in NAMES if re.search(rf"\b{name.partition('.')[2]}\b", document.text)]
         columns = dict.fromkeys(column for name in mentioned or NAMES for column in NAMES[name].column_names)
         tables = (*NAMES, CONTROL_STEPS)
-        of_layer = [name.partition(".")[2] for name in tables if name.startswith(f"{layer.lower()}.")]
+        tables_of_layer = [name.partition(".")[2] for name in tables if name.startswith(f"{layer.lower()}.")]
         if dot:
-            words = of_layer or columns
+            words = tables_of_layer or columns
         else:
-            of_default = [name.partition(".")[2] for name in NAMES if name.startswith(f"{DEFAULT_LAYER}.")]
-            words = (*_KEYWORDS, *(columns if mentioned else ()), *of_default, *tables)
-        for found in dict.fromkeys(words):
-            if found.startswith(start.lower()) and found != start.lower():
-                yield Completion(found, start_position=-len(start))
+            unqualified = [name.partition(".")[2] for name in NAMES if name.startswith(f"{DEFAULT_LAYER}.")]
+            words = (*_KEYWORDS, *(columns if mentioned else ()), *unqualified, *tables)
+        for candidate in dict.fromkeys(words):
+            if candidate.startswith(start.lower()) and candidate != start.lower():
+                yield Completion(candidate, start_position=-len(start))
 
 
-def _enter_ends_a_statement() -> KeyBindings:
+def _create_prompt(history: Path) -> PromptSession[str]:
+    history.parent.mkdir(parents=True, exist_ok=True)
+    return PromptSession(
+        history=FileHistory(str(history)),
+        completer=Names(),
+        complete_while_typing=False,
+        multiline=True,
+        key_bindings=_submit_on_enter(),
+        prompt_continuation=lambda width, _line, _wrapped: "> ".rjust(width),
+    )
+
+
+def _submit_on_enter() -> KeyBindings:
+    """Enter submits a complete statement or command; otherwise it starts a new line."""
     keys = KeyBindings()
 
     @Condition
-    def ended() -> bool:
+    def is_complete() -> bool:
         text = get_app().current_buffer.text.strip()
         return not text or text.endswith(";") or text.startswith("\\") or text in ("quit", "exit")
 
-    @keys.add("enter", filter=ended)
+    @keys.add("enter", filter=is_complete)
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.validate_and_handle()
 
@@ -128,31 +142,32 @@ def _enter_ends_a_statement() -> KeyBindings:
 
 
 def _greeting(session: Session) -> str:
-    when = f"as of {session.as_of:%Y-%m-%d %H:%M:%S %Z}" if session.as_of else "as they stand now"
-    return f"lake {redact(session.root)}: {len(session.versions)} tables, {when}"
+    time = f"as of {utc_text(session.as_of)}" if session.as_of else "newest versions"
+    return f"lake {redact(session.root)}: {len(session.versions)} tables, {time}"
 
 
-def _answer(session: Session, text: str, console: Console) -> None:
-    if not text.startswith("\\"):
-        started = time.perf_counter()
-        result = session.query(text)
-        rows = results.first_rows(result, _MOST_ROWS + 1)
-        seconds = time.perf_counter() - started
-        if result.columns == ["explain_key", "explain_value"]:
-            console.print(*(plan for _, plan in rows), f"({seconds:.2f} s)", sep="", markup=False, highlight=False)
-            return
-        for part in fitted(result.columns, result.types, rows, console.width, console.height):
-            console.print(part, highlight=False)
-        count = f"more than {_MOST_ROWS:,}" if len(rows) > _MOST_ROWS else f"{len(rows):,}"
-        console.print(f"({count} {'row' if len(rows) == 1 else 'rows'}, {seconds:.2f} s)", style="dim", highlight=False)
+def _run_statement(session: Session, sql: str, console: Console) -> None:
+    started = time.perf_counter()
+    result = session.query(sql)
+    rows = results.first_rows(result, _MAX_ROWS + 1)
+    seconds = time.perf_counter() - started
+    if result.columns == ["explain_key", "explain_value"]:
+        console.print(*(plan for _, plan in rows), f"({seconds:.2f} s)", sep="", markup=False, highlight=False)
         return
+    for part in fit_to_screen(result.columns, result.types, rows, console):
+        console.print(part, highlight=False)
+    count = f"more than {_MAX_ROWS:,}" if len(rows) > _MAX_ROWS else f"{len(rows):,}"
+    console.print(f"({count} {'row' if len(rows) == 1 else 'rows'}, {seconds:.2f} s)", style="dim", highlight=False)
+
+
+def _run_command(session: Session, text: str, console: Console) -> None:
     command, _, name = text.rstrip(";").partition(" ")
     if command == "\\?":
         console.print(HELP, end="", markup=False, highlight=False)
     elif command == "\\d":
-        console.print(_described(session, name.strip()) if name else _tables(session))
+        console.print(_describe(session, name.strip()) if name else _tables(session))
     else:
-        raise OlistError(f"{command} is not a command; see \\?")
+        raise QueryError(f"{command} is not a command; see \\?")
 
 
 def _tables(session: Session) -> Table:
@@ -160,47 +175,44 @@ def _tables(session: Session) -> Table:
     grid.columns[1].justify = "right"
     for name, table in NAMES.items():
         grid.add_row(name, str(session.versions.get(table.id, "-")), table.grain)
-    grid.add_row(CONTROL_STEPS, "", "a run of a step")
+    grid.add_row(CONTROL_STEPS, "", "a step run")
     return grid
 
 
-def _described(session: Session, name: str) -> Table:
+def _describe(session: Session, name: str) -> Table:
     name = full_name(name.lower())
     grid = Table("column", "type", "meaning", box=None, pad_edge=False)
     if name in NAMES:
         for column in NAMES[name].columns:
             grid.add_row(column.name, column.type, column.comment)
     else:
-        for column, kind, *_ in results.rows(session.query(f"DESCRIBE {name}")):
-            grid.add_row(column, str(kind).lower(), "")
+        for column, type_, *_ in results.rows(session.query(f"DESCRIBE {name}")):
+            grid.add_row(column, str(type_).lower(), "")
     return grid
 
 
-def fitted(
-    columns: Sequence[str],
-    kinds: "Sequence[DuckDBPyType]",
-    rows: Sequence[Sequence[object]],
-    width: int,
-    height: int,
+def fit_to_screen(
+    columns: Sequence[str], types: "Sequence[DuckDBPyType]", rows: Sequence[Sequence[object]], console: Console
 ) -> Iterator[Table | str]:
-    """As much of a result as a screen of this size holds, and a note of what is left out."""
-    shown = max(height - 6, 10)
-    cells = [[_cell(value) for value in row] for row in rows[:shown]]
-    taken = 0
-    for count, name in enumerate(columns):
-        taken += 2 + max(map(cell_len, [name, *(row[count] for row in cells)]))
-        if count and taken > width + 2:
-            break
-    else:
-        count = len(columns)
-    yield results.to_table(columns[:count], kinds[:count], (row[:count] for row in cells))
+    """The part of a result that fits on the console, and a note if columns or rows are left out."""
+    height = max(console.height - _OTHER_LINES, _MIN_SHOWN_ROWS)
+    cells = [[_to_cell(value) for value in row] for row in rows[:height]]
+    unlimited = console.options.update(width=len(columns) * (_MAX_COLUMN_WIDTH + 2))
+
+    def table(count: int) -> Table:
+        values = (row[:count] for row in cells)
+        return results.to_table(columns[:count], types[:count], values, max_column_width=_MAX_COLUMN_WIDTH)
+
+    count = 1
+    while count < len(columns) and Measurement.get(console, unlimited, table(count + 1)).maximum <= console.width:
+        count += 1
+    yield table(count)
     left_out = [f"{len(columns) - count} columns: {', '.join(columns[count:])}"] if count < len(columns) else []
-    left_out += ["rows after these"] if len(rows) > shown else []
+    left_out += ["rows after these"] if len(rows) > height else []
     if left_out:
-        cure = "ask for fewer, or for all by `olist sql --format csv`"
+        cure = "query fewer, or print all with `olist sql --format csv`"
         yield f"[yellow]not shown:[/yellow] {escape(' and '.join(left_out))}; {cure}"
 
 
-def _cell(value: object) -> str:
-    text = results.text(value).replace("\r", "").replace("\n", "⏎")
-    return text if cell_len(text) <= _WIDEST_CELL else set_cell_size(text, _WIDEST_CELL - 1) + "…"
+def _to_cell(value: object) -> str:
+    return results.text(value).replace("\r", "").replace("\n", "⏎")

@@ -1,4 +1,4 @@
-"""Results of SQL as text and files: CSV, JSON, Markdown, Parquet, and rows for a table on a screen."""
+"""Results of SQL as CSV, JSON, Markdown, Parquet, and as a table for the terminal."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ import duckdb
 from rich.markup import escape
 from rich.table import Table
 
-from olist_assets.errors import OlistError
+from olist_assets.errors import QueryError
 from olist_assets.serving.sql.session import to_query_error
 
 if TYPE_CHECKING:
@@ -21,12 +21,17 @@ T = TypeVar("T")
 
 
 def rows(result: duckdb.DuckDBPyRelation) -> list[tuple]:
-    """All rows of a result."""
-    return _fetched(result.fetchall)
+    """All rows of a result.
+
+    Raises:
+        QueryError: DuckDB cannot compute the result.
+        KeyboardInterrupt: the user pressed Ctrl-C.
+    """
+    return _fetch(result.fetchall)
 
 
 def to_csv(result: duckdb.DuckDBPyRelation) -> str:
-    """The result as CSV with a header, null as an empty cell."""
+    """The result as CSV with a header; null is an empty cell."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(result.columns)
@@ -35,65 +40,76 @@ def to_csv(result: duckdb.DuckDBPyRelation) -> str:
 
 
 def to_json(result: duckdb.DuckDBPyRelation) -> str:
-    """The result as a JSON array of objects; decimals, dates and times as text."""
-    if twice := [name for name, times in Counter(result.columns).items() if times > 1]:
-        raise OlistError(f"an object of JSON can't hold two columns named {twice[0]}: give one another name, by AS")
+    """The result as a JSON array of objects; decimals, dates and times are text.
+
+    Raises:
+        QueryError: two columns have the same name, or DuckDB cannot compute the result.
+    """
+    if duplicates := [name for name, count in Counter(result.columns).items() if count > 1]:
+        raise QueryError(f"JSON cannot have two columns named {duplicates[0]}: rename one with AS")
     records = [dict(zip(result.columns, row, strict=True)) for row in rows(result)]
     return json.dumps(records, default=str, ensure_ascii=False, indent=1) + "\n"
 
 
 def to_markdown(result: duckdb.DuckDBPyRelation) -> str:
-    """The result as a Markdown table, numbers to the right, null as an empty cell."""
-    marks = ["--:" if is_number(kind) else "---" for kind in result.types]
-    lines = [map(_markdown, result.columns), marks, *(map(_markdown, row) for row in rows(result))]
+    """The result as a Markdown table with numbers aligned right; null is an empty cell."""
+    alignments = ["--:" if is_number(type_) else "---" for type_ in result.types]
+    lines = [map(_escape_markdown, result.columns), alignments, *(map(_escape_markdown, row) for row in rows(result))]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def write_parquet(result: duckdb.DuckDBPyRelation, stream: BinaryIO) -> None:
-    """The result as a Parquet file, written to a stream."""
-    import pyarrow.parquet  # noqa: PLC0415 - costs 0.3 s, and is for this format only
+    """Write the result to a stream as a Parquet file."""
+    import pyarrow.parquet  # noqa: PLC0415 - takes 0.3 s, and only this format needs it
 
-    pyarrow.parquet.write_table(_fetched(result.to_arrow_table), stream)
+    pyarrow.parquet.write_table(_fetch(result.to_arrow_table), stream)
 
 
-def to_table(columns: Sequence[str], kinds: Sequence["DuckDBPyType"], values: Iterable[Iterable[str]]) -> Table:
-    """Texts as a table on a screen, numbers to the right."""
-    grid = Table(box=None, pad_edge=False)
-    for name, kind in zip(columns, kinds, strict=True):
-        grid.add_column(escape(name), justify="right" if is_number(kind) else "left", no_wrap=True)
+def to_table(
+    columns: Sequence[str],
+    types: Sequence["DuckDBPyType"],
+    values: Iterable[Iterable[str]],
+    *,
+    max_column_width: int | None = None,
+) -> Table:
+    """A table for the terminal with numbers aligned right; longer texts than `max_column_width` end in an ellipsis."""
+    table = Table(box=None, pad_edge=False)
+    for name, type_ in zip(columns, types, strict=True):
+        justify = "right" if is_number(type_) else "left"
+        table.add_column(escape(name), justify=justify, no_wrap=True, max_width=max_column_width)
     for row in values:
-        grid.add_row(*map(escape, row))
-    return grid
+        table.add_row(*map(escape, row))
+    return table
 
 
 def first_rows(result: duckdb.DuckDBPyRelation, limit: int) -> list[tuple]:
-    """The first rows of a result, which may have more."""
-    return _fetched(lambda: result.fetchmany(limit))
+    """At most `limit` rows of a result, from its start."""
+    return _fetch(lambda: result.fetchmany(limit))
 
 
 def text(value: object) -> str:
-    """A value as a table shows it; null is empty."""
+    """A value as text; null is empty."""
     return "" if value is None else str(value)
 
 
-def is_number(kind: "DuckDBPyType") -> bool:
-    """Whether values of a type are numbers."""
-    return kind.id in {
+def is_number(type_: "DuckDBPyType") -> bool:
+    """Whether the values of a type are numbers."""
+    return type_.id in {
         "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint",
         "uhugeint", "float", "double", "decimal",
     }  # fmt: skip
 
 
-def _markdown(value: object) -> str:
+def _escape_markdown(value: object) -> str:
     return " ".join(text(value).replace("\\", "\\\\").replace("|", "\\|").split())
 
 
-def _fetched(fetch: Callable[[], T]) -> T:
+def _fetch(fetch: Callable[[], T]) -> T:
     try:
         return fetch()
     except duckdb.Error as error:
         raise to_query_error(error) from error
-    except RuntimeError as error:  # what DuckDB makes of Ctrl-C
+    except RuntimeError as error:  # DuckDB's error on Ctrl-C
         if "interrupted" not in str(error).lower():
             raise
         raise KeyboardInterrupt from None

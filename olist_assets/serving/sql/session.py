@@ -3,14 +3,13 @@
     lake = connect("path or s3://bucket/prefix")
     lake.query("select * from refined.fact_orders where order_status = $status", {"status": "canceled"}).df()
 
-A session reads one version of each table, whatever is written meanwhile.
+A session reads one version of each table, even while others write.
 """
 
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from difflib import SequenceMatcher
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -20,59 +19,60 @@ import duckdb
 
 from olist_assets.aws.environment import configure, is_s3
 from olist_assets.aws.redaction import summarize_error
-from olist_assets.errors import OlistError
+from olist_assets.errors import QueryError
 from olist_assets.lake.storage import open_store, require_lake
 from olist_assets.lake.table_versions import DeltaLog, resolve_versions
+from olist_assets.messages import close_matches, did_you_mean, utc_text
 from olist_assets.serving.sql.statements import check_statement, sql_literal
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
 
 CONTROL_STEPS = "control.steps"
 DEFAULT_LAYER = Layer.REFINED
-"""Whose tables need no layer before their name."""
+"""The layer of names without a layer."""
 
 _LAYERS = (Layer.REFINED, Layer.TRUSTED, Layer.RAW, Layer.QUARANTINE)
 NAMES = {
     f"{table.layer}.{table.name}": table
     for table in sorted(TABLES.values(), key=lambda table: _LAYERS.index(table.layer))
 }
-"""The declared tables by their names in SQL, those first that people ask for most."""
+"""The declared tables by their names in SQL, the most used layer first."""
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_persistent_secrets": False,
-    # Extensions are installed packages, as trusted as this one; to check their signatures takes a second. What a
-    # session is then locked to keeps any other from being loaded.
+    # Extensions are installed packages, as trusted as this one, and checking their signatures takes a second. The
+    # session is locked afterwards, so that no other extension can be loaded.
     "allow_unsigned_extensions": True,
 }
 _CREDENTIALS = ("s3_access_key_id", "s3_secret_access_key", "s3_session_token")
-_CANDIDATES = re.compile(r"\s*(?:Candidate (?:bindings|tables): |Did you mean).*", re.DOTALL)
-_NO_COLUMN = re.compile(r'[Cc]olumn (?:named )?"([^"]+)"')
-_LIKE, _HARDLY_LESS = 0.6, 0.1
-_GONE = ("No such file", "HTTP 404", "NoSuchKey", "Object at location")
+_SUGGESTIONS = re.compile(r"\s*(?:Candidate (?:bindings|tables): |Did you mean).*", re.DOTALL)
+_UNKNOWN_COLUMN = re.compile(r'[Cc]olumn (?:named )?"([^"]+)"')
+_MISSING_FILE = ("No such file", "HTTP 404", "NoSuchKey", "Object at location")
 
 
 def connect(root: str, *, as_of: datetime | None = None) -> "Session":
-    """A session over the lake at `root`, a folder or an s3:// URI, which others may go on writing.
+    """Start a session over the lake at `root`; others may write the lake meanwhile.
 
     Args:
-        root: where the lake lies. S3 is reached by the AWS variables or profile.
-        as_of: read the tables as they were at this time, UTC if it names no zone; as they are now if it is left out.
+        root: a folder or an s3:// URI. S3 uses the AWS variables or profile.
+        as_of: read the tables as of this time, UTC if it has no zone; by default their newest versions.
 
     Raises:
-        OlistError: there is no lake, or it cannot be reached.
+        LakeNotFoundError: there is no lake.
+        OlistError: the lake cannot be read, or DuckDB cannot be prepared.
     """
     return Session(root, as_of)
 
 
 class Session:
-    """One version of each table, and answers to questions about them. Use it in one thread at a time.
+    """Queries over one version of each table. Use it in one thread at a time.
 
     Attributes:
-        root: where the lake lies.
-        as_of: the time that it is shown at; None if that is the time of the session's start.
-        versions: the version that is read of each table that has one, such as `refined/fact_orders`.
+        root: the lake's absolute path or s3:// URI.
+        as_of: the time whose table versions are read; None for the newest at the session's start.
+        versions: the version of each table that has one, by table id, such as `refined/fact_orders`.
     """
 
     def __init__(self, root: str, as_of: datetime | None = None) -> None:
@@ -90,7 +90,7 @@ class Session:
         try:
             self._prepare()
         except duckdb.Error as error:
-            raise OlistError(summarize_error(error)) from error
+            raise QueryError(summarize_error(error)) from error
         self._opened: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -102,19 +102,19 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """End the session. Results that have not been fetched are lost."""
+        """Close the session. Results that have not been fetched are lost."""
         self._connection.close()
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> duckdb.DuckDBPyRelation:
-        """The result of one reading statement over the lake's tables, such as `refined.fact_orders` or `control.steps`.
+        """The result of one read-only statement over the lake's tables and `control.steps`.
 
         Args:
-            sql: one SELECT, or DESCRIBE, SUMMARIZE or EXPLAIN. A table without a layer is refined's.
-            parameters: a value for each `$name` in it. Text is cast to what it is compared with.
+            sql: one SELECT, DESCRIBE, SUMMARIZE or EXPLAIN. A table name without a layer is refined's.
+            parameters: a value for each `$name` in it. Text is cast to the type that it is compared with.
 
         Raises:
-            OlistError: it is not one reading statement, a table is not known or has no version here, a parameter is
-                missing or not used, or DuckDB refuses it. Errors of the data itself come when the result is fetched.
+            QueryError: it is not one read-only statement, a table is unknown or has no version in this session, a
+                parameter is missing or unused, or DuckDB refuses it. Errors in the data are raised by the fetch.
         """
         parameters = dict(parameters or {})
         names: list[str] = []
@@ -126,7 +126,7 @@ class Session:
                 self._open(name)
             return self._connection.sql(statement.sql, params=parameters or None)
         except duckdb.Error as error:
-            raise self._explained(error, names) from error
+            raise self._to_query_error(error, names) from error
 
     def columns(self, name: str) -> list[str]:
         """The columns of a table, such as `refined.fact_orders`."""
@@ -135,12 +135,12 @@ class Session:
         return self.query(f"SELECT * FROM {name} LIMIT 0").columns
 
     def _prepare(self) -> None:
-        """Load what is needed, and then let the session read nothing but the lake, and change no setting."""
+        """Load extensions, create schemas, and lock the connection: it reads only the lake and changes no setting."""
         connection = self._connection
         _load(connection, "delta")
         connection.execute("SET TimeZone = 'UTC'")
         if is_s3(self.root):
-            _reach_s3(connection)
+            _create_s3_secret(connection)
         for schema in (*_LAYERS, "control"):
             connection.execute(f"CREATE SCHEMA {schema}")
         connection.execute(f"SET schema = '{DEFAULT_LAYER}'")
@@ -150,7 +150,7 @@ class Session:
         connection.execute("SET lock_configuration = true")
 
     def _open(self, name: str) -> None:
-        """Have SQL find the table that is mentioned for the first time."""
+        """Create the view of a table when a statement first reads it."""
         if name in self._opened:
             return
         if name == CONTROL_STEPS:
@@ -158,20 +158,19 @@ class Session:
         else:
             table_id = NAMES[name].id
             if table_id not in self.versions:
-                raise OlistError(self._missing(name))
+                raise QueryError(self._explain_missing_version(name))
             path = sql_literal(f"{self.root}/{table_id}")
             scan = f"delta_scan({path}, version := {self.versions[table_id]})"
             try:
                 self._connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {scan}")
             except duckdb.IOException as error:
                 version = f"{name} cannot be read at version {self.versions[table_id]}"
-                raise OlistError(
-                    f"{version}: {summarize_error(error)}; its history may have been cleaned up"
-                ) from error
+                cause = f"{summarize_error(error)}; its history may have been cleaned up"
+                raise QueryError(f"{version}: {cause}") from error
         self._opened.add(name)
 
     def _open_steps(self) -> None:
-        """Copy the control objects, so that later statements of the session find the same."""
+        """Copy the step records, so that all statements of the session read the same ones."""
         steps = f"read_json({sql_literal(f'{self.root}/control/steps/*/*/*.json')}, union_by_name = true)"
         until = sql_literal((self.as_of or self._start).isoformat())
         try:
@@ -181,44 +180,45 @@ class Session:
         except duckdb.IOException as error:
             if "No files found" not in str(error):
                 raise
-            raise OlistError(f"{CONTROL_STEPS} is empty: nothing has run on this lake yet; run `olist run`") from error
+            raise QueryError(f"{CONTROL_STEPS} is empty: nothing has run on this lake yet; run `olist run`") from error
 
-    def _missing(self, name: str) -> str:
+    def _explain_missing_version(self, name: str) -> str:
         """Why the session has no version of a declared table."""
         log = DeltaLog(self._store, NAMES[name].id)
         if self.as_of is None or not log.versions:
             return f"{name} has not been written yet; run `olist run`"
-        first = log.versions[0]
-        time, begins = (f"{t.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" for t in (self.as_of, log.committed_at(first)))
-        if first:
-            return f"{name} at {time} is not known any more: the oldest version left, {first}, is of {begins}"
-        return f"{name} did not exist at {time}: it was created at {begins}"
+        oldest = log.versions[0]
+        time, oldest_time = utc_text(self.as_of), utc_text(log.committed_at(oldest))
+        if oldest:
+            return f"{name} at {time} is no longer available: its oldest version, {oldest}, is of {oldest_time}"
+        return f"{name} did not exist at {time}: it was created at {oldest_time}"
 
-    def _explained(self, error: duckdb.Error, names: list[str]) -> OlistError:
-        """DuckDB's error in one line; if it misses a column, with the nearest of the tables that were asked."""
-        match = _NO_COLUMN.search(str(error))
+    def _to_query_error(self, error: duckdb.Error, names: list[str]) -> QueryError:
+        """DuckDB's error in one line; for an unknown column with the most similar columns of the tables read."""
+        match = _UNKNOWN_COLUMN.search(str(error))
         if match is None or not isinstance(error, duckdb.BinderException):
             return to_query_error(error)
-        columns = [column for name in names for column in self.columns(name)]
-        near = _alike(match[1].lower(), dict.fromkeys(columns))
-        if not near or match[1].lower() in columns:  # another error about a column
+        columns = dict.fromkeys(column for name in names for column in self.columns(name))
+        matches = close_matches(match[1].lower(), columns)
+        if not matches or match[1].lower() in columns:  # another error about a column
             return to_query_error(error)
-        return OlistError(f"{_CANDIDATES.sub('', str(error)).rstrip('!')}{_did_you_mean(near)}")
+        return QueryError(f"{_SUGGESTIONS.sub('', str(error)).rstrip('!')}{did_you_mean(matches)}")
 
 
-def to_query_error(error: duckdb.Error) -> OlistError:
-    """DuckDB's own error in one line, with a cure where a file is gone that the session's version needs."""
-    cure = "; files of this version are gone: start anew, or ask as of a later time"
-    return OlistError(summarize_error(error) + (cure if any(sign in str(error) for sign in _GONE) else ""))
+def to_query_error(error: duckdb.Error) -> QueryError:
+    """DuckDB's error in one line, with a cure if a data file of the session's version is missing."""
+    is_missing_file = any(sign in str(error) for sign in _MISSING_FILE)
+    cure = "; files of this version have been deleted: start a new session, or query a later time" * is_missing_file
+    return QueryError(summarize_error(error) + cure)
 
 
-def _check_parameters(wanted: frozenset[str], given: Collection[str]) -> None:
-    if unnamed := [name for name in wanted if name.isdigit()]:
-        raise OlistError(f"write parameters as $name, not ? or ${unnamed[0]}")
-    if missing := sorted(wanted - set(given)):
-        raise OlistError(f"the statement wants a value for {', '.join(f'${name}' for name in missing)}")
-    if unused := sorted(set(given) - wanted):
-        raise OlistError(f"the statement has no {', '.join(f'${name}' for name in unused)}")
+def _check_parameters(names: frozenset[str], values: Collection[str]) -> None:
+    if positions := [name for name in names if name.isdigit()]:
+        raise QueryError(f"write parameters as $name, not ? or ${positions[0]}")
+    if missing := sorted(names - set(values)):
+        raise QueryError(f"the statement needs a value for {', '.join(f'${name}' for name in missing)}")
+    if unused := sorted(set(values) - names):
+        raise QueryError(f"the statement has no {', '.join(f'${name}' for name in unused)}")
 
 
 def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
@@ -226,11 +226,11 @@ def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
     connection.load_extension(str(folder / f"{extension}.duckdb_extension"))
 
 
-def _reach_s3(connection: duckdb.DuckDBPyConnection) -> None:
-    """Read S3 with the credentials, region and endpoint of the AWS variables or profile."""
+def _create_s3_secret(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let DuckDB read S3 with the credentials, region and endpoint of the AWS variables or profile."""
     _load(connection, "httpfs")
     _load(connection, "aws")
-    for setting in _CREDENTIALS:  # taken from the variables as it was loaded, for all to see
+    for setting in _CREDENTIALS:  # the extension copied them from the variables, where queries could show them
         connection.execute(f"SET {setting} = ''")
     options = {"TYPE": "s3", "PROVIDER": "credential_chain"}
     if region := os.environ.get("AWS_REGION"):
@@ -242,33 +242,21 @@ def _reach_s3(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def full_name(name: str) -> str:
-    """A table's name with its layer, where it may be written without.
+    """A table's name with its layer, which may be left out for refined.
 
     Raises:
-        OlistError: there is no such table; the message names the nearest.
+        QueryError: there is no such table; the message has the most similar names.
     """
     full = name if "." in name else f"{DEFAULT_LAYER}.{name}"
     if full in NAMES or full == CONTROL_STEPS:
         return full
-    near = nearest(name)
-    raise OlistError(f"no table {name}{_did_you_mean(near) or '; see `olist status`'}")
+    raise QueryError(f"no table {name}{did_you_mean(nearest(name), '; see `olist status`')}")
 
 
 def nearest(name: str) -> list[str]:
-    """Up to three tables whose name, with or without the layer, is most like this one."""
+    """Up to three tables whose name, with or without the layer, is most similar to this one."""
     known = {full: full.partition(".")[2] for full in (*NAMES, CONTROL_STEPS)}
-    if "." in name and (whole := _alike(name, known)):
-        return whole
-    bare = _alike(name.rpartition(".")[2], dict.fromkeys(known.values()))
-    return [full for match in bare for full in known if known[full] == match][:3]
-
-
-def _alike(word: str, words: Iterable[str]) -> list[str]:
-    """Up to three words that are like this one, and hardly less so than the first of them."""
-    likeness = {other: SequenceMatcher(None, other, word).ratio() for other in words}
-    least = max(_LIKE, max(likeness.values(), default=0) - _HARDLY_LESS)
-    return sorted((w for w in likeness if likeness[w] >= least), key=likeness.__getitem__, reverse=True)[:3]
-
-
-def _did_you_mean(near: list[str]) -> str:
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    if "." in name and (matches := close_matches(name, known)):
+        return matches
+    bare_names = close_matches(name.rpartition(".")[2], dict.fromkeys(known.values()))
+    return [full for bare_name in bare_names for full in known if known[full] == bare_name][:3]

@@ -1,7 +1,7 @@
-"""What a statement may do and what it reads, told by DuckDB's own parser before anything runs.
+"""Which tables a statement reads, and whether it may run, according to DuckDB's own parser.
 
-DuckDB can be kept from files outside the lake, but not from writing into it, nor from showing the credentials it holds.
-So a statement has to be one SELECT, or the EXPLAIN of one, over the lake's tables and no functions but harmless ones.
+DuckDB can be locked to the lake's files, but not against writes into the lake or against showing its credentials. So
+a statement must be one SELECT, or the EXPLAIN of one, that reads only tables and calls only harmless functions.
 """
 
 import json
@@ -13,9 +13,9 @@ from typing import Any
 
 import duckdb
 
-from olist_assets.errors import OlistError
+from olist_assets.errors import QueryError
 
-_TABLE_FUNCTIONS = {"generate_series", "json_each", "json_tree", "range", "unnest"}
+_ALLOWED_TABLE_FUNCTIONS = {"generate_series", "json_each", "json_tree", "range", "unnest"}
 """All others read files, secrets, settings or other statements."""
 _REFUSED_FUNCTIONS = {"current_setting", "getenv", "write_log"}
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -30,7 +30,7 @@ class Statement:
     Attributes:
         sql: its text.
         tables: the tables that it reads, as it names them, in lower case: `refined.fact_orders`, or `fact_orders`.
-        parameters: the names that it wants values for.
+        parameters: the names of its parameters.
     """
 
     sql: str
@@ -39,41 +39,42 @@ class Statement:
 
 
 def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> Statement:
-    """The statement, if it does no more than read tables.
+    """Parse a statement and refuse it unless it only reads tables.
 
     Raises:
-        OlistError: it does, or is not one statement.
+        QueryError: it does more, or is not one statement.
         duckdb.Error: it is not SQL.
     """
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
         pivot = re.search(r"\bpivot\b", sql, re.IGNORECASE)
         cure = "; name the values of a PIVOT: PIVOT … ON … IN ('…', '…')" if pivot else ""
-        raise OlistError(f"one statement at a time, not {len(statements)}{cure}")
+        raise QueryError(f"one statement at a time, not {len(statements)}{cure}")
     [statement] = statements
-    selecting = sql
+    select = sql
     if statement.type == duckdb.StatementType.EXPLAIN and (match := _EXPLAIN.match(sql)):
-        selecting = match[2]
-        sql = f"{match[1]} {selecting}"  # as it is understood here, whatever stood before it
+        select = match[2]
+        sql = f"{match[1]} {select}"  # exactly what is checked, without the comments before it
     elif statement.type != duckdb.StatementType.SELECT:
-        raise OlistError(f"the lake is read-only here: {statement.type.name} is refused")
+        raise QueryError(f"the lake is read-only here: {statement.type.name} is refused")
     return Statement(
         sql=sql,
-        tables=frozenset(_tables(_tree(connection, selecting), frozenset())),
+        tables=frozenset(_find_tables(_parse(connection, select), frozenset())),
         parameters=frozenset(statement.named_parameters),
     )
 
 
-def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
+def _parse(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    """The syntax tree of a SELECT."""
     # A literal: to bind a parameter, DuckDB imports pandas, which takes longer than most answers.
     options = "skip_null := true, skip_empty := true, skip_default := true"
     [[text]] = connection.execute(f"SELECT json_serialize_sql({sql_literal(sql)}, {options})").fetchall()
     try:
         tree = json.loads(text)
     except RecursionError:
-        raise OlistError("the statement is nested too deeply") from None
+        raise QueryError("the statement is nested too deeply") from None
     if tree["error"] or len(tree["statements"]) != 1:
-        raise OlistError("the lake is read-only here: SELECT, DESCRIBE and SUMMARIZE are answered, and EXPLAIN of them")
+        raise QueryError("the lake is read-only here: use SELECT, DESCRIBE or SUMMARIZE, or EXPLAIN of one of them")
     return tree["statements"]
 
 
@@ -82,41 +83,41 @@ def sql_literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _tables(node: Any, named: frozenset[str]) -> Iterator[str]:
-    """The tables below a node of the parsed statement, where `named` are subqueries that go by a name (WITH)."""
+def _find_tables(node: Any, ctes: frozenset[str]) -> Iterator[str]:
+    """The tables below a node of the syntax tree; `ctes` are the names of the WITH queries that are visible there."""
     if isinstance(node, list):
         for child in node:
-            yield from _tables(child, named)
+            yield from _find_tables(child, ctes)
     if not isinstance(node, dict):
         return
-    _refuse_all_but_tables(node)
+    _check_functions(node)
     for entry in node.get("cte_map", {}).get("map", ()):
-        yield from _tables(entry["value"], named)  # sees those before it, not itself
-        named |= {_folded(entry["key"])}
+        yield from _find_tables(entry["value"], ctes)  # a WITH query sees those before it, not itself
+        ctes |= {_fold_case(entry["key"])}
     if node.get("type") == "BASE_TABLE":
         path = [node[part] for part in ("catalog_name", "schema_name", "table_name") if node.get(part)]
-        name = _folded(".".join(path))
-        if len(path) > 1 or name not in named:
+        name = _fold_case(".".join(path))
+        if len(path) > 1 or name not in ctes:
             yield name
     for key, child in node.items():
         if key != "cte_map":
             recursive = node.get("type") == "RECURSIVE_CTE_NODE" and key == "right"
-            yield from _tables(child, named | {_folded(node["cte_name"])} if recursive else named)
+            yield from _find_tables(child, ctes | {_fold_case(node["cte_name"])} if recursive else ctes)
 
 
-def _folded(name: str) -> str:
-    """A name as DuckDB compares it: it takes only ASCII letters for equal to their capitals."""
+def _fold_case(name: str) -> str:
+    """A name as DuckDB compares it: only the case of ASCII letters is ignored."""
     return name.translate(_LOWER)
 
 
-def _refuse_all_but_tables(node: dict[str, Any]) -> None:
+def _check_functions(node: dict[str, Any]) -> None:
     if node.get("type") == "SHOW_REF" and "query" not in node:
-        raise OlistError("SHOW lists nothing here: see `olist status`, or `describe refined.fact_orders`")
+        raise QueryError("SHOW lists nothing here: see `olist status`, or `describe refined.fact_orders`")
     name = str(node.get("function_name", "")).lower()
     if node.get("type") == "TABLE_FUNCTION":
         name = node["function"]["function_name"].lower()
-        refused = name not in _TABLE_FUNCTIONS
+        is_refused = name not in _ALLOWED_TABLE_FUNCTIONS
     else:
-        refused = name in _REFUSED_FUNCTIONS
-    if refused:
-        raise OlistError(f"{name}() is refused: only the lake's tables are read here")
+        is_refused = name in _REFUSED_FUNCTIONS
+    if is_refused:
+        raise QueryError(f"{name}() is refused: only the lake's tables can be read here")

@@ -1,4 +1,4 @@
-"""What made-up shops are like: the shares, quantiles, weights, places and words that generated rows are drawn from."""
+"""The shares, quantiles, weights, places and texts that generated rows are drawn from."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 Quantiles = Mapping[float, float]
-"""Probability -> value, rising and linear in between."""
+"""Value by probability, increasing, with linear interpolation."""
 
 FIRST_DAY = np.datetime64("2016-09-04", "s")
 
 
 class Status(NamedTuple):
-    """An order status: its share in percent, and the shares of 1 of its orders that came so far."""
+    """An order status: its share in percent, and the ratios (0 to 1) of its orders that reached each state."""
 
     name: str
     percent: float
@@ -38,7 +38,7 @@ SECOND_OF_DAY = {0: 0, 0.025: 3600, 0.06: 25200, 0.1: 32400, 0.21: 39600, 0.75: 
 APPROVAL_DAYS = {0: 0, 0.05: 0.006, 0.25: 0.009, 0.5: 0.014, 0.75: 0.6, 0.95: 2, 0.99: 3.7, 1: 30}
 CARRIER_DAYS = {0: 0.01, 0.05: 0.27, 0.25: 0.9, 0.5: 1.8, 0.75: 3.6, 0.95: 8, 0.99: 17, 1: 60}
 TRANSIT_DAYS = {0: 0.3, 0.05: 1.1, 0.25: 4, 0.5: 7, 0.75: 11.5, 0.95: 22, 0.99: 34, 1: 90}
-# from the delivery to the promised date; below zero the delivery is late by so much
+# from the delivery to the promised date; negative if the delivery is late
 SLACK_DAYS = {0: -90, 0.01: -18, 0.05: -3, 0.08: 0.5, 0.25: 7, 0.5: 12, 0.75: 17, 0.95: 26, 0.99: 36, 1: 100}
 # from the purchase to the promised date of an order that was not delivered
 ESTIMATE_DAYS = {0: 3, 0.05: 11, 0.25: 18.5, 0.5: 23, 0.75: 28.5, 0.95: 38, 0.99: 50, 1: 120}
@@ -70,12 +70,12 @@ SCORES_IN_TIME = (9, 3, 8, 20, 60)
 SCORES_LATE = (50, 8, 11, 11, 20)
 PLEASED_FROM = 4  # the lowest score whose comment is pleased
 
-PAYMENT_TYPES = ("credit_card", "boleto", "voucher", "debit_card", "not_defined")
-SINGLE_PAYMENT_TYPES = (75.2, 19.9, 3.3, 1.6)  # the weights of the first four, where an order has one payment
+# The weights of the first four of spark_steps' PAYMENT_TYPES, for orders with one payment
+SINGLE_PAYMENT_TYPES = (75.2, 19.9, 3.3, 1.6)
 
 
 class State(NamedTuple):
-    """A state: its zip prefixes, its share of the people in percent, its capital's position, its cities."""
+    """A state: its zip prefixes, its share of the population in percent, the position of its capital, its cities."""
 
     code: str
     lowest_prefix: int
@@ -86,7 +86,7 @@ class State(NamedTuple):
     cities: list[str]
 
 
-def _state(line: str) -> State:
+def _parse_state(line: str) -> State:
     code, lowest, highest, percent, latitude, longitude, cities = line.split(maxsplit=6)
     return State(code, int(lowest), int(highest), float(percent), float(latitude), float(longitude), cities.split("|"))
 
@@ -120,9 +120,9 @@ AC 69900 69999 0.08 -9.97 -67.81 rio branco|cruzeiro do sul
 AP 68900 68999 0.07 0.03 -51.07 macapá|santana
 RR 69300 69399 0.05 2.82 -60.67 boa vista
 """
-STATES = [_state(line) for line in _STATE_LINES.splitlines()]
+STATES = [_parse_state(line) for line in _STATE_LINES.splitlines()]
 
-# Every state also has towns: each head with each tail
+# Every state also has towns: every combination of a head and a tail
 TOWN_HEADS = (
     "são joão",
     "santo antônio",
@@ -147,7 +147,7 @@ TOWN_TAILS = (
     "do paraíso",
 )
 
-# Portuguese -> English, the most sold first
+# English by Portuguese name, the most sold first
 CATEGORIES: dict[str, str | None] = {
     "cama_mesa_banho": "bed_bath_table",
     "esporte_lazer": "sports_leisure",
@@ -224,7 +224,7 @@ CATEGORIES: dict[str, str | None] = {
     "portateis_cozinha_e_preparadores_de_alimentos": None,
 }
 
-# Of titles and of phrases there are as many pleased as displeased ones
+# Pleased and displeased titles are equal in number, and so are phrases
 PLEASED_TITLES = (
     "Curti a peça",
     "Escolha certa, viu",

@@ -1,6 +1,6 @@
-"""Olist-shaped dumps of any size: made-up orders whose keys, gaps and oddities are those of the public data set.
+"""Olist-shaped dumps of any size: generated orders with the keys, gaps and oddities of the public data set.
 
-Every value is a hash of the seed and of a row's number, so that chunks of any size write the same bytes.
+Every value is a hash of the seed and of the row's number, so chunks of any size give the same bytes.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,16 +37,16 @@ def generate(
     seed: int,
     progress: Callable[[int], None] = lambda _orders_written: None,
 ) -> None:
-    """Write a dump, the nine Olist CSV files, into `directory`, which is made if it is missing.
+    """Write a dump, the nine Olist CSV files, into `directory`, which is created if it is missing.
 
-    Equal arguments write equal bytes. The files get their names, replacing older ones, when all nine are whole.
-    From 30 orders on every product and every seller has a sale.
+    Equal arguments give equal bytes. The files get their names, replacing older ones, when all nine are complete.
+    From 30 orders on, every product and every seller has a sale.
 
     Args:
-        directory: where the files go.
-        orders: how many, at least 1.
-        days: the purchases lie in so many days from 2016-09-04 on, 1 to 3650.
-        seed: any integer; another one makes other people, products and orders.
+        directory: the folder of the files.
+        orders: the number of orders, at least 1.
+        days: the number of days of purchases from 2016-09-04 on, 1 to 3650.
+        seed: any integer; different seeds give different people, products and orders.
         progress: called after each chunk with the number of orders written so far.
 
     Raises:
@@ -57,28 +57,31 @@ def generate(
         raise ValueError(f"orders is {orders}: it must be at least 1")
     if not 1 <= days <= MAX_DAYS:
         raise ValueError(f"days is {days}: it must be 1 to {MAX_DAYS}")
-    shop = Shop(seed, orders, days)
-    with _dump(directory) as write:
-        for index in _chunks(shop.places.count, CHUNK_ORDERS // 25):  # a prefix has about 20 points
-            write("geolocation", shop.places.points_table(index))
-        for index in _chunks(shop.products, CHUNK_ORDERS):
-            write("products", products_table(shop, index))
-        for index in _chunks(shop.sellers, CHUNK_ORDERS):
-            write("sellers", sellers_table(shop, index))
-        for index in _chunks(orders, CHUNK_ORDERS):
-            chunk = draw_orders(shop, index)
-            items, cents = items_table(shop, chunk)
-            write("orders", orders_table(shop, chunk))
-            write("customers", customers_table(shop, chunk))
-            write("order_items", items)
-            write("order_payments", payments_table(shop, chunk, cents))
-            write("order_reviews", reviews_table(shop, chunk))
-            progress(int(index[-1]) + 1)
+    with _open_dump(directory) as write:
+        _write_tables(Shop(seed, orders, days), write, progress)
+
+
+def _write_tables(shop: Shop, write: Callable[[str, pa.Table], None], progress: Callable[[int], None]) -> None:
+    for index in _chunks(shop.places.count, CHUNK_ORDERS // 25):  # a prefix has about 20 points
+        write("geolocation", shop.places.points_table(index))
+    for index in _chunks(shop.products, CHUNK_ORDERS):
+        write("products", products_table(shop, index))
+    for index in _chunks(shop.sellers, CHUNK_ORDERS):
+        write("sellers", sellers_table(shop, index))
+    for index in _chunks(shop.orders, CHUNK_ORDERS):
+        chunk = draw_orders(shop, index)
+        items, cents = items_table(shop, chunk)
+        write("orders", orders_table(shop, chunk))
+        write("customers", customers_table(shop, chunk))
+        write("order_items", items)
+        write("order_payments", payments_table(shop, chunk, cents))
+        write("order_reviews", reviews_table(shop, chunk))
+        progress(int(index[-1]) + 1)
 
 
 @contextmanager
-def _dump(directory: Path) -> Iterator[Callable[[str, pa.Table], None]]:
-    """Yield a function that appends rows to a table's file; files keep temporary names until all went well."""
+def _open_dump(directory: Path) -> Iterator[Callable[[str, pa.Table], None]]:
+    """Yield a function that appends rows to a table's file. Files have temporary names until all are complete."""
     directory.mkdir(parents=True, exist_ok=True)
     names = [TRANSLATION_FILE, *(f"olist_{table}_dataset.csv" for table in TABLES)]
     temporary = {name: directory / f".{name}.partial" for name in names}
@@ -102,7 +105,7 @@ def _dump(directory: Path) -> Iterator[Callable[[str, pa.Table], None]]:
 
 
 def _translation() -> bytes:
-    """The one file that has a byte order mark and CRLF, as in the original."""
+    """The translation, the only file with a byte order mark and CRLF, as in the original."""
     header = {"product_category_name": "product_category_name_english"}
     lines = [f"{name},{english}\r\n" for name, english in (header | CATEGORIES).items() if english]
     return "".join(lines).encode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""Made-up sales: orders and the customers, items, payments and reviews that come with them."""
+"""Generated sales: orders with their customers, items, payments and reviews."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,16 @@ from olist_assets.sources.generator.random_columns import (
     Flags,
     Ints,
     Times,
+    choose,
     expand,
     interpolate,
     midnight,
     money,
     seconds,
     starts,
-    words,
 )
-from olist_assets.sources.generator.shop import ORDERS_A_PRODUCT, Shop
+from olist_assets.sources.generator.shop import ORDERS_PER_PRODUCT, Shop
+from spark_steps.columns import PAYMENT_TYPES
 
 _STATUS_NAMES = [status.name for status in distributions.STATUSES]
 _STATUS_WEIGHTS = [status.percent for status in distributions.STATUSES]
@@ -32,19 +33,19 @@ _DELIVERED_STATUS = _STATUS_NAMES.index("delivered")
 _CREATED_STATUS = _STATUS_NAMES.index("created")
 _TITLES = distributions.PLEASED_TITLES + distributions.DISPLEASED_TITLES
 _PHRASES = distributions.PLEASED_PHRASES + distributions.DISPLEASED_PHRASES
-_CREDIT_CARD = distributions.PAYMENT_TYPES.index("credit_card")
-_VOUCHER = distributions.PAYMENT_TYPES.index("voucher")
-_NOT_DEFINED = distributions.PAYMENT_TYPES.index("not_defined")
+_CREDIT_CARD = PAYMENT_TYPES.index("credit_card")
+_VOUCHER = PAYMENT_TYPES.index("voucher")
+_NOT_DEFINED = PAYMENT_TYPES.index("not_defined")
 
 _STATUS_EVERY = 210  # order 211, 421, ... 1471 has status 1, 2, ... 7; none of them is a product's first sale
-_ODD_EVERY = 4999  # one delivered order in so many has no delivery date, and one no approval
-_MOST_CHILDREN = 32  # more than an order has items or payments: order * _MOST_CHILDREN + number is a row's own number
+_ODD_EVERY = 4999  # one delivered order in 4999 has no delivery date, and another one no approval
+_MAX_CHILDREN = 32  # an order has fewer items and payments: order * _MAX_CHILDREN + number is unique per row
 _NEVER = np.datetime64("NaT", "s")
 
 
 @dataclass(frozen=True)
 class Orders:
-    """Some orders, a column an array; NaT where the order never came so far."""
+    """Orders, one array per column; NaT where an order never reached a state."""
 
     index: Ints
     status: Ints
@@ -58,7 +59,7 @@ class Orders:
 
 
 def draw_orders(shop: Shop, index: Ints) -> Orders:
-    """The orders with these numbers, which rise with the time of purchase."""
+    """The orders with these numbers, which increase with the time of purchase."""
     status, items = _status_and_items(shop, index)
     reached, odd = shop.uniform("reached", index), index % _ODD_EVERY
     purchase = _purchase(shop, index)
@@ -80,18 +81,18 @@ def draw_orders(shop: Shop, index: Ints) -> Orders:
 
 
 def _status_and_items(shop: Shop, index: Ints) -> tuple[Ints, Ints]:
-    """Statuses, and how many items; an order that is a product's first sale has some."""
-    first_sale = index % ORDERS_A_PRODUCT == 0
+    """Statuses and numbers of items; an order that is the first sale of a product has items."""
+    first_sale = index % ORDERS_PER_PRODUCT == 0
     turn, rest = np.divmod(index, _STATUS_EVERY)
-    given = (rest == 1) & (turn < len(_STATUS_NAMES))
-    status = np.where(given, turn, shop.weighted("status", index, _STATUS_WEIGHTS))
+    is_fixed = (rest == 1) & (turn < len(_STATUS_NAMES))
+    status = np.where(is_fixed, turn, shop.weighted("status", index, _STATUS_WEIGHTS))
     status = np.where(first_sale & (_WITHOUT_ITEMS[status] == 1), _DELIVERED_STATUS, status)
     empty = shop.chance("no items", index, np.where(first_sale, 0, _WITHOUT_ITEMS[status]))
     return status, np.where(empty, 0, 1 + shop.weighted("items", index, distributions.ITEMS))
 
 
 def _purchase(shop: Shop, index: Ints) -> Times:
-    """Purchase times, rising with the order's number: a day's orders grow from 0.3 to 1.7 times the mean."""
+    """Purchase times, increasing with the order's number. Orders per day grow from 0.3 to 1.7 times the mean."""
     index = np.where(_twin(shop, index), index - 1, index)
     share = (index + shop.uniform("purchase", index)) / shop.orders
     day = (np.sqrt(0.09 + 2.8 * share) - 0.3) / 1.4 * shop.days  # the inverse of 0.3 x + 0.7 x^2
@@ -101,12 +102,12 @@ def _purchase(shop: Shop, index: Ints) -> Times:
 
 
 def _repeated(shop: Shop, index: Ints) -> Flags:
-    """Orders placed by a person who placed one before."""
+    """Whether an order is placed by a person who placed one before."""
     return (index > 0) & shop.chance("repeated", index, 0.033)
 
 
 def _twin(shop: Shop, index: Ints) -> Flags:
-    """Orders placed by the person of the order before, in the same second."""
+    """Whether an order is placed by the person of the order before, in the same second."""
     return _repeated(shop, index) & shop.chance("twin", index, 0.05)
 
 
@@ -123,12 +124,12 @@ def _person(shop: Shop, index: Ints) -> Ints:
 
 
 def orders_table(shop: Shop, orders: Orders) -> pa.Table:
-    """These orders."""
+    """The orders as a table."""
     return pa.table(
         {
             "order_id": shop.ids("order", orders.index),
             "customer_id": shop.ids("customer", orders.index),
-            "order_status": words(_STATUS_NAMES, orders.status),
+            "order_status": choose(_STATUS_NAMES, orders.status),
             "order_purchase_timestamp": orders.purchase,
             "order_approved_at": orders.approved,
             "order_delivered_carrier_date": orders.carrier,
@@ -160,18 +161,14 @@ def items_table(shop: Shop, orders: Orders) -> tuple[pa.Table, Ints]:
     """The items, and each order's price plus freight in cents."""
     parent, number = expand(orders.items)
     index = orders.index[parent]
-    choice = index * _MOST_CHILDREN + np.where(shop.chance("one product", index, 0.7), 0, number)
-    owed, rest = np.divmod(index, ORDERS_A_PRODUCT)
-    first_sale = (choice % _MOST_CHILDREN == 0) & (rest == 0) & (owed < shop.products)
+    choice = index * _MAX_CHILDREN + np.where(shop.chance("one product", index, 0.7), 0, number)
+    owed, rest = np.divmod(index, ORDERS_PER_PRODUCT)
+    first_sale = (choice % _MAX_CHILDREN == 0) & (rest == 0) & (owed < shop.products)
     product = np.where(first_sale, owed, shop.below("product", choice, shop.products, skew=2))
     first_product = product[starts(orders.items)[parent]]
-    seller = shop.seller_of(np.where(shop.chance("one seller", index, 0.6), first_product, product))
+    seller = shop.seller_for(np.where(shop.chance("one seller", index, 0.6), first_product, product))
     seller = (seller + ((rest > 0) & shop.chance("other seller", index, 0.03))) % shop.sellers
-    list_price = shop.whole("price", product, distributions.PRICE_CENTS)
-    ending = np.array(distributions.PRICE_ENDINGS)[shop.below("ending", product, len(distributions.PRICE_ENDINGS))]
-    lowest = distributions.PRICE_CENTS[0]
-    list_price = np.maximum(list_price - list_price % 100 + ending, lowest)
-    price = np.where(shop.chance("discount", choice, 0.12), list_price * 9 // 10, list_price)
+    price = _prices(shop, product, choice)
     freight = shop.whole("freight", choice, distributions.FREIGHT_CENTS)
     limit = orders.accepted[parent] + shop.wait("limit", choice, distributions.SHIPPING_LIMIT_DAYS)
     cents = np.zeros(len(orders.index), dtype=np.int64)
@@ -190,6 +187,15 @@ def items_table(shop: Shop, orders: Orders) -> tuple[pa.Table, Ints]:
     return table, cents
 
 
+def _prices(shop: Shop, product: Ints, choice: Ints) -> Ints:
+    """The prices of items in cents: the product's list price with a usual ending, some at a discount."""
+    list_price = shop.whole("price", product, distributions.PRICE_CENTS)
+    ending = np.array(distributions.PRICE_ENDINGS)[shop.below("ending", product, len(distributions.PRICE_ENDINGS))]
+    lowest = distributions.PRICE_CENTS[0]
+    list_price = np.maximum(list_price - list_price % 100 + ending, lowest)
+    return np.where(shop.chance("discount", choice, 0.12), list_price * 9 // 10, list_price)
+
+
 def payments_table(shop: Shop, orders: Orders, cents: Ints) -> pa.Table:
     """The payments, which add up to `cents` for each order with items."""
     index, no_items = orders.index, orders.items == 0
@@ -202,7 +208,7 @@ def payments_table(shop: Shop, orders: Orders, cents: Ints) -> pa.Table:
     first = np.where(undefined, _NOT_DEFINED, np.where(count == 1, single, first_of_several))
     count[index == shop.orders // 2] = 0  # exactly one order was never paid, as in the original
     parent, number = expand(count)
-    row = index[parent] * _MOST_CHILDREN + number
+    row = index[parent] * _MAX_CHILDREN + number
     kind = np.where(number == 0, first[parent], _VOUCHER)
     voucher = cents[parent] * (20 + shop.below("voucher", row, 80)) // (100 * count[parent])
     later = np.where(number == 0, 0, voucher)
@@ -214,7 +220,7 @@ def payments_table(shop: Shop, orders: Orders, cents: Ints) -> pa.Table:
         {
             "order_id": shop.ids("order", index[parent]),
             "payment_sequential": number + 1,
-            "payment_type": words(distributions.PAYMENT_TYPES, kind),
+            "payment_type": choose(PAYMENT_TYPES, kind),
             "payment_installments": np.where(kind == _CREDIT_CARD, by_card, otherwise),
             "payment_value": money(np.where(number == 0, rest[parent], later)),
         }
@@ -222,20 +228,20 @@ def payments_table(shop: Shop, orders: Orders, cents: Ints) -> pa.Table:
 
 
 def reviews_table(shop: Shop, orders: Orders) -> pa.Table:
-    """The reviews of these orders: mostly one, some none, some two; some cover the order before too."""
+    """The reviews of orders: mostly one, some none, some two; some reviews also cover the order before."""
     reviewed, twice = shop.chance("reviewed", orders.index, 0.992), shop.chance("reviewed twice", orders.index, 0.0055)
     parent, number = expand(np.where(reviewed, 1 + twice, 0))
     order = orders.index[parent]
-    # a review that covers two orders is that of the order before, told again
+    # a shared review is the review of the order before, repeated
     shared = (number == 0) & (order > 0) & shop.chance("shared review", order, 0.008)
-    told = draw_orders(shop, np.where(shared, order - 1, order))
-    review = told.index * 2 + number
-    never = np.isnat(told.delivered)
+    source = draw_orders(shop, np.where(shared, order - 1, order))
+    review = source.index * 2 + number
+    never = np.isnat(source.delivered)
     late = shop.weighted("score", review, distributions.SCORES_LATE)
     in_time = shop.weighted("score", review, distributions.SCORES_IN_TIME)
-    score = 1 + np.where(never | (told.delivered > told.estimated), late, in_time)
+    score = 1 + np.where(never | (source.delivered > source.estimated), late, in_time)
     days = 1 + number * (1 + shop.below("second review", review, 9))
-    created = midnight(np.where(never, told.estimated, told.delivered)) + seconds(days * SECONDS_OF_DAY)
+    created = midnight(np.where(never, source.estimated, source.delivered)) + seconds(days * SECONDS_OF_DAY)
     title, message = _comments(shop, review, score < distributions.PLEASED_FROM)
     return pa.table(
         {
@@ -260,10 +266,10 @@ def _comments(shop: Shop, review: Ints, displeased: Flags) -> tuple[pa.Array, pa
     first = shop.below("first phrase", review, phrases)
     second = (first + 1 + shop.below("second phrase", review, phrases - 1)) % phrases
     parts = [
-        words(_PHRASES, first + displeased * phrases, silent),
-        words(distributions.JOINS, shop.below("join", review, len(distributions.JOINS))),
-        words(_PHRASES, second + displeased * phrases),
-        words(distributions.ENDINGS, shop.below("ending of message", review, len(distributions.ENDINGS))),
+        choose(_PHRASES, first + displeased * phrases, silent),
+        choose(distributions.JOINS, shop.below("join", review, len(distributions.JOINS))),
+        choose(_PHRASES, second + displeased * phrases),
+        choose(distributions.ENDINGS, shop.below("ending of message", review, len(distributions.ENDINGS))),
     ]
     message = compute.call_function("binary_join_element_wise", [*parts, pa.scalar("")])  # nothing between the parts
-    return words(_TITLES, title, untitled), message
+    return choose(_TITLES, title, untitled), message

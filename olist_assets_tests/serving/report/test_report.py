@@ -1,4 +1,4 @@
-"""The report: its figures are SQL's, its rule of the headline month holds, and data do no harm to the page."""
+"""The report: KPIs equal SQL's, the KPI month follows its rule, and data cannot inject markup into the page."""
 
 import json
 import re
@@ -15,10 +15,11 @@ from olist_assets.engines.local.sail import SailEngine
 from olist_assets.lake.step_records import StepRecord
 from olist_assets.lake.storage import open_store
 from olist_assets.serving import report
-from olist_assets.serving.report import captions, charts, page, palette, queries
-from olist_assets.serving.report.axes import spec
+from olist_assets.serving.report import charts, formatting, page, palette, queries
+from olist_assets.serving.report.axes import to_spec
 from olist_assets.serving.report.brazil import STATES
 from olist_assets_tests.lakes import ASSETS, TestLake
+from olist_assets_tests.serving.report.colors import contrast
 from olist_assets_tests.serving.report.report_lakes import NASTY, SALES, sell
 from spark_steps.columns import STATES as CODES
 
@@ -26,17 +27,17 @@ AT = datetime(2018, 10, 23, 4, 10, tzinfo=UTC)
 
 
 class Page(HTMLParser):
-    """What a browser would find in a page: its elements, and the text of those with an id or a data-figure."""
+    """The elements of a page, the texts of those with an id or a data-figure, and the alt texts of its charts."""
 
     def __init__(self, html):
         super().__init__()
-        self.elements, self.texts, self.alternatives, self._open = [], {}, {}, None
+        self.elements, self.texts, self.alt_texts, self._open = [], {}, {}, None
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):  # noqa: D102 - of HTMLParser
         attributes = dict(attrs)
-        if "data-chart" in attributes:  # the element around it says in words what it shows
-            self.alternatives[attributes["data-chart"]] = self.elements[-1][1]["aria-label"]
+        if "data-chart" in attributes:  # its parent has the alt text
+            self.alt_texts[attributes["data-chart"]] = self.elements[-1][1]["aria-label"]
         self.elements.append((tag, attributes))
         self._open = attributes.get("data-figure") or attributes.get("id")
 
@@ -46,13 +47,13 @@ class Page(HTMLParser):
         self._open = None
 
 
-def made(lake, **more):
-    return report.make(str(lake.root), **more)
+def build(lake, **options):
+    return report.make(str(lake.root), **options)
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A lake with sales in July, August and, barely, September 2018, of data of October. Its tables stay so."""
+    """A lake with sales in July, August and two days of September 2018, extracted in October. Tests only read it."""
     lake = TestLake(tmp_path_factory.mktemp("shop") / "lake", SailEngine())
     sell(lake, SALES)
     return lake
@@ -61,15 +62,13 @@ def shop(tmp_path_factory):
 @pytest.fixture(scope="module")
 def html(shop):
     """The page of that lake."""
-    return made(shop).html
+    return build(shop).html
 
 
-def test_the_headline_figures_are_those_of_the_newest_complete_month_against_the_month_before(html):
-    now = Page(html)
-    found = {
-        a["data-figure"]: (now.texts[a["data-figure"]], a["data-value"]) for _, a in now.elements if "data-figure" in a
-    }
-    assert found == {
+def test_kpis_compare_the_newest_complete_month_with_the_month_before(html):
+    parsed = Page(html)
+    kpis = [attributes for _, attributes in parsed.elements if "data-figure" in attributes]
+    assert {kpi["data-figure"]: (parsed.texts[kpi["data-figure"]], kpi["data-value"]) for kpi in kpis} == {
         "Orders": ("16", "16"),
         "Revenue": ("R$\N{NO-BREAK SPACE}1,720", "1720.00"),
         "Average ticket": ("R$\N{NO-BREAK SPACE}107.50", "107.50"),
@@ -88,9 +87,9 @@ def test_the_headline_figures_are_those_of_the_newest_complete_month_against_the
     ]
 
 
-def test_charts_say_what_they_show_in_figures(html):
-    alternatives = {key: text.replace("\N{NO-BREAK SPACE}", " ") for key, text in Page(html).alternatives.items()}
-    assert alternatives == {
+def test_alt_texts_of_charts_have_title_and_caption(html):
+    alt_texts = {key: text.replace("\N{NO-BREAK SPACE}", " ") for key, text in Page(html).alt_texts.items()}
+    assert alt_texts == {
         "overview": "Period. Revenue by day as a strip, in which a period can be chosen.",
         "revenue": "Revenue by day, BRL. The best day was 16 Aug 2018: 1 order and R$ 220. "
         "In Aug 2018 an average day with sales brought R$ 108.",
@@ -113,7 +112,7 @@ def test_charts_say_what_they_show_in_figures(html):
     }
 
 
-def test_figures_are_of_one_set_of_versions_and_say_which(shop, html):
+def test_the_page_lists_the_table_versions_that_it_was_built_from(shop, html):
     versions = {
         f"{t.parent.parent.name}/{t.parent.name}": deltalake.DeltaTable(str(t.parent)).version()
         for t in shop.root.rglob("_delta_log")
@@ -126,13 +125,13 @@ def test_figures_are_of_one_set_of_versions_and_say_which(shop, html):
 
 
 def test_the_same_lake_makes_the_same_bytes(shop, html):
-    first, second = (made(shop, written_at=AT).html for _ in range(2))
+    first, second = (build(shop, written_at=AT).html for _ in range(2))
     assert first == second
     assert "Written 23 Oct 2018, 04:10 UTC" in first
     assert first.replace(" · Written 23 Oct 2018, 04:10 UTC", "") == html
 
 
-def test_a_page_is_small_and_names_nothing_outside_itself(html):
+def test_the_page_is_small_and_loads_nothing_from_elsewhere(html):
     assert 900_000 < len(html.encode()) < 3_000_000
     elements = Page(html).elements
     assert {tag for tag, _ in elements}.isdisjoint({"img", "iframe", "object", "embed", "base", "form"})
@@ -142,63 +141,63 @@ def test_a_page_is_small_and_names_nothing_outside_itself(html):
     assert "unsafe-eval" not in policy
 
 
-def test_what_data_say_is_text_on_the_page(sail_lake):
+def test_data_are_escaped_on_the_page(sail_lake):
     sell(sail_lake, SALES, city=NASTY)
     sail_lake.rows("quarantine/orders", {"record": "{}", "rule": "row_unparsed", "reason": f"{NASTY}: a secret"})
-    made_of = made(sail_lake)
-    nasty = Page(made_of.html)
+    built = build(sail_lake)
+    nasty = Page(built.html)
     assert [a for _, a in nasty.elements if a.get("id") == "owned"] == []
     assert len([tag for tag, _ in nasty.elements if tag == "script"]) == 2
-    assert NASTY.lower() in nasty.alternatives["cities"].lower()
-    assert "a secret" not in made_of.html
-    data = re.search(r'<script type="application/json" id="charts">(.*?)</script>', made_of.html, re.DOTALL)
+    assert NASTY.lower() in nasty.alt_texts["cities"].lower()
+    assert "a secret" not in built.html
+    data = re.search(r'<script type="application/json" id="charts">(.*?)</script>', built.html, re.DOTALL)
     assert data
     assert "<" not in data[1]
-    assert captions.city(NASTY) in json.dumps(json.loads(data[1]), ensure_ascii=False).replace('\\"', '"')
+    assert formatting.city(NASTY) in json.dumps(json.loads(data[1]), ensure_ascii=False).replace('\\"', '"')
 
 
-def test_a_lake_without_anything_has_a_page_that_says_so(tmp_path):
+def test_an_empty_lake_has_a_page_without_sales(tmp_path):
     empty = report.make(str(tmp_path), written_at=AT)
     assert (empty.headline, empty.as_of, empty.pictures) == ({}, None, {})
-    now = Page(empty.html)
+    parsed = Page(empty.html)
     assert "<h1>No sales yet</h1>" in empty.html
     assert "Nothing has been loaded." in empty.html
-    assert now.alternatives == {}
+    assert parsed.alt_texts == {}
     assert len(empty.html) < 30_000  # without Vega
 
 
-def test_tables_without_rows_have_a_page_that_says_so(sail_lake):
+def test_tables_without_rows_have_a_page_without_sales(sail_lake):
     for table in queries.TABLES_READ:
         sail_lake.rows(table)
-    assert "<h1>No sales yet</h1>" in made(sail_lake).html
+    assert "<h1>No sales yet</h1>" in build(sail_lake).html
 
 
-def test_a_single_month_is_compared_with_none(sail_lake):
+def test_a_single_month_has_no_month_to_compare_with(sail_lake):
     sell(sail_lake, {"2018-08": SALES["2018-08"]})
-    html = made(sail_lake).html
+    html = build(sail_lake).html
     assert html.count("no month to compare with") == 5
     assert "is the newest complete month" in html
 
 
 def test_a_month_that_is_not_over_or_has_few_days_with_sales_is_provisional(sail_lake):
     sell(sail_lake, {"2018-09": SALES["2018-09"]})
-    html = made(sail_lake).html
+    html = build(sail_lake).html
     assert "No month is complete yet: Sep 2018 is the newest with sales" in html
 
 
 def test_a_month_is_complete_only_once_data_reach_beyond_it(sail_lake):
     sell(sail_lake, {month: SALES[month] for month in ("2018-07", "2018-08")}, extracted="2018-08-31 23:59:59")
-    assert "<h1>July 2018</h1>" in made(sail_lake).html
+    assert "<h1>July 2018</h1>" in build(sail_lake).html
 
 
-def test_without_reviews_there_are_no_charts_of_them_and_no_score(sail_lake):
+def test_without_reviews_the_page_has_no_review_charts_and_no_score(sail_lake):
     sell(sail_lake, SALES, reviewed=False)
-    now = Page(made(sail_lake).html)
-    assert now.texts["Review score"] == captions.NOT_KNOWN
-    assert {"scores", "scores_by_month"}.isdisjoint(now.alternatives)
+    parsed = Page(build(sail_lake).html)
+    assert parsed.texts["Review score"] == formatting.NOT_KNOWN
+    assert {"scores", "scores_by_month"}.isdisjoint(parsed.alt_texts)
 
 
-def test_quarantined_rows_and_failed_tables_are_told_without_what_was_delivered(sail_lake):
+def test_quarantined_rows_and_failed_tables_are_listed_without_delivered_text(sail_lake):
     sell(sail_lake, {"2018-08": SALES["2018-08"]})
     row = {"record": '{"payment_value": "free"}', "rule": "payment_value_unreadable"}
     sail_lake.rows(
@@ -207,7 +206,7 @@ def test_quarantined_rows_and_failed_tables_are_told_without_what_was_delivered(
         row | {"reason": "payment_value is not an amount: a gift", "_row": 2},
     )
     failed = StepRecord(table="raw/sellers", run_id="run", started_at=AT, error="sellers.csv has no <header>")
-    html = made(sail_lake, records=[failed]).html
+    html = build(sail_lake, records=[failed]).html
     assert Page(html).texts["quarantined"] == "2"
     assert '<th scope="row">order payments</th><td class="text">payment_value is not an amount</td><td>2</td>' in html
     assert "gift" not in html
@@ -216,21 +215,21 @@ def test_quarantined_rows_and_failed_tables_are_told_without_what_was_delivered(
 
 
 @pytest.mark.parametrize(
-    ("written", "expected"),
+    ("text", "expected"),
     [
-        (captions.number(1234567), "1,234,567"),
-        (captions.number(-0.5), "\N{MINUS SIGN}1"),
-        (captions.number(2.345, 2), "2.35"),
-        (captions.money(Decimal("1234.50")), "R$\N{NO-BREAK SPACE}1,235"),
-        (captions.money(None), "\N{EN DASH}"),
-        (captions.percent(0.09861932938856016), "9.9%"),
-        (captions.share(1, 0), "\N{EN DASH}"),
-        (captions.city("rio de janeiro"), "Rio de Janeiro"),
-        (captions.city("do mar"), "Do Mar"),
+        (formatting.number(1234567), "1,234,567"),
+        (formatting.number(-0.5), "\N{MINUS SIGN}1"),
+        (formatting.number(2.345, 2), "2.35"),
+        (formatting.money(Decimal("1234.50")), "R$\N{NO-BREAK SPACE}1,235"),
+        (formatting.money(None), "\N{EN DASH}"),
+        (formatting.percent(0.09861932938856016), "9.9%"),
+        (formatting.share(1, 0), "\N{EN DASH}"),
+        (formatting.city("rio de janeiro"), "Rio de Janeiro"),
+        (formatting.city("do mar"), "Do Mar"),
     ],
 )
-def test_how_numbers_and_names_are_written(written, expected):
-    assert written == expected
+def test_numbers_and_names_are_formatted(text, expected):
+    assert text == expected
 
 
 def test_every_state_has_a_tile_of_its_own():
@@ -238,7 +237,7 @@ def test_every_state_has_a_tile_of_its_own():
     assert len({(state.row, state.column) for state in STATES.values()}) == 27
 
 
-def test_every_colour_has_a_counterpart_in_the_dark_and_text_stands_out():
+def test_both_schemes_have_the_same_colors_and_readable_text():
     assert palette.LIGHT.keys() == palette.DARK.keys()
     for colors in (palette.LIGHT, palette.DARK):
         for ink in ("ink", "ink-soft", "axis", "late", "revenue"):
@@ -247,43 +246,31 @@ def test_every_colour_has_a_counterpart_in_the_dark_and_text_stands_out():
             assert contrast(colors[f"on-step-{step}"], colors[f"step-{step}"]) >= 4.5, step
 
 
-def contrast(one, other):
-    """The contrast of two colours, as WCAG 2 defines it."""
-
-    def luminance(colour):
-        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def test_the_library_of_charts_is_bundled_once_and_kept_in_the_environment(monkeypatch, tmp_path):
+def test_the_chart_library_is_bundled_once_and_cached_in_the_environment(monkeypatch, tmp_path):
     calls = []
     monkeypatch.setattr(page.vega.sys, "prefix", str(tmp_path))
     monkeypatch.setattr(page.vega.vl_convert, "javascript_bundle", lambda snippet: calls.append(snippet) or "bundle")
-    assert [page.vega.library(), page.vega.library()] == ["bundle", "bundle"]
+    assert [page.vega.load_library(), page.vega.load_library()] == ["bundle", "bundle"]
     assert len(calls) == 1
     (tmp_path / "file").touch()
     monkeypatch.setattr(page.vega.sys, "prefix", str(tmp_path / "file"))
-    assert page.vega.library() == "bundle"
+    assert page.vega.load_library() == "bundle"
 
 
-def test_a_report_is_written_into_the_lake_at_its_place_as_html(root, shop):
+def test_a_report_is_stored_in_the_lake_as_html(root, shop):
     store = open_store(root, create=True)
-    written = made(shop)
-    assert report.put(store, written, on_s3=root.startswith("s3://")) == len(written.html.encode())
-    found = store.get("report/index.html")
-    assert bytes(found.bytes()).decode() == written.html
+    built = build(shop)
+    assert report.put(store, built, on_s3=root.startswith("s3://")) == len(built.html.encode())
+    stored = store.get("report/index.html")
+    assert bytes(stored.bytes()).decode() == built.html
     if root.startswith("s3://"):
-        assert found.attributes["Content-Type"] == "text/html; charset=utf-8"
+        assert stored.attributes["Content-Type"] == "text/html; charset=utf-8"
 
 
-def test_the_asset_writes_the_page_and_tells_its_path_and_headline(shop):
+def test_the_asset_writes_the_page_and_reports_its_path_and_kpis(shop):
     run = shop.materialize("serving/report")
-    [told] = run.asset_materializations_for_node("serving__report")
-    metadata = {name: value.value for name, value in told.metadata.items()}
+    [materialization] = run.asset_materializations_for_node("serving__report")
+    metadata = {name: value.value for name, value in materialization.metadata.items()}
     pictures = metadata.pop("charts")
     assert metadata.pop("seconds") > 0
     path = shop.root / "report/index.html"
@@ -327,18 +314,18 @@ def test_the_command_writes_the_page_and_prints_its_path(shop, monkeypatch, tmp_
     assert "<h1>August 2018</h1>" in elsewhere.read_text()
 
 
-def test_charts_are_what_vega_lite_accepts(shop):
-    """Altair checks each chart against the schema as it is made: an unknown property would raise."""
+def test_charts_conform_to_the_schema_of_vega_lite(shop):
+    """Altair validates each chart against the schema: an unknown property would raise."""
     from olist_assets.serving.sql import connect  # noqa: PLC0415
 
     with connect(str(shop.root)) as session:
-        found = queries.read(session)
-    drawn = spec(charts.states(found, palette.LIGHT.__getitem__), palette.LIGHT.__getitem__)
-    assert drawn["config"]["background"] == "transparent"
-    assert len(next(iter(drawn["datasets"].values()))) == 27
+        data = queries.run_queries(session)
+    spec = to_spec(charts.states(data, palette.LIGHT.__getitem__), palette.LIGHT.__getitem__)
+    assert spec["config"]["background"] == "transparent"
+    assert len(next(iter(spec["datasets"].values()))) == 27
 
 
-def test_the_page_of_a_lake_on_s3_is_opened_from_a_copy_and_no_bucket_is_told(bucket, monkeypatch, tmp_path):
+def test_the_page_of_a_lake_on_s3_is_opened_from_a_copy_and_shows_no_bucket(bucket, monkeypatch, tmp_path):
     from olist_assets.cli import app  # noqa: PLC0415
 
     opened = []
@@ -354,12 +341,12 @@ def test_the_page_of_a_lake_on_s3_is_opened_from_a_copy_and_no_bucket_is_told(bu
     assert bucket not in copy.read_text()
 
 
-def test_a_source_that_has_not_been_loaded_hides_nothing_of_the_others(sail_lake):
+def test_a_source_that_has_not_been_loaded_does_not_hide_the_others(sail_lake):
     sell(sail_lake, SALES)
-    before = made(sail_lake)
+    before = build(sail_lake)
     for layer in ("trusted", "quarantine"):
         shutil.rmtree(sail_lake.root / layer / "geolocation")
-    after = made(sail_lake)
+    after = build(sail_lake)
     assert (after.headline, after.as_of) == (before.headline, before.as_of)
     shutil.rmtree(sail_lake.root / "refined" / "aggregate_sales_per_month")
-    assert made(sail_lake).html  # a page nevertheless
+    assert build(sail_lake).html  # there is still a page

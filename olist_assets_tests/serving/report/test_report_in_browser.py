@@ -1,6 +1,6 @@
-"""The report in a real browser: nothing fails, every chart is drawn, figures equal SQL's, and it can be read anywhere.
+"""The report in a real browser: nothing fails, every chart is drawn, KPIs equal SQL's, and any screen can show it.
 
-The lake is that of a made-up dump that has gone through the whole lineage, whose last asset wrote the page.
+The page was written by the last asset of the whole lineage, run on a generated dump.
 """
 
 import re
@@ -14,13 +14,13 @@ from olist_assets.engines.local.sail import SailEngine
 from olist_assets.sources.deliver import deliver
 from olist_assets.sources.generator.dump import generate
 from olist_assets_tests.lakes import TestLake
-from olist_assets_tests.serving.report.test_report import contrast
+from olist_assets_tests.serving.report.colors import contrast
 
 CHARTS = {
     "overview", "revenue", "orders", "states", "cities", "payments", "delivery", "late", "delays", "scores",
     "scores_by_month", "moves",
 }  # fmt: skip
-# What is seen of each text: the colour of its letters, and of the nearest background below it.
+# Of each visible text: the color of its letters, and of the nearest background below it.
 TEXTS = """
 () => [...document.querySelectorAll("h1, h2, h3, p, dt, dd, th, td, button, summary, svg text")]
   .filter((e) => e.textContent.trim() && e.getClientRects().length && getComputedStyle(e).opacity !== "0")
@@ -38,32 +38,32 @@ TEXTS = """
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
-    """A lake of 700 made-up orders of half a year, with the page that its run wrote."""
+    """A lake of 700 generated orders in half a year, with the page that its run wrote."""
     root = tmp_path_factory.mktemp("browser")
     generate(root / "dump", orders=700, days=180, seed=3)
     lake = TestLake(root / "lake", SailEngine())
-    day, _, _ = deliver(root / "dump", str(lake.source))
+    day = deliver(root / "dump", str(lake.source)).day
     assert lake.materialize(day=str(day)).success
     return lake
 
 
 @pytest.fixture
 def open_page(lake, browser):  # the lake first: Dagster and Playwright each want the event loop
-    """Opens the page as a reader would; in the end, nothing may have failed."""
-    contexts, asked, complaints = [], [], []
+    """Opens the page; at the end of the test nothing may have failed."""
+    contexts, requested, failures = [], [], []
     address = (lake.root / "report/index.html").as_uri()
 
     def open_with(width=1280, height=900, **more):
-        # West of Greenwich a day begins when the one before has not ended in UTC.
+        # West of Greenwich a local day starts later than the UTC day, so a local date would be off by one.
         context = browser.new_context(
             viewport={"width": width, "height": height}, timezone_id="America/Sao_Paulo", **more
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("requestfailed", lambda request: complaints.append(request.url))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requested.append(request.url))
+        page.on("requestfailed", lambda request: failures.append(request.url))
+        page.on("console", lambda message: failures.append(message.text))
+        page.on("pageerror", lambda error: failures.append(str(error)))
         page.goto(address)
         page.wait_for_function("document.documentElement.dataset.drawn", timeout=60_000)
         return page
@@ -71,8 +71,8 @@ def open_page(lake, browser):  # the lake first: Dagster and Playwright each wan
     yield open_with
     for context in contexts:
         context.close()
-    assert {url for url in asked if not url.startswith("data:")} == {address}
-    assert complaints == []
+    assert {url for url in requested if not url.startswith("data:")} == {address}
+    assert failures == []
 
 
 def test_every_chart_is_drawn(open_page):
@@ -92,8 +92,8 @@ def test_every_chart_is_drawn(open_page):
     assert [box for box in boxes if abs(box[1] - box[2]) > 2] == []  # each as wide as its place
 
 
-def test_headline_figures_equal_sql(open_page, lake):
-    """Against trusted rows, by another way than the aggregates that the page is made of."""
+def test_kpis_equal_sql(open_page, lake):
+    """Computed from trusted rows; the page is built from refined aggregates."""
     page = open_page()
     month = page.inner_text("h1")
     duck = duckdb.connect()
@@ -135,13 +135,13 @@ def _half_up(value, unit):
     return value.quantize(Decimal(unit), ROUND_HALF_UP)
 
 
-def test_choosing_a_period_changes_the_charts_by_day_and_its_sums(open_page, lake):
+def test_choosing_a_period_changes_the_charts_by_day_and_the_sums(open_page, lake):
     page = open_page()
     whole, lines = page.inner_text("#period"), _lines(page)
     page.get_by_role("button", name=re.compile(r"[A-Z][a-z]{2} \d{4}")).click()
     page.wait_for_function(f"document.getElementById('period').textContent !== {whole!r}")
-    figures = {e.get_attribute("data-figure"): e.inner_text() for e in page.query_selector_all("[data-figure]")}
-    assert page.inner_text("#period").partition(": ")[2] == f"{figures['Orders']} orders, {figures['Revenue']}"
+    kpis = {e.get_attribute("data-figure"): e.inner_text() for e in page.query_selector_all("[data-figure]")}
+    assert page.inner_text("#period").partition(": ")[2] == f"{kpis['Orders']} orders, {kpis['Revenue']}"
     page.wait_for_function("document.querySelector('button[aria-pressed=true]').dataset.from !== ''")
     page.wait_for_timeout(300)
     chosen = _lines(page)
@@ -170,8 +170,8 @@ def test_choosing_a_period_changes_the_charts_by_day_and_its_sums(open_page, lak
     ).fetchall()
     days = page.evaluate("document.querySelectorAll('[data-chart=revenue] .mark-rect path').length")
     assert days == 1 + (datetime.strptime(last, "%d %b %Y") - datetime.strptime(first, "%d %b %Y")).days  # noqa: DTZ007
-    told = f"{orders:,} orders, R$\N{NO-BREAK SPACE}{_half_up(revenue, '1'):,}"
-    assert page.inner_text("#period").partition(": ")[2] == told
+    expected = f"{orders:,} orders, R$\N{NO-BREAK SPACE}{_half_up(revenue, '1'):,}"
+    assert page.inner_text("#period").partition(": ")[2] == expected
 
 
 def _lines(page):
@@ -181,7 +181,7 @@ def _lines(page):
     )
 
 
-def test_charts_have_texts_and_tables_of_their_figures(open_page):
+def test_charts_have_alt_texts_and_tables(open_page):
     page = open_page()
     for chart in page.query_selector_all(":has(> [data-chart])"):
         assert chart.get_attribute("role") == "img"
@@ -193,7 +193,7 @@ def test_charts_have_texts_and_tables_of_their_figures(open_page):
 
 
 @pytest.mark.parametrize("width", [360, 768])
-def test_a_phone_needs_no_scrolling_sideways(open_page, width):
+def test_small_screens_need_no_horizontal_scrolling(open_page, width):
     page = open_page(width=width, height=740)
     for summary in page.query_selector_all("summary"):
         summary.click()
@@ -211,34 +211,34 @@ def test_a_phone_needs_no_scrolling_sideways(open_page, width):
     assert cut == []
 
 
-def test_text_stands_out_by_day_and_by_night_and_colours_follow_the_scheme(open_page):
-    found = {}
+def test_text_is_readable_in_both_schemes_and_colors_follow_the_scheme(open_page):
+    texts = {}
     for scheme in ("light", "dark"):
         page = open_page(color_scheme=scheme)
-        found[scheme] = page.evaluate(TEXTS)
+        texts[scheme] = page.evaluate(TEXTS)
         faint = [
             (text, ink, ground)
-            for text, ink, ground, on_tile in found[scheme]
+            for text, ink, ground, on_tile in texts[scheme]
             if not on_tile and contrast(_hex(ink), _hex(ground)) < 4.5
         ]
         assert faint == []
-    inks = {scheme: {ink for _, ink, _, on_tile in texts if not on_tile} for scheme, texts in found.items()}
+    inks = {scheme: {ink for _, ink, _, on_tile in items if not on_tile} for scheme, items in texts.items()}
     assert inks["light"].isdisjoint(inks["dark"])
 
 
-def _hex(colour):
-    return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour)[:3])
+def _hex(color):
+    return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", color)[:3])
 
 
-def test_a_scheme_that_changes_takes_the_charts_along(open_page):
+def test_charts_follow_a_change_of_scheme(open_page):
     page = open_page(color_scheme="light")
     bar = "getComputedStyle(document.querySelector('[data-chart=late] .mark-rect path')).fill"
-    by_day = page.evaluate(bar)
+    light = page.evaluate(bar)
     page.emulate_media(color_scheme="dark")
-    assert page.evaluate(bar) != by_day
+    assert page.evaluate(bar) != light
 
 
-def test_paper_is_light_whole_and_of_a_few_pages(open_page, tmp_path):
+def test_print_is_light_and_takes_a_few_pages(open_page, tmp_path):
     page = open_page(color_scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

@@ -1,4 +1,4 @@
-"""The prompt as a user drives it: keys in, answers out."""
+"""The prompt, driven by keys as a user would."""
 
 import os
 import pty
@@ -32,31 +32,31 @@ def sellers(sail_lake):
 
 
 @pytest.fixture
-def asked(sellers, tmp_path):
-    """Types keys at a prompt over that lake; returns what it prints after the greeting, line by line."""
+def type_keys(sellers, tmp_path):
+    """Types keys at a prompt over that lake; returns the lines that it prints after the greeting."""
 
-    def ask(*keys: str, width: int = 200) -> list[str]:
+    def type_and_read(*keys: str, width: int = 200) -> list[str]:
         printed = StringIO()
         console = Console(file=printed, width=width, height=24)
-        with create_pipe_input() as typed, create_app_session(input=typed, output=DummyOutput()):
-            typed.send_text("".join(keys))
+        with create_pipe_input() as keyboard, create_app_session(input=keyboard, output=DummyOutput()):
+            keyboard.send_text("".join(keys))
             prompt.run(str(sellers.root), None, console, tmp_path / "home" / "sql_history")
         lines = [re.sub(r"\d+\.\d\d s", "0.00 s", line).rstrip() for line in printed.getvalue().splitlines()]
-        assert lines[:2] == [f"lake {sellers.root}: 1 tables, as they stand now", "\\? for help, \\q to leave"]
+        assert lines[:2] == [f"lake {sellers.root}: 1 tables, newest versions", "\\? for help, \\q to leave"]
         return lines[2:]
 
-    return ask
+    return type_and_read
 
 
 ONE_SELLER = ["seller_id", "s1", "(1 row, 0.00 s)"]
 
 
-def test_a_statement_ends_with_a_semicolon(asked):
-    assert asked("select seller_id\r", "from trusted.sellers;\r", CTRL_D) == ONE_SELLER
+def test_a_statement_ends_with_a_semicolon(type_keys):
+    assert type_keys("select seller_id\r", "from trusted.sellers;\r", CTRL_D) == ONE_SELLER
 
 
-def test_a_mistake_is_one_line_and_the_session_goes_on(asked):
-    assert asked("from seller;\r", "selec;\r", "\\x\r", "select seller_id from trusted.sellers;\r", "\\q\r") == [
+def test_a_mistake_is_one_line_and_the_session_goes_on(type_keys):
+    assert type_keys("from seller;\r", "selec;\r", "\\x\r", "select seller_id from trusted.sellers;\r", "\\q\r") == [
         "error: no table seller; did you mean trusted.sellers or raw.sellers or quarantine.sellers?",
         'error: Parser Error: syntax error at or near "selec"',
         "error: \\x is not a command; see \\?",
@@ -64,17 +64,17 @@ def test_a_mistake_is_one_line_and_the_session_goes_on(asked):
     ]
 
 
-def test_ctrl_c_abandons_what_is_being_written(asked):
-    assert asked("select nonsense", CTRL_C, "select seller_id from trusted.sellers;\r", CTRL_D) == ONE_SELLER
+def test_ctrl_c_cancels_the_current_statement(type_keys):
+    assert type_keys("select nonsense", CTRL_C, "select seller_id from trusted.sellers;\r", CTRL_D) == ONE_SELLER
 
 
-def test_what_was_asked_comes_back_in_the_next_session(asked):
-    asked("select seller_id from trusted.sellers;\r", CTRL_D)
-    assert asked(UP, "\r", CTRL_D) == ONE_SELLER
+def test_history_is_available_in_the_next_session(type_keys):
+    type_keys("select seller_id from trusted.sellers;\r", CTRL_D)
+    assert type_keys(UP, "\r", CTRL_D) == ONE_SELLER
 
 
-def test_tables_and_columns_are_described(asked):
-    lines = asked("\\d\r", "\\d trusted.sellers\r", "\\d fact_orders;\r", "\\d nothing\r", CTRL_D)
+def test_tables_and_columns_are_described(type_keys):
+    lines = type_keys("\\d\r", "\\d trusted.sellers\r", "\\d fact_orders;\r", "\\d nothing\r", CTRL_D)
     cells = [re.split(r"\s{2,}", line.strip()) for line in lines]
     assert ["trusted.sellers", "1", "a seller, in its newest state"] in cells
     assert ["refined.fact_orders", "-", "an order"] in cells
@@ -83,7 +83,7 @@ def test_tables_and_columns_are_described(asked):
     assert lines[-1] == "error: no table nothing; see `olist status`"
 
 
-def test_a_session_is_pinned_until_it_is_refreshed(sellers, asked, monkeypatch):
+def test_a_session_is_pinned_until_it_is_refreshed(sellers, type_keys, monkeypatch):
     query = prompt.Session.query
 
     def write_and_query(session: prompt.Session, sql: str) -> object:
@@ -92,42 +92,42 @@ def test_a_session_is_pinned_until_it_is_refreshed(sellers, asked, monkeypatch):
 
     monkeypatch.setattr(prompt.Session, "query", write_and_query)
     count = "select count(*) n from trusted.sellers;\r"
-    lines = asked(count, count, "\\refresh\r", count, CTRL_D)
+    lines = type_keys(count, count, "\\refresh\r", count, CTRL_D)
     assert [line.strip() for line in lines if line.strip().isdigit()] == ["1", "1", "3"]
 
 
-def test_a_plan_is_shown_as_it_is(asked):
-    assert "└───────────────────────────┘" in asked("explain select 1;\r", CTRL_D)
+def test_a_query_plan_is_printed_without_a_table(type_keys):
+    assert "└───────────────────────────┘" in type_keys("explain select 1;\r", CTRL_D)
 
 
-def shown(sql: str, root: str, width: int, height: int) -> tuple[list[str], list[str]]:
-    """The lines of a result on a screen of this size: its table, and notes below it."""
+def fit(sql: str, root: str, width: int, height: int) -> tuple[list[str], list[str]]:
+    """The lines of a result's table on a screen of this size, and the notes below it."""
     printed = StringIO()
-    console = Console(file=printed, width=width)
+    console = Console(file=printed, width=width, height=height)
     with connect(root) as session:
         result = session.query(sql)
-        table, *notes = prompt.fitted(result.columns, result.types, rows(result), width, height)
+        table, *notes = prompt.fit_to_screen(result.columns, result.types, rows(result), console)
     console.print(table)
     return [line.rstrip() for line in printed.getvalue().splitlines()], [str(note) for note in notes]
 
 
-def test_a_result_too_wide_or_long_is_cut_and_told(sellers):
+def test_a_result_too_wide_or_too_long_is_cut_with_a_note(sellers):
     root = str(sellers.root)
-    table, notes = shown("select 'abcdefgh' a, 'abcdefgh' b, 'abcdefgh' c from range(30)", root, 20, 18)
+    table, notes = fit("select 'abcdefgh' a, 'abcdefgh' b, 'abcdefgh' c from range(30)", root, 20, 18)
     assert table == ["a         b", *["abcdefgh  abcdefgh"] * 12]
     [note] = notes
     assert note == (
         "[yellow]not shown:[/yellow] 1 columns: c and rows after these; "
-        "ask for fewer, or for all by `olist sql --format csv`"
+        "query fewer, or print all with `olist sql --format csv`"
     )
-    table, notes = shown("select 'abcdefgh' a, 'abcdefgh' b from range(12)", root, 18, 18)
+    table, notes = fit("select 'abcdefgh' a, 'abcdefgh' b from range(12)", root, 18, 18)
     assert (table, notes) == (["a         b", *["abcdefgh  abcdefgh"] * 12], [])
-    table, _ = shown("select repeat('x', 100) a, 'two' || chr(10) || 'lines' b", root, 200, 18)
+    table, _ = fit("select repeat('x', 100) a, 'two' || chr(10) || 'lines' b", root, 200, 18)
     assert table[1].split() == ["x" * 59 + "…", "two⏎lines"]
 
 
 @pytest.mark.parametrize(
-    ("text", "found", "not_found"),
+    ("text", "included", "excluded"),
     [
         ("sel", {"select"}, {"selfies"}),
         ("select * from ref", {"refined.fact_orders"}, {"trusted.orders"}),
@@ -140,11 +140,11 @@ def test_a_result_too_wide_or_long_is_cut_and_told(sellers):
         ("select * from refined.fact_orders where DELAY", {"delay_days"}, {"delivery_days"}),
     ],
 )
-def test_keywords_tables_and_columns_are_completed(text, found, not_found):
+def test_keywords_tables_and_columns_are_completed(text, included, excluded):
     completions = prompt.Names().get_completions(Document(text), CompleteEvent(completion_requested=True))
     words = {completion.text for completion in completions}
-    assert found <= words
-    assert not not_found & words
+    assert included <= words
+    assert not excluded & words
 
 
 def test_olist_sql_on_a_terminal_opens_the_prompt(sellers, tmp_path):
@@ -160,19 +160,19 @@ def test_olist_sql_on_a_terminal_opens_the_prompt(sellers, tmp_path):
     )
     os.close(slave)
 
-    def type_and_see(keys: str, sign: str) -> str:
+    def type_and_wait(keys: str, pattern: str) -> str:
         os.write(terminal, keys.encode())
-        text, patience = "", time.monotonic() + 60
-        while not re.search(sign, text, re.DOTALL) and time.monotonic() < patience:
+        text, deadline = "", time.monotonic() + 60
+        while not re.search(pattern, text, re.DOTALL) and time.monotonic() < deadline:
             if select.select([terminal], [], [], 1)[0]:
                 text += os.read(terminal, 65536).decode(errors="replace")
-        assert re.search(sign, text, re.DOTALL), text
+        assert re.search(pattern, text, re.DOTALL), text
         return text
 
     try:
-        type_and_see("", "olist>")
-        type_and_see(f"select 40 + 2 as answer from trusted.sell{TAB}", "sellers")
-        assert "42" in type_and_see(";\r", r"\(1 row, .*olist>")  # it listens again
+        type_and_wait("", "olist>")
+        type_and_wait(f"select 40 + 2 as answer from trusted.sell{TAB}", "sellers")
+        assert "42" in type_and_wait(";\r", r"\(1 row, .*olist>")  # the prompt is back
         os.write(terminal, CTRL_D.encode())
         assert process.wait(timeout=60) == 0
     finally:

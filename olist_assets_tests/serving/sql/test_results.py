@@ -1,4 +1,4 @@
-"""Results as text and files."""
+"""Results as CSV, JSON, Markdown and Parquet."""
 
 import json
 from io import BytesIO
@@ -7,7 +7,7 @@ import duckdb
 import pyarrow.parquet
 import pytest
 
-from olist_assets.errors import OlistError
+from olist_assets.errors import QueryError
 from olist_assets.serving.sql import results
 
 
@@ -49,6 +49,6 @@ def test_parquet(result):
     assert table.column("a").to_pylist() == [1.5, None]
 
 
-def test_json_refuses_two_columns_of_one_name():
-    with pytest.raises(OlistError, match="two columns named a"):
+def test_json_refuses_two_columns_with_the_same_name():
+    with pytest.raises(QueryError, match="two columns named a"):
         results.to_json(duckdb.sql("SELECT 1 AS a, 2 AS a"))

@@ -42,7 +42,7 @@ def contents(folder):
 
 
 def digests(folder):
-    """What tells files apart; a failure names the files and does not show their megabytes."""
+    """Digests of files, so that a failure lists the files that differ and not their megabytes."""
     return {name: hashlib.sha256(content).hexdigest() for name, content in contents(folder).items()}
 
 
@@ -150,7 +150,7 @@ def test_arguments_out_of_range(tmp_path, arguments, message):
     assert not (tmp_path / "dump").exists()
 
 
-def test_an_interrupted_run_leaves_the_older_dump_as_it_was(tmp_path):
+def test_an_interrupted_run_does_not_change_the_older_dump(tmp_path):
     generate(tmp_path, orders=40, days=5, seed=1)
     before = digests(tmp_path)
 

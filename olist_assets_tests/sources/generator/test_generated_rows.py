@@ -8,7 +8,9 @@ from decimal import Decimal
 
 import pytest
 
+from olist_assets.sources.generator import distributions
 from olist_assets.sources.generator.dump import generate
+from spark_steps import columns as declared
 
 ORDERS = 20_000
 STATES = "AC AL AM AP BA CE DF ES GO MA MG MS MT PA PB PE PI PR RJ RN RO RR RS SC SE SP TO"
@@ -17,7 +19,7 @@ PLACES = {"customers": "customer", "sellers": "seller", "geolocation": "geolocat
 
 @pytest.fixture(scope="module")
 def dump(tmp_path_factory):
-    """All tables under short names: orders, customers, ... and translation."""
+    """The rows of all tables by short name: orders, customers, ... and translation."""
     folder = tmp_path_factory.mktemp("generated")
     generate(folder, orders=ORDERS, days=730, seed=11)
     tables = {}
@@ -82,7 +84,7 @@ def test_items_payments_and_reviews_belong_to_orders(dump, table):
 @pytest.mark.parametrize(
     ("sales", "entity"), [("orders", "customer"), ("order_items", "product"), ("order_items", "seller")]
 )
-def test_customers_products_and_sellers_of_sales_are_known_and_all_have_one(dump, sales, entity):
+def test_sales_refer_to_known_entities_and_all_entities_have_a_sale(dump, sales, entity):
     known, sold = values(dump[f"{entity}s"], f"{entity}_id"), values(dump[sales], f"{entity}_id")
     assert sold - known == known - sold == set()
 
@@ -256,7 +258,7 @@ def test_scores_have_two_ends_and_fall_when_the_order_is_late(dump):
     assert share(bad[True], bool) > 3 * share(bad[False], bool)
 
 
-def test_comments_hold_quotes_newlines_commas_accents_and_emoji(dump):
+def test_comments_have_quotes_newlines_commas_accents_and_emoji(dump):
     messages = [row["review_comment_message"] for row in dump["order_reviews"]]
     titles = [row["review_comment_title"] for row in dump["order_reviews"]]
     assert 0.55 < messages.count("") / len(messages) < 0.65
@@ -298,6 +300,12 @@ def test_two_of_73_categories_have_no_translation(dump):
     assert all(translated.values())
 
 
+def test_distributions_cover_the_declared_vocabularies():
+    assert sorted(state.code for state in distributions.STATES) == sorted(declared.STATES)
+    assert sorted(status.name for status in distributions.STATUSES) == sorted(declared.ORDER_STATUSES)
+    assert declared.PAYMENT_TYPES[len(distributions.SINGLE_PAYMENT_TYPES) :] == ("not_defined",)
+
+
 @pytest.mark.parametrize(("table", "name"), PLACES.items())
 def test_states_are_known_and_some_zip_prefixes_begin_with_0(dump, table, name):
     assert any(digits.startswith("0") for digits in values(dump[table], f"{name}_zip_code_prefix"))
@@ -319,7 +327,7 @@ def test_a_zip_prefix_has_one_state_and_some_several_cities(dump):
     assert len(values(dump["customers"], "customer_city")) > 100
 
 
-def test_geolocation_has_several_points_a_prefix_repeats_some_and_misses_a_few(dump):
+def test_geolocation_repeats_some_points_and_lacks_a_few_prefixes(dump):
     rows = [tuple(row.values()) for row in dump["geolocation"]]
     prefixes = values(dump["geolocation"], "geolocation_zip_code_prefix")
     assert 10 < len(rows) / len(prefixes) < 30
