@@ -1,4 +1,4 @@
-"""`python -m bench`: the engines and the floor on dumps of any size, side by side."""
+"""`python -m bench`: the engines and the baseline on dumps of any size, side by side."""
 
 import argparse
 import signal
@@ -20,22 +20,22 @@ _SEED = 1
 
 
 def main() -> None:
-    """Bench each dump that the arguments name; a fault is one line on standard error and exit code 1."""
+    """Run the benchmark on each dump; an error is one line on standard error and exit code 1."""
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what it has started ends too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that its processes are ended too
     machine = report.Machine.this(datetime.now(UTC).date())
     if machine.load > _QUIET:
-        report.say(f"the machine is busy (load {machine.load}): the figures will be too high, and vary")
+        report.log(f"the machine is busy (load {machine.load}): the figures will be too high, and vary")
     try:
         for name, dump in _dumps(arguments):
             with TemporaryDirectory(prefix="olist-bench-") as workspace:
                 result = full_load.run(
-                    name, dump, arguments.engines, runs=arguments.runs, workspace=Path(workspace), progress=report.say
+                    name, dump, arguments.engines, runs=arguments.runs, workspace=Path(workspace), progress=report.log
                 )
             written = report.write(result, machine, arguments.out)
-            report.say(f"{name}: wrote {' and '.join(map(str, written))}")
+            report.log(f"{name}: wrote {' and '.join(map(str, written))}")
     except BenchError as error:
-        report.say(f"error: {error}")
+        report.log(f"error: {error}")
         sys.exit(1)
 
 
@@ -55,12 +55,12 @@ def _arguments() -> argparse.Namespace:
 
 
 def _dumps(arguments: argparse.Namespace) -> Iterator[tuple[str, Path]]:
-    """The dumps that shall be benched, with their names; made-up ones are there while the caller works on them."""
+    """The dumps with their names. A generated dump exists until the next one is requested."""
     if arguments.dump:
         yield arguments.dump.resolve().name, arguments.dump.resolve()
     for orders in arguments.orders or ():
         with TemporaryDirectory(prefix="olist-bench-dump-") as folder:
-            report.say(f"generated-{orders}: generating {orders:,} orders")
+            report.log(f"generated-{orders}: generating {orders:,} orders")
             generate(Path(folder), orders=orders, days=_DAYS, seed=_SEED)
             yield f"generated-{orders}", Path(folder)
 

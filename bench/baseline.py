@@ -1,7 +1,7 @@
-"""The floor: Arrow, DuckDB and delta-rs take a dump to the same Delta tables by overwriting them, as fast as they can.
+"""The baseline: Arrow, DuckDB and delta-rs write the same Delta tables from a dump, by overwriting them.
 
-It knows no deliveries, no history and no orchestration, and shares nothing with the product but its declarations.
-Yet its rows are the product's, in every column: keys and hashes, positions in the files, rows in quarantine.
+The baseline has no deliveries, no history and no orchestration, and shares only the declarations with the product.
+Its rows equal the product's in every column: keys and hashes, positions in the files, rows in quarantine.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from bench import baseline_queries
 from spark_steps.declarations import Column, Layer, TableSpec
 from spark_steps.tables import TABLES, tables_in
 
-_RUN_ID = "floor"
+_RUN_ID = "baseline"
 _WRITERS = 2
 """Tables that are written at a time, beside the next one's query."""
 _BATCH_ROWS = 50_000
@@ -49,10 +49,10 @@ _ARROW_TYPES = {
 
 @dataclass(frozen=True)
 class Delivery:
-    """What a dump's rows are said to come from.
+    """The delivery that the rows of a dump come from.
 
     Attributes:
-        folder: holds one file a source, its name beginning with the source's file stem.
+        folder: contains one file per source, whose name begins with the source's file stem.
         landing_date: the day of the delivery.
         extracted_at: when the source wrote the files (UTC).
     """
@@ -79,11 +79,11 @@ def build(delivery: Delivery, lake: Path) -> dict[str, float]:
             duck.execute(f"CREATE SCHEMA {schema}")
         for macro in baseline_queries.MACROS:
             duck.execute(macro)
-        floor = _Floor(duck, delivery, lake)
+        baseline = _Baseline(duck, delivery, lake)
         return {
-            "raw": _seconds(floor.raw),
-            "trusted": _seconds(floor.trusted),
-            "refined": _seconds(floor.refined),
+            "raw": _seconds(baseline.raw),
+            "trusted": _seconds(baseline.trusted),
+            "refined": _seconds(baseline.refined),
         }
 
 
@@ -94,15 +94,15 @@ def _seconds(layer: Callable[[], None]) -> float:
 
 
 @dataclass(frozen=True)
-class _Floor:
-    """The layers. Times are naive and in UTC within DuckDB, which is quicker at them."""
+class _Baseline:
+    """The layers. Times are naive and in UTC within DuckDB, which is faster."""
 
     duck: duckdb.DuckDBPyConnection
     delivery: Delivery
     lake: Path
 
     def raw(self) -> None:
-        """Read each file once, by Arrow's reader, which takes a third of DuckDB's time; DuckDB sees its rows then."""
+        """Read each file once with Arrow's reader, in a third of DuckDB's time; DuckDB then queries its rows."""
         with self._writing() as write:
             for table in tables_in(Layer.RAW):
                 rows = _raw_rows(table, self.delivery)
@@ -110,17 +110,17 @@ class _Floor:
                 write(table, rows)
 
     def trusted(self) -> None:
-        """Type the rows, part those that break a rule from the others, and keep the last row of each key."""
+        """Cast the rows, reject those that violate a rule, and keep the last row of each key."""
         with self._writing() as write:
             for table in tables_in(Layer.TRUSTED):
-                judged = f"judged_{table.name}"
-                self.duck.execute(f"CREATE TABLE {judged} AS {_judged(table)}")
-                self.duck.execute(f"CREATE {self._winners(table, judged)}")
+                validated = f"validated_{table.name}"
+                self.duck.execute(f"CREATE TABLE {validated} AS {_validated_query(table)}")
+                self.duck.execute(f"CREATE {self._winners(table, validated)}")
                 values = _list(c.name for c in table.columns if not c.name.startswith("_"))
                 write(
                     table, f"SELECT {values}, _row, {_hash(table)} AS _hash, {self._lineage(table)} FROM {_name(table)}"
                 )
-                write(TABLES[f"quarantine/{table.name}"], self._rejected(table, judged))
+                write(TABLES[f"quarantine/{table.name}"], self._rejected(table, validated))
 
     def refined(self) -> None:
         """Compute the star, each table from those before it."""
@@ -133,9 +133,9 @@ class _Floor:
 
     @contextmanager
     def _writing(self) -> Iterator[Callable[[TableSpec, Any], None]]:
-        """A function that has a table's rows written, an Arrow table or a query, while the caller goes on.
+        """A function that writes a table's rows, an Arrow table or a query, in the background.
 
-        All are written at the end.
+        All rows are written at the end of the block.
         """
         writes: list[Future[None]] = []
         with ThreadPoolExecutor(_WRITERS) as pool:
@@ -151,31 +151,31 @@ class _Floor:
                 rows = cursor.execute(query).to_arrow_reader(_BATCH_ROWS).cast(_arrow_schema(table))
             write_deltalake(self.lake / table.id, rows, mode="overwrite", partition_by=partition)
 
-    def _winners(self, table: TableSpec, judged: str) -> str:
-        """The accepted rows, one a key: a view if these are all rows, as mostly, otherwise a table."""
+    def _winners(self, table: TableSpec, validated: str) -> str:
+        """The accepted rows, one per key: a view in the usual case that these are all rows, otherwise a table."""
         self.duck.execute(f"""
             CREATE TABLE winners_{table.name} AS
-            SELECT max(_row) AS _row FROM {judged} WHERE _rule IS NULL GROUP BY {_list(table.key)}
+            SELECT max(_row) AS _row FROM {validated} WHERE _rule IS NULL GROUP BY {_list(table.key)}
         """)
-        counts = f"SELECT (SELECT count(*) FROM {judged}) - (SELECT count(*) FROM winners_{table.name})"
+        counts = f"SELECT (SELECT count(*) FROM {validated}) - (SELECT count(*) FROM winners_{table.name})"
         if self.duck.execute(counts).fetchall() == [(0,)]:
-            return f"VIEW {_name(table)} AS FROM {judged}"
-        return f"TABLE {_name(table)} AS FROM {judged} SEMI JOIN winners_{table.name} USING (_row)"
+            return f"VIEW {_name(table)} AS FROM {validated}"
+        return f"TABLE {_name(table)} AS FROM {validated} SEMI JOIN winners_{table.name} USING (_row)"
 
-    def _rejected(self, table: TableSpec, judged: str) -> pa.Table:
-        """The rows that break a rule, as quarantine holds them."""
+    def _rejected(self, table: TableSpec, validated: str) -> pa.Table:
+        """The rows that violate a rule, in the form of the quarantine."""
         quarantine = TABLES[f"quarantine/{table.name}"]
         texts = _list(f"{c.source_name} := r.{c.source_name}" for c in table.value_columns)
         query = f"""
             SELECT to_json(struct_pack({texts}))::VARCHAR AS record, _rule AS rule, _rule AS reason, _row,
               {self._lineage(quarantine)}
-            FROM {judged} JOIN raw_{table.name} r USING (_row) WHERE _rule IS NOT NULL
+            FROM {validated} JOIN raw_{table.name} r USING (_row) WHERE _rule IS NOT NULL
         """
         rows = self.duck.execute(f"SELECT {_list(quarantine.column_names)} FROM ({query})").to_arrow_table()
         return rows.cast(_arrow_schema(quarantine))
 
     def _lineage(self, table: TableSpec) -> str:
-        """What all rows of a source have in common."""
+        """SQL for the lineage columns, which are equal in all rows of a source."""
         path = self.delivery.file(table.name)
         return f"""
             DATE '{self.delivery.landing_date}' AS _landing_date, '{path.name}' AS _file_name, '{_RUN_ID}' AS _run_id,
@@ -184,7 +184,7 @@ class _Floor:
 
 
 def _raw_rows(table: TableSpec, delivery: Delivery) -> pa.Table:
-    """A file's rows as raw holds them."""
+    """A file's rows in the form of raw."""
     path = delivery.file(table.name)
     names = [column.name for column in table.value_columns]
     rows = pyarrow.csv.read_csv(
@@ -211,16 +211,16 @@ def _raw_rows(table: TableSpec, delivery: Delivery) -> pa.Table:
 
 
 def _repeated(value: Any, type_: pa.DataType, times: int) -> pa.Array:
-    """An array of one value; of a text as a dictionary, which is written quicker."""
+    """An array of one value. Text is dictionary-encoded, which is written faster."""
     if value is None or type_ != pa.string():
         return pa.repeat(pa.scalar(value, type_), times)
     return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), times), pa.array([value], type_))
 
 
-def _judged(table: TableSpec) -> str:
-    """The source's rows in their types, each with its position and the first rule that it breaks."""
+def _validated_query(table: TableSpec) -> str:
+    """SQL for the source's rows in their types, each with its position and the first rule that it violates."""
     columns = table.value_columns
-    rules = " ".join(f"WHEN {broken} THEN '{name}'" for column in columns for name, broken in _rules(column))
+    rules = " ".join(f"WHEN {violated} THEN '{name}'" for column in columns for name, violated in _rules(column))
     derived = "".join(f"{_DERIVED[c.name]} AS {c.name}, " for c in table.columns if c.derived)
     return f"""
         WITH texts AS (
@@ -242,7 +242,7 @@ def _typed(column: Column) -> str:
 
 
 def _rules(column: Column) -> Iterator[tuple[str, str]]:
-    """The rules that follow from the column: their names, and when a row breaks them."""
+    """The rules that follow from the column: their names and their conditions of violation."""
     name = column.name
     if column.type != "string":
         yield f"{name}_unreadable", f"{name} IS NULL AND {_is_there(_text(column))}"
@@ -257,12 +257,12 @@ def _rules(column: Column) -> Iterator[tuple[str, str]]:
 
 
 def _is_there(text: str) -> str:
-    """The text is not blank: decided by its first character, which is rarely white space."""
+    """SQL that is true if the text is not blank. Usually the first character decides."""
     return f"({text} >= '!' OR trim({text}, {_BLANK}) <> '')"
 
 
 def _hash(table: TableSpec) -> str:
-    """The product's hash of the values beside the key: of one text that tells null from empty."""
+    """The product's hash of the non-key values, of one text in which null and empty differ."""
     values = [c for c in table.value_columns if c.name not in table.key]
     texts = [f"epoch_us({c.name})::VARCHAR" if c.type == "timestamp" else f"{c.name}::VARCHAR" for c in values]
     marked = [f"coalesce(length({text}) || '=' || {text}, '')" for text in texts]
@@ -296,7 +296,7 @@ def _list(items: Iterable[str]) -> str:
 
 
 def main() -> None:
-    """Build the floor's lake in this process; print the seconds of each layer as JSON."""
+    """Build the baseline's lake in this process; print the seconds of each layer as JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.baseline", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the nine CSV files")
     parser.add_argument("lake", type=Path, help="folder that the tables are written to")

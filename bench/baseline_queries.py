@@ -1,4 +1,4 @@
-"""The floor's SQL of the refined tables, over tables named like the product's, in DuckDB's dialect."""
+"""The baseline's SQL of the refined tables, over tables named like the product's, in DuckDB's dialect."""
 
 _SALES = """
   SELECT o.*, d.customer_unique_id, d.city, d.state

@@ -1,7 +1,7 @@
-"""`python -m bench.daily_load`: what a day's load costs on lakes of 1, 5 and 20 times the history.
+"""`python -m bench.daily_load`: the cost of one day's load on lakes with 1, 5 and 20 times the history.
 
-The day is the last of a made-up shop's deliveries. The lakes hold the days before it, and the greater ones as many
-orders of other times as their size asks for. Each loads the day in a process of its own, through Dagster, on Sail.
+The day is the last full one of a generated shop's deliveries. All lakes contain the days before it; the larger ones
+also contain orders of other times. Each loads the day in a process of its own, through Dagster, on Sail.
 """
 
 import argparse
@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from bench import report
 from bench.full_load import LAYERS, Lakehouse, olist
+from olist_assets.lake.step_records import StepRecord
 from olist_assets.sources.generator.dump import generate
 from spark_steps.tables import TABLES
 
@@ -27,12 +27,12 @@ _STORAGE = ("files_added", "files_removed", "bytes_added", "bytes_removed")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What the day's load took on one lake.
+    """The cost of the day's load on one lake.
 
     Attributes:
-        orders: how many orders the lake held before.
+        orders: the number of orders in the lake before.
         wall: seconds of the command.
-        steps: of each table the seconds of its step, and the rows, files and bytes that it added, changed or copied.
+        steps: per table, the seconds of its step and its counts of rows, files and bytes.
     """
 
     orders: int
@@ -54,7 +54,7 @@ def run(times: Sequence[int], *, runs: int, workspace: Path, progress: Callable[
 
     Args:
         times: how many times the shop's own history each lake holds.
-        runs: how often each is done; the quickest counts.
+        runs: how often each is run; the fastest counts.
         workspace: an empty folder.
         progress: called with a line for each load.
     """
@@ -62,7 +62,7 @@ def run(times: Sequence[int], *, runs: int, workspace: Path, progress: Callable[
     generate(shop, orders=_ORDERS, days=_DAYS, seed=_SEED)
     olist(["replay", str(shop)], {"OLIST_SOURCE": str(daily)}, workspace)
     day = _last_full_day_of_sales(daily)
-    found: dict[int, Load] = {}
+    fastest: dict[int, Load] = {}
     for factor in times:
         source = workspace / f"source-{factor}"
         for folder in sorted(daily.iterdir()):
@@ -74,7 +74,7 @@ def run(times: Sequence[int], *, runs: int, workspace: Path, progress: Callable[
             olist(["deliver", str(others)], {"OLIST_SOURCE": str(source)}, workspace)
         with Lakehouse("sail", source, workspace / f"lake-{factor}") as lakehouse:
             _, before = lakehouse.run()
-            orders = next(r["rows_inserted"] for r in before if r["table"] == "refined/fact_orders")
+            orders = next(record.rows_inserted or 0 for record in before if record.table == "refined/fact_orders")
             shutil.copytree(daily / day, source / day)
             kept = workspace / f"kept-{factor}"
             shutil.copytree(lakehouse.lake, kept)
@@ -83,46 +83,51 @@ def run(times: Sequence[int], *, runs: int, workspace: Path, progress: Callable[
                 shutil.rmtree(lakehouse.lake)
                 shutil.copytree(kept, lakehouse.lake)
                 took, records = lakehouse.run("--day", day)
-                loads.append(Load(orders=orders, wall=took.wall, steps={r["table"]: _figures(r) for r in records}))
+                loads.append(
+                    Load(orders=orders, wall=took.wall, steps={record.table: _figures(record) for record in records})
+                )
                 progress(f"{factor}x, {orders:,} orders: {took.wall:.1f} s, of which work {loads[-1].work:.1f} s")
-            found[factor] = min(loads, key=lambda load: load.work)
+            fastest[factor] = min(loads, key=lambda load: load.work)
             shutil.rmtree(kept)
-    return found
+    return fastest
 
 
 def _last_full_day_of_sales(daily: Path) -> str:
-    """The last day but one on which orders were placed."""
+    """The second to last day with orders: the last one may be incomplete."""
     placed = [folder.name for folder in sorted(daily.iterdir()) if list(folder.glob("olist_customers_dataset*"))]
     return placed[-2]
 
 
-def _figures(record: Mapping[str, Any]) -> dict[str, float]:
-    return {name: record.get(name, 0) for name in ("seconds", *_COUNTS, *_STORAGE)}
+def _figures(record: StepRecord) -> dict[str, float]:
+    return {name: getattr(record, name) or 0 for name in ("seconds", *_COUNTS, *_STORAGE)}
 
 
 def markdown(loads: Mapping[int, Load], machine: report.Machine, runs: int) -> str:
-    """The loads side by side, by step: seconds with their multiple of the first, and what the greatest lake wrote."""
-    first, greatest = loads[min(loads)], loads[max(loads)]
+    """The loads side by side, by step: seconds with their multiple of the first, and the counts of the largest lake."""
+    first, largest = loads[min(loads)], loads[max(loads)]
     heads = ["", *(f"{factor}x: s" for factor in loads), *(n.replace("_", " ") for n in (*_COUNTS, *_STORAGE))]
     rows = [
         ["orders before", *(f"{load.orders:,}" for load in loads.values())],
         *(
             [
                 step,
-                *report.compared([load.steps[step]["seconds"] for load in loads.values()]),
-                *(f"{greatest.steps[step][name]:,.0f}" for name in (*_COUNTS, *_STORAGE)),
+                *report.with_multiples([load.steps[step]["seconds"] for load in loads.values()]),
+                *(f"{largest.steps[step][name]:,.0f}" for name in (*_COUNTS, *_STORAGE)),
             ]
             for step in first.steps
             if step in TABLES
         ),
-        *([f"**{layer}**", *report.compared([load.seconds(layer) for load in loads.values()])] for layer in LAYERS),
-        ["**all steps**", *report.compared([load.work for load in loads.values()])],
-        ["**the command**", *report.compared([load.wall for load in loads.values()])],
+        *(
+            [f"**{layer}**", *report.with_multiples([load.seconds(layer) for load in loads.values()])]
+            for layer in LAYERS
+        ),
+        ["**all steps**", *report.with_multiples([load.work for load in loads.values()])],
+        ["**the command**", *report.with_multiples([load.wall for load in loads.values()])],
     ]
     lines = [
         f"# A day's load on growing history: {machine.day}",
         "",
-        f"{machine}; {report.runs_of(runs)}. Rows, files and bytes are those on the greatest lake.",
+        f"{machine}; {report.describe_runs(runs)}. Rows, files and bytes are those on the largest lake.",
         "",
         *report.table(heads, rows),
         "",
@@ -131,7 +136,7 @@ def markdown(loads: Mapping[int, Load], machine: report.Machine, runs: int) -> s
 
 
 def main() -> None:
-    """Bench the day, and write `day.json` and `day.md`."""
+    """Run the benchmark, and write `day.json` and `day.md`."""
     parser = argparse.ArgumentParser(prog="python -m bench.daily_load", description=__doc__)
     parser.add_argument("--times", type=int, nargs="+", default=[1, 5, 20], metavar="N", help="histories, the first 1")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="run each N times, and take the quickest")
@@ -139,7 +144,7 @@ def main() -> None:
     arguments = parser.parse_args()
     machine = report.Machine.this(datetime.now(UTC).date())
     with TemporaryDirectory(prefix="olist-bench-") as workspace:
-        loads = run(arguments.times, runs=arguments.runs, workspace=Path(workspace), progress=report.say)
+        loads = run(arguments.times, runs=arguments.runs, workspace=Path(workspace), progress=report.log)
     arguments.out.mkdir(parents=True, exist_ok=True)
     result = {"machine": asdict(machine), "loads": {factor: asdict(load) for factor, load in loads.items()}}
     (arguments.out / "day.json").write_text(json.dumps(result, indent=1, default=str) + "\n")

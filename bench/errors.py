@@ -1,5 +1,5 @@
-"""The error that ends a bench."""
+"""The error that ends a benchmark."""
 
 
 class BenchError(Exception):
-    """A bench that cannot go on, or whose tables are not equal: one line that says what is wrong."""
+    """A benchmark failed, or its tables differ: one line that names the cause."""

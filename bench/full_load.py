@@ -1,4 +1,4 @@
-"""The whole lineage on one dump: each engine through Dagster, a rerun of the same delivery, and the floor.
+"""The whole lineage on one dump: each engine through Dagster, a rerun of the same delivery, and the baseline.
 
 All get the same delivery on the same machine, one after the other, each in a fresh process with a fresh lake.
 """
@@ -9,15 +9,16 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import deltalake
 import pyarrow as pa
 
 from bench.errors import BenchError
-from bench.measure import Measured, measured
+from bench.measure import Measurement, measure
+from olist_assets.lake import json_objects
+from olist_assets.lake.step_records import StepRecord
 from olist_assets.operations.diff import differences
 from spark_steps import delta
 from spark_steps.declarations import Layer
@@ -30,18 +31,18 @@ _REPOSITORY = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What one command took.
+    """Time, memory and storage of one command.
 
     Attributes:
         layers: seconds of work by layer: what the steps themselves took.
         parts: the command's seconds from start to end, part by part; `work` is all layers.
         wall: seconds from start to end, the sum of the parts.
         cpu: CPU seconds of all its processes.
-        peak_process: the most bytes of memory that its largest process held.
-        peak_tree: the most bytes of memory that all its processes held together.
+        peak_process: the peak memory of its largest process in bytes.
+        peak_tree: the peak memory of all its processes together in bytes.
         files: data files that it added to Delta tables.
         bytes: bytes of these files.
-        steps: seconds of work by table; empty for the floor, which works on several at a time.
+        steps: seconds of work by table; empty for the baseline, which works on several at a time.
     """
 
     layers: dict[str, float]
@@ -57,24 +58,24 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The scenario's figures: of several runs the quickest, by wall time.
+    """The scenario's figures: the fastest of several runs, by wall time.
 
     Attributes:
         dump: the dump's name.
-        orders: how many orders it holds.
+        orders: its number of orders.
         csv_bytes: the size of its files.
         runs: how often each was run.
-        floor: the floor.
+        baseline: the baseline.
         engines: each engine's first load of the delivery.
         reruns: each engine's second run for the same delivery, which changes no table's content.
-        equal: the tables that were found equal to the floor's, of each engine.
+        equal: the tables of each engine that equal the baseline's.
     """
 
     dump: str
     orders: int
     csv_bytes: int
     runs: int
-    floor: Figures
+    baseline: Figures
     engines: dict[str, Figures]
     reruns: dict[str, Figures]
     equal: tuple[str, ...]
@@ -83,7 +84,7 @@ class Result:
 def run(
     name: str, dump: Path, engines: Sequence[str], *, runs: int, workspace: Path, progress: Callable[[str], None]
 ) -> Result:
-    """Bench a dump.
+    """Run the benchmark on a dump.
 
     Args:
         name: what the dump is called.
@@ -94,44 +95,44 @@ def run(
         progress: called with a line for each command that has ended.
 
     Raises:
-        BenchError: a command failed, or a refined table of an engine differs from the floor's.
+        BenchError: a command failed, or a refined table of an engine differs from the baseline's.
     """
-    source, floor_lake = workspace / "source", workspace / "floor"
+    source, baseline_lake = workspace / "source", workspace / "baseline"
     olist(["deliver", str(dump)], {"OLIST_SOURCE": str(source)}, workspace)
     [delivery] = source.iterdir()
-    floors: list[Figures] = []
+    baselines: list[Figures] = []
     firsts: dict[str, list[Figures]] = {engine: [] for engine in engines}
     reruns: dict[str, list[Figures]] = {engine: [] for engine in engines}
     for _ in range(runs):
-        shutil.rmtree(floor_lake, ignore_errors=True)
-        floors.append(_floor(delivery, floor_lake))
-        progress(_line(name, "floor", floors[-1]))
+        shutil.rmtree(baseline_lake, ignore_errors=True)
+        baselines.append(_baseline(delivery, baseline_lake))
+        progress(_line(name, "baseline", baselines[-1]))
         for engine in engines:
             with Lakehouse(engine, source, workspace / engine) as lakehouse:
                 firsts[engine].append(lakehouse.load())
                 progress(_line(name, engine, firsts[engine][-1]))
-                equal = _verified(engine, floor_lake, lakehouse.lake)
-                progress(f"{name}: {len(equal)} refined tables of {engine} equal the floor's")
+                equal = _verify_equal(engine, baseline_lake, lakehouse.lake)
+                progress(f"{name}: {len(equal)} refined tables of {engine} equal the baseline's")
                 reruns[engine].append(lakehouse.load("--day", delivery.name))
                 progress(_line(name, f"{engine} again", reruns[engine][-1]))
     return Result(
         dump=name,
-        orders=delta.row_count(TableHandle("refined/fact_orders", str(floor_lake / "refined" / "fact_orders"))),
+        orders=delta.row_count(TableHandle("refined/fact_orders", str(baseline_lake / "refined" / "fact_orders"))),
         csv_bytes=sum(path.stat().st_size for path in delivery.iterdir()),
         runs=runs,
-        floor=_quickest(floors),
-        engines={engine: _quickest(figures) for engine, figures in firsts.items()},
-        reruns={engine: _quickest(figures) for engine, figures in reruns.items()},
+        baseline=_fastest(baselines),
+        engines={engine: _fastest(figures) for engine, figures in firsts.items()},
+        reruns={engine: _fastest(figures) for engine, figures in reruns.items()},
         equal=tuple(table.id for table in tables_in(Layer.REFINED)),
     )
 
 
-# --- The floor ------------------------------------------------------------------------------------------------------
+# --- The baseline --------------------------------------------------------------------------------------------------
 
 
-def _floor(delivery: Path, lake: Path) -> Figures:
+def _baseline(delivery: Path, lake: Path) -> Figures:
     command = [sys.executable, "-m", "bench.baseline", str(delivery), str(lake), "--day", delivery.name]
-    took = measured(command, environment=_environment({}), folder=_REPOSITORY)
+    took = measure(command, environment=_environment({}), folder=_REPOSITORY)
     layers: dict[str, float] = json.loads(took.output)
     files = [_files(lake / table_id) for table_id in TABLES]
     work = sum(layers.values())
@@ -157,7 +158,7 @@ def _files(table: Path) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of a run: when it began (seconds since 1970), the seconds that it took in all, and those of its own."""
+    """A step of a run: its start (seconds since 1970), its seconds from start to end, and those of its own work."""
 
     table: str
     started: float
@@ -184,22 +185,22 @@ class Lakehouse:
 
     @property
     def lake(self) -> Path:
-        """Where its lake lies."""
+        """The root of its lake."""
         return self.root / "lake"
 
     @property
     def home(self) -> Path:
-        """Where its Dagster instance lies."""
+        """The folder of its Dagster instance."""
         return self.root / "dagster"
 
     def load(self, *options: str) -> Figures:
         """Run `olist run`."""
         took, records = self.run(*options)
-        return figures_of(took, [_step(record) for record in records])
+        return build_figures(took, [_step(record) for record in records])
 
-    def run(self, *options: str) -> tuple[Measured, list[dict[str, Any]]]:
-        """Run `olist run` on the layers, and return its steps' control objects in the order in which they ran."""
-        layers = [word for layer in LAYERS for word in ("--select", layer)]  # the floor serves nothing
+    def run(self, *options: str) -> tuple[Measurement, list[StepRecord]]:
+        """Run `olist run` on the layers, and return its step records in the order in which the steps ran."""
+        layers = [word for layer in LAYERS for word in ("--select", layer)]  # the baseline serves nothing
         settings = {
             "OLIST_SOURCE": str(self.source),
             "OLIST_LAKE": str(self.lake),
@@ -208,26 +209,27 @@ class Lakehouse:
         before = self._run_ids()
         took = olist(["run", "--engine", self.engine, *layers, *options], settings, self.root)
         [run_id] = self._run_ids() - before
-        records = [json.loads(path.read_text()) for path in self.lake.glob(f"control/steps/*/{run_id}/*.json")]
-        return took, sorted(records, key=lambda record: record["started_at"])
+        paths = self.lake.glob(f"control/steps/*/{run_id}/*.json")
+        records = [json_objects.decode(path.read_bytes(), StepRecord) for path in paths]
+        return took, sorted(records, key=lambda record: record.started_at)
 
     def _run_ids(self) -> set[str]:
         return {path.name for path in self.lake.glob("control/steps/*/*")}
 
 
-def _step(record: dict[str, Any]) -> Step:
+def _step(record: StepRecord) -> Step:
     return Step(
-        table=record["table"],
-        started=datetime.fromisoformat(record["started_at"]).timestamp(),
-        seconds=record["total_seconds"],
-        work=record["seconds"],
-        files=record.get("files_added", 0),
-        bytes=record.get("bytes_added", 0),
+        table=record.table,
+        started=record.started_at.timestamp(),
+        seconds=record.total_seconds or 0,
+        work=record.seconds or 0,
+        files=record.files_added or 0,
+        bytes=record.bytes_added or 0,
     )
 
 
-def figures_of(took: Measured, steps: list[Step]) -> Figures:
-    """A run's figures, from its process and its steps, which ran one after the other, in their order."""
+def build_figures(took: Measurement, steps: list[Step]) -> Figures:
+    """A run's figures, from its process and its steps in the order in which they ran, one after the other."""
     layers = {layer: sum(s.work for s in steps if s.table.startswith(f"{layer}/")) for layer in LAYERS}
     first, last = steps[0], steps[-1]
     over = last.started + last.seconds
@@ -254,22 +256,22 @@ def figures_of(took: Measured, steps: list[Step]) -> Figures:
     )
 
 
-def _verified(engine: str, floor: Path, lake: Path) -> tuple[str, ...]:
-    """The refined tables, all of which the engine's lake and the floor's hold alike.
+def _verify_equal(engine: str, baseline: Path, lake: Path) -> tuple[str, ...]:
+    """Check that the refined tables of the engine equal the baseline's, and return their ids.
 
     Raises:
-        BenchError: they do not; with what differs.
+        BenchError: tables differ; the message lists the differences.
     """
     tables = tables_in(Layer.REFINED)
-    found = [line for table in tables for line in differences(table, floor, lake)]
-    if found:
-        raise BenchError(f"the tables of {engine} differ from the floor's: {'; '.join(found)}")
+    lines = [line for table in tables for line in differences(table, baseline, lake)]
+    if lines:
+        raise BenchError(f"the tables of {engine} differ from the baseline's: {'; '.join(lines)}")
     return tuple(table.id for table in tables)
 
 
-def olist(arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> Measured:
+def olist(arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> Measurement:
     """Run an `olist` command in a process of its own, in this folder."""
-    return measured(
+    return measure(
         [sys.executable, "-m", "olist_assets", *arguments], environment=_environment(settings), folder=folder
     )
 
@@ -280,7 +282,7 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**others, **settings}
 
 
-def _quickest(figures: Sequence[Figures]) -> Figures:
+def _fastest(figures: Sequence[Figures]) -> Figures:
     return min(figures, key=lambda f: f.wall)
 
 

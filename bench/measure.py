@@ -1,4 +1,8 @@
-"""Running a command in a process of its own, and measuring what it and the processes below it take. Linux only."""
+"""Run a command in a process of its own, and measure the time and memory of its whole process tree. Linux only.
+
+The kernel's own peak of a process (VmHWM) and the processes of a session are read from /proc. psutil has neither: it
+would sample the peak, and would miss processes whose parent has ended.
+"""
 
 import os
 import signal
@@ -14,7 +18,7 @@ from typing import IO, Self
 from bench.errors import BenchError
 
 _PROC = Path("/proc")
-_LOOK_EVERY_SECONDS = 0.1
+_SAMPLE_SECONDS = 0.1
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 # Fields of /proc/<pid>/stat, counted from the one behind the program's name.
@@ -22,16 +26,16 @@ _SESSION, _USER_TICKS, _SYSTEM_TICKS, _RESIDENT_PAGES = 3, 11, 12, 21
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What a command took.
+class Measurement:
+    """Time and memory of a command.
 
     Attributes:
         started: when its process was started, in seconds since 1970.
         wall: seconds from then until it had ended.
         cpu: CPU seconds of all its processes.
-        peak_process: the most bytes of memory that any one of its processes held, as the kernel tells (VmHWM).
-        peak_tree: the most bytes that its processes held together when they were looked at, ten times a second;
-            memory that they share counts for each of them.
+        peak_process: the peak memory of its largest process in bytes, by the kernel's account (VmHWM).
+        peak_tree: the peak memory of all its processes total in bytes, sampled ten times a second; shared memory
+            counts for each of them.
         output: what it printed on standard output.
     """
 
@@ -43,7 +47,7 @@ class Measured:
     output: str
 
 
-def measured(command: Sequence[str], *, environment: Mapping[str, str], folder: Path) -> Measured:
+def measure(command: Sequence[str], *, environment: Mapping[str, str], folder: Path) -> Measurement:
     """Run a command to its end.
 
     Args:
@@ -72,10 +76,10 @@ def measured(command: Sequence[str], *, environment: Mapping[str, str], folder: 
     if process.returncode:
         last = " | ".join((output + complaint).strip().splitlines()[-5:])
         raise BenchError(f"`{' '.join(command)}` ended with exit code {process.returncode}: {last}")
-    return Measured(
+    return Measurement(
         started=started,
         wall=wall,
-        # The kernel's account has no processes that nobody waited for, the watch's none of the last tenth of a second.
+        # The kernel's sum lacks processes without a waiting parent; the samples lack the last tenth of a second.
         cpu=max(used.ru_utime + used.ru_stime, watch.cpu),
         peak_process=watch.peak_process,
         peak_tree=watch.peak_tree,
@@ -84,12 +88,12 @@ def measured(command: Sequence[str], *, environment: Mapping[str, str], folder: 
 
 
 class _Watch:
-    """Looks at all processes of a session, from a thread, while the `with` block runs."""
+    """A thread that samples all processes of a session while the `with` block runs."""
 
     def __init__(self, session: int) -> None:
         self.peak_process = self.peak_tree = 0
         self._session = session
-        self._strangers: set[str] = set()
+        self._other_sessions: set[str] = set()
         self._cpu_ticks: dict[str, int] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -108,13 +112,13 @@ class _Watch:
         return sum(self._cpu_ticks.values()) / _TICKS_A_SECOND
 
     def _watch(self) -> None:
-        while not self._over.wait(_LOOK_EVERY_SECONDS):
-            self._look()
+        while not self._over.wait(_SAMPLE_SECONDS):
+            self._sample()
 
-    def _look(self) -> None:
-        together = 0
+    def _sample(self) -> None:
+        total = 0
         for name in os.listdir(_PROC):  # noqa: PTH208 - a tenth of what Path.iterdir costs, ten times a second
-            if not name.isdecimal() or name in self._strangers:
+            if not name.isdecimal() or name in self._other_sessions:
                 continue
             try:
                 fields = (_PROC / name / "stat").read_text().rpartition(")")[2].split()
@@ -122,22 +126,22 @@ class _Watch:
             except (FileNotFoundError, ProcessLookupError):  # it has just ended
                 continue
             if int(fields[_SESSION]) != self._session:
-                self._strangers.add(name)
+                self._other_sessions.add(name)
                 continue
             self._cpu_ticks[name] = int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])
-            together += int(fields[_RESIDENT_PAGES]) * _PAGE_BYTES
-            self.peak_process = max(self.peak_process, _most_kibibytes(status) * 1024)
-        self.peak_tree = max(self.peak_tree, together)
+            total += int(fields[_RESIDENT_PAGES]) * _PAGE_BYTES
+            self.peak_process = max(self.peak_process, _peak_kibibytes(status) * 1024)
+        self.peak_tree = max(self.peak_tree, total)
 
 
-def _most_kibibytes(status: str) -> int:
-    """The VmHWM of a /proc/<pid>/status; 0 of a process that has ended."""
+def _peak_kibibytes(status: str) -> int:
+    """The VmHWM in a /proc/<pid>/status; 0 if the process has ended."""
     line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
     return int(line.split()[1])
 
 
 def _end(process: subprocess.Popen) -> None:
-    """End the command's processes if it still runs: the bench was interrupted."""
+    """Kill the command's processes if it is still running, because the benchmark was interrupted."""
     if process.returncode is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

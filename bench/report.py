@@ -1,4 +1,4 @@
-"""What a bench found, as JSON for programs and as Markdown for people."""
+"""Results of a benchmark, as JSON for programs and as Markdown for people."""
 
 import json
 import os
@@ -20,22 +20,22 @@ _PARTS = {
     "engine start": "engine start",
     "work": "work",
     "around steps": "around steps: handles",
-    "between steps": "between steps: Dagster, control objects",
+    "between steps": "between steps: Dagster, step records",
     "end": "after the last step",
 }
 _NOTES = """\
-*The floor*: Arrow, DuckDB and delta-rs overwrite the same tables, without landzone, history or orchestration; in
-brackets the multiple of it. *Work* is what the steps themselves took; the rest of a command is Dagster, imports and the
-start of the engine, of which only the session is counted as such: what a cold engine costs later is within its steps.
-Around steps: the time between an asset's start and end that its step does not know of. Memory: the largest process is
-the kernel's own account of it (VmHWM); all processes are looked at ten times a second, and memory that they share
-counts for each. Bytes are those of the data files that Delta commits added.
+*The baseline*: Arrow, DuckDB and delta-rs overwrite the same tables, without landzone, history or orchestration; in
+brackets the multiple of it. *Work* is the time of the steps themselves. The rest of a command is Dagster, imports and
+the start of the engine. Only the start of the session counts as engine start: later costs of a cold engine are part of
+its steps. Around steps: the time between an asset's start and end outside its step. Memory: the largest process by the
+kernel's account (VmHWM); all processes are sampled ten times a second, and shared memory counts for each of them. Bytes
+are those of the data files that Delta commits added.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Where and when a bench ran; `load` is how many processes wanted a core just before it (of the last minute)."""
+    """The machine and the day of a benchmark; `load` is the load average of the minute before it."""
 
     system: str
     cores: int
@@ -47,7 +47,7 @@ class Machine:
 
     @classmethod
     def this(cls, day: date) -> "Machine":
-        """This machine, with the packages that are installed."""
+        """This machine with its installed packages."""
         return cls(
             system=f"{platform.system()} {platform.machine()}",
             cores=os.cpu_count() or 1,
@@ -69,31 +69,31 @@ class Machine:
 def write(result: Result, machine: Machine, folder: Path) -> list[Path]:
     """Write a result as `<dump>.json` and `<dump>.md`; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = {"machine": asdict(machine), "lineage": asdict(result)}
+    content = {"machine": asdict(machine), "lineage": asdict(result)}
     paths = [folder / f"{result.dump}.json", folder / f"{result.dump}.md"]
-    paths[0].write_text(json.dumps(found, indent=1, default=str) + "\n")
+    paths[0].write_text(json.dumps(content, indent=1, default=str) + "\n")
     paths[1].write_text(markdown(result, machine))
     return paths
 
 
 def markdown(result: Result, machine: Machine) -> str:
-    """The result as a page of Markdown: a table whose columns are the floor and the engines."""
-    tables = f"{len(result.equal)} refined tables of each engine equal the floor's in every row"
+    """The result as a page of Markdown: a table whose columns are the baseline and the engines."""
+    tables = f"{len(result.equal)} refined tables of each engine equal the baseline's in every row"
     lines = [
         f"# {result.dump}: {result.orders:,} orders, {result.csv_bytes / _MEGABYTE:,.0f} MB of CSV",
         "",
-        f"{machine}; {runs_of(result.runs)}. {tables}.",
+        f"{machine}; {describe_runs(result.runs)}. {tables}.",
         "",
-        *table(["", "floor", *result.engines], _rows(result)),
+        *table(["", "baseline", *result.engines], _rows(result)),
         "",
         _NOTES,
     ]
     return "\n".join(lines)
 
 
-def runs_of(runs: int) -> str:
-    """How many runs the figures stand for."""
-    return "one run of each" if runs == 1 else f"of {runs} runs of each the quickest"
+def describe_runs(runs: int) -> str:
+    """How many runs the figures come from."""
+    return "one run of each" if runs == 1 else f"the fastest of {runs} runs of each"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -102,37 +102,37 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in cells]
 
 
-def compared(values: Sequence[float | None], form: str = "{:,.2f}") -> list[str]:
-    """The values as text, those after the first with their multiple of it."""
+def with_multiples(values: Sequence[float | None], form: str = "{:,.2f}") -> list[str]:
+    """The values as text; those after the first with their multiple of the first."""
     first, *others = values
     return [_text(first, form), *(_text(value, form) + _multiple(value, first) for value in others)]
 
 
-def say(line: str) -> None:
-    """Tell how far a bench is."""
+def log(line: str) -> None:
+    """Write a line of progress to standard error."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
 def _rows(result: Result) -> list[tuple[str, ...]]:
-    firsts, agains = [result.floor, *result.engines.values()], [result.floor, *result.reruns.values()]
+    firsts, agains = [result.baseline, *result.engines.values()], [result.baseline, *result.reruns.values()]
     return [
         ("**Seconds of work**",),
-        *((layer, *compared([f.layers.get(layer) for f in firsts])) for layer in LAYERS),
-        ("all layers", *compared([f.parts["work"] for f in firsts])),
+        *((layer, *with_multiples([f.layers.get(layer) for f in firsts])) for layer in LAYERS),
+        ("all layers", *with_multiples([f.parts["work"] for f in firsts])),
         ("**Seconds of the command**",),
-        *((label, *compared([f.parts.get(part) for f in firsts])) for part, label in _PARTS.items()),
-        ("from start to end", *compared([f.wall for f in firsts])),
-        ("of CPU", *compared([f.cpu for f in firsts])),
+        *((label, *with_multiples([f.parts.get(part) for f in firsts])) for part, label in _PARTS.items()),
+        ("from start to end", *with_multiples([f.wall for f in firsts])),
+        ("of CPU", *with_multiples([f.cpu for f in firsts])),
         ("**Memory and storage**",),
-        ("MB of the largest process", *compared([f.peak_process / _MEGABYTE for f in firsts], "{:,.0f}")),
-        ("MB of all processes", *compared([f.peak_tree / _MEGABYTE for f in firsts], "{:,.0f}")),
-        ("data files written", *compared([f.files for f in firsts], "{:,.0f}")),
-        ("MB of data files", *compared([f.bytes / _MEGABYTE for f in firsts], "{:,.1f}")),
+        ("MB of the largest process", *with_multiples([f.peak_process / _MEGABYTE for f in firsts], "{:,.0f}")),
+        ("MB of all processes", *with_multiples([f.peak_tree / _MEGABYTE for f in firsts], "{:,.0f}")),
+        ("data files written", *with_multiples([f.files for f in firsts], "{:,.0f}")),
+        ("MB of data files", *with_multiples([f.bytes / _MEGABYTE for f in firsts], "{:,.1f}")),
         ("**The same delivery again**",),
-        ("seconds of work", *compared([f.parts["work"] for f in agains])),
-        ("from start to end", *compared([f.wall for f in agains])),
-        ("data files written", *compared([f.files for f in agains], "{:,.0f}")),
+        ("seconds of work", *with_multiples([f.parts["work"] for f in agains])),
+        ("from start to end", *with_multiples([f.wall for f in agains])),
+        ("data files written", *with_multiples([f.files for f in agains], "{:,.0f}")),
     ]
 
 

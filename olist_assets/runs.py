@@ -91,7 +91,7 @@ def materialize(
     delivered = deliveries.days()  # what arrives from here on is for the next run
     whole = {day: files for day, files in delivered.items() if day in window and len(assets) == len(all_assets)}
     for day in whole:
-        lake.clear_load_mark(day)  # until this run has succeeded, too
+        lake.load_marks.clear(day)  # until this run has succeeded, too
 
     def listen(entry: dg.EventLogEntry) -> None:
         step = _step(entry.dagster_event)
@@ -117,7 +117,7 @@ def materialize(
         raise KeyboardInterrupt
     if result.success:
         for day, files in whole.items():
-            lake.write_load_mark(day, files)
+            lake.load_marks.write(day, files)
     if not result.success and not any(step.error for step in steps):
         raise OlistError(f"the run {result.run_id} failed; see it in `olist ui`")
     return steps
@@ -128,8 +128,8 @@ def windows_to_load() -> list[Window]:
 
     They are in as few windows as hold no day that has been loaded; days without a delivery do not part them.
     """
-    loaded, delivered = lake.load_marks(), deliveries.days()
-    pending = {day for day, files in delivered.items() if loaded.get(day) != files}.union(lake.pending_days())
+    loaded, delivered = lake.load_marks.read(), deliveries.days()
+    pending = {day for day, files in delivered.items() if loaded.get(day) != files}.union(lake.landzone.pending_days())
     windows: list[Window] = []
     adjoining = False
     for day in sorted(pending.union(delivered)):

@@ -347,7 +347,7 @@ class Dump:
     def request(self, table_id: str) -> StepRequest:
         """The request to compute a table for the landing date of the dump."""
         table = TABLES[table_id]
-        window = Window.from_day(LANDING_DATE) if table.daily else None
+        window = None if table.full_refresh else Window.from_day(LANDING_DATE)
         files = ()
         if table.layer is Layer.RAW:
             path = self.folder / SOURCES[table.name][0]

@@ -27,7 +27,7 @@ def load(shop, *numbers: int) -> None:
     """Note that these days have been loaded as they are."""
     for number in numbers:
         day = date(2018, 5, number)
-        shop.lake.write_load_mark(day, shop.deliveries.days()[day])
+        shop.lake.load_marks.write(day, shop.deliveries.days()[day])
 
 
 def test_all_days_that_have_not_been_loaded_are_one_window_whatever_is_missing_between(shop):
@@ -55,5 +55,5 @@ def test_a_day_whose_delivery_has_changed_is_loaded_again_alone(shop):
 def test_files_that_wait_in_the_landzone_are_loaded_though_their_delivery_is_gone(shop):
     load(shop, 1, 2, 4, 5, 9)
     file = next(iter(shop.deliveries.files("sellers", date(2018, 5, 4))))
-    shop.lake.land("sellers", date(2018, 5, 3), file)
+    shop.lake.landzone.land("sellers", date(2018, 5, 3), file)
     assert runs.windows_to_load() == [days(3)]

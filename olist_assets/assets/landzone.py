@@ -1,5 +1,7 @@
-"""Landzone: the files of a delivery, copied from the source as they are."""
+"""Landzone assets: the files of a delivery, copied unchanged from the source."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,6 +12,7 @@ from olist_assets.assets.step_recording import record_step
 from olist_assets.engines.base import Engine
 from olist_assets.lake.files import FILE_STEMS
 from olist_assets.lake.layout import Lake
+from olist_assets.lake.step_records import FileRecord
 from olist_assets.orchestration.partitions import landing_dates, single_run_backfill, to_window
 from olist_assets.sources.deliveries import Deliveries
 
@@ -33,48 +36,50 @@ def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
         window = to_window(context.partition_time_window)
         with record_step(context, lake, engine, window) as record:
             delivered = deliveries.days()
-            manifests = {d: _land(lake, deliveries, name, d) if d in delivered else [] for d in window.days}
-            record["files"] = files = [row for manifest in manifests.values() for row in manifest]
+            manifests = {d: _land_day(lake, deliveries, name, d) if d in delivered else [] for d in window.days}
+            record.files = files = tuple(file for manifest in manifests.values() for file in manifest)
         if not files:
             context.log.info("nothing was delivered for %s on %s", name, window)
-        days = {day: _figures(manifest) for day, manifest in manifests.items()}
+        days = {day: _day_metadata(manifest) for day, manifest in manifests.items()}
         return dg.MaterializeResult(metadata=materialization_metadata(context, window, _totals(files), days))
 
     return land
 
 
-def _figures(manifest: list[dict]) -> dict[str, Any]:
-    """What a landing date is told of itself."""
+def _land_day(lake: Lake, deliveries: Deliveries, name: str, day: date) -> list[FileRecord]:
+    """Copy the files of a table that were delivered on a day into the landing zone."""
+    manifest: list[FileRecord] = []
+    for file in deliveries.files(name, day):
+        landed = lake.landzone.land(name, day, file)
+        manifest.append(
+            FileRecord(
+                file_name=file.name,
+                file_id=landed.file_id,
+                landing_date=day,
+                bytes=file.size,
+                extracted_at=landed.extracted_at,
+                landed_at=datetime.now(UTC),
+            )
+        )
+    return manifest
+
+
+def _day_metadata(manifest: list[FileRecord]) -> dict[str, Any]:
+    """The metadata of one landing date."""
     if not manifest:
         return {**_totals([]), "note": "no files: nothing was delivered"}
-    return {**_totals(manifest), "manifest": _table_of(manifest)}
+    return {**_totals(manifest), "manifest": _manifest_table(manifest)}
 
 
-def _totals(manifest: list[dict]) -> dict[str, int]:
-    return {"files": len(manifest), "bytes": sum(row["bytes"] for row in manifest)}
+def _totals(files: Sequence[FileRecord]) -> dict[str, int]:
+    return {"files": len(files), "bytes": sum(file.bytes for file in files)}
 
 
-def _table_of(manifest: list[dict]) -> dg.TableMetadataValue:
-    names = ("file_name", "file_id", "landing_date", "bytes", "extracted_at", "landed_at")
-    records = [dg.TableRecord({k: v if isinstance(v, int) else str(v) for k, v in row.items()}) for row in manifest]
-    return dg.TableMetadataValue(records, dg.TableSchema([dg.TableColumn(name) for name in names]))
-
-
-def _land(lake: Lake, deliveries: Deliveries, name: str, day: date) -> list[dict]:
-    rows = []
-    for file in deliveries.files(name, day):
-        landed = lake.land(name, day, file)
-        rows.append(
-            {
-                "file_name": file.name,
-                "file_id": landed.file_id,
-                "landing_date": day,
-                "bytes": file.size,
-                "extracted_at": landed.extracted_at,
-                "landed_at": datetime.now(UTC),
-            }
-        )
-    return rows
+def _manifest_table(manifest: list[FileRecord]) -> dg.TableMetadataValue:
+    rows = [
+        dg.TableRecord({k: v if isinstance(v, int) else str(v) for k, v in asdict(file).items()}) for file in manifest
+    ]
+    return dg.TableMetadataValue(rows, dg.TableSchema([dg.TableColumn(field.name) for field in fields(FileRecord)]))
 
 
 landzone_assets = tuple(_landzone_asset(name, stem) for name, stem in FILE_STEMS.items())

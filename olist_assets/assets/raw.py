@@ -1,4 +1,4 @@
-"""Raw assets: append what waits in the landzone, which is cleared away once raw holds it."""
+"""Raw assets: append the landed files, which leave the landing zone after the commit."""
 
 import dagster as dg
 

@@ -41,7 +41,9 @@ def write_report(
 ) -> dg.MaterializeResult:
     """Write the report into the lake."""
     with record_step(context, lake, engine, None) as record:
-        made = report.make(lake.root, records=lake.newest_records(), written_at=datetime.now(UTC), pictures=_PICTURES)
+        made = report.make(
+            lake.root, records=lake.step_records.newest_of_lineage(), written_at=datetime.now(UTC), pictures=_PICTURES
+        )
         size = report.put(lake.store, made, on_s3=lake.on_s3)
     path = f"{lake.root}/{report.PATH}"
     pictures = "\n\n".join(
@@ -50,7 +52,7 @@ def write_report(
     )
     metadata: dict[str, Any] = {
         "path": lake.display_uri(path) if lake.on_s3 else dg.MetadataValue.path(path),
-        "seconds": record["seconds"],
+        "seconds": record.seconds,
         "bytes": size,
         "data_as_of": made.as_of.isoformat() if made.as_of else "no data",
         **made.headline,

@@ -1,74 +1,83 @@
-"""What every step run leaves behind, whether it ends well or not: its control object."""
+"""Every step run leaves a record in the lake, whether it succeeds or fails."""
 
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 from obstore.exceptions import BaseError
 
-from olist_assets.aws.environment import redact, summarize_error
+from olist_assets.aws.redaction import redact, summarize_error
 from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
 from olist_assets.errors import OlistError
 from olist_assets.lake.layout import Lake
+from olist_assets.lake.step_records import RecordedWindow, StepRecord
 from spark_steps.protocol import StepError, Window
 
 
 @contextmanager
 def record_step(
     context: dg.AssetExecutionContext, lake: Lake, engine: Engine, window: Window | None
-) -> Iterator[dict[str, Any]]:
-    """Time a step, and leave its control object: the yielded record and what is known of every step.
+) -> Iterator[StepRecord]:
+    """Time the block, which is a step, and write the step's record after it.
 
-    Errors that a user can mend become Dagster failures that say so in one line.
+    The block adds its own figures to the record.
+
+    Args:
+        context: the context of the asset.
+        lake: the lake that the record is written to.
+        engine: the engine that runs the step.
+        window: the landing dates of the run; None if the asset has no partitions.
+
+    Raises:
+        dagster.Failure: the block raised an error that a user can act on, or any error while the lake is on S3; or
+            the record cannot be written to S3. Its description is one redacted line.
     """
-    record: dict[str, Any] = {
-        "table": "/".join(context.asset_key.path),
-        "window": {"from": window.start, "to": window.end} if window else None,
-        "engine": engine.name,
-        "code_version": code_version(),
-        "run_id": context.run.run_id,
-        "started_at": datetime.now(UTC),
-        "status": "failed",
-        "error": None,
-    }
-    started = time.perf_counter()
+    record = StepRecord(
+        table="/".join(context.asset_key.path),
+        window=RecordedWindow(window.start, window.end) if window else None,
+        engine=engine.name,
+        code_version=code_version(),
+        run_id=context.run.run_id,
+        started_at=datetime.now(UTC),
+    )
+    start = time.perf_counter()
     try:
         yield record
-        record["status"] = "succeeded"
+        record.status = "succeeded"
     except (StepError, OlistError) as error:
-        record["error"] = redact(str(error), lake.root)
-        raise dg.Failure(description=record["error"], allow_retries=False) from (None if lake.on_s3 else error)
+        record.error = redact(str(error), lake.root)
+        raise dg.Failure(description=record.error, allow_retries=False) from (None if lake.on_s3 else error)
     except Exception as error:
-        record["error"] = redact(f"{type(error).__name__}: {error}", lake.root)
+        record.error = redact(f"{type(error).__name__}: {error}", lake.root)
         if not lake.on_s3:
             raise
-        # Dagster would keep and show the texts of all causes, which name the bucket.
+        # Dagster stores and shows the texts of all causes, which name the bucket.
         context.log.error(  # noqa: TRY400 - with the traceback, redacted
             redact("".join(traceback.format_exception(error)), lake.root)
         )
-        raise dg.Failure(description=record["error"], allow_retries=False) from None
+        raise dg.Failure(description=record.error, allow_retries=False) from None
     except BaseException as error:
-        record["error"] = f"{type(error).__name__}: {error}"
+        record.error = f"{type(error).__name__}: {error}"
         raise
     finally:
-        record["total_seconds"] = round(time.perf_counter() - started, 3)
-        record.setdefault("seconds", record["total_seconds"])  # a step says itself how long it worked
-        _leave(context, lake, record)
+        record.total_seconds = round(time.perf_counter() - start, 3)
+        if record.seconds is None:  # the step has not measured its own work
+            record.seconds = record.total_seconds
+        _write(context, lake, record)
 
 
-def _leave(context: dg.AssetExecutionContext, lake: Lake, record: dict[str, Any]) -> None:
-    """Write the control object; if that fails, the step's own error comes first."""
+def _write(context: dg.AssetExecutionContext, lake: Lake, record: StepRecord) -> None:
+    """Write the record. If that fails, an error of the step itself takes precedence."""
     try:
-        lake.write_step_record(record)
+        lake.step_records.write(record)
     except BaseError as error:
         if not lake.on_s3:
             raise
-        told = f"the step's control object cannot be written: {summarize_error(error)}"
-        if record["status"] == "succeeded":
-            raise dg.Failure(description=told, allow_retries=False) from None
-        context.log.warning(told)
+        message = f"the step's record cannot be written: {summarize_error(error)}"
+        if record.succeeded:
+            raise dg.Failure(description=message, allow_retries=False) from None
+        context.log.warning(message)

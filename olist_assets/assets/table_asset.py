@@ -1,13 +1,12 @@
-"""What the assets of all Delta tables have in common: their definition, and how their step is run."""
+"""The assets of Delta tables: their definition from a declaration, and the execution of their step."""
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from olist_assets.assets.metadata import materialization_metadata
+from olist_assets.assets.checks import check_result, check_specs
+from olist_assets.assets.metadata import column_schema, day_metadata, materialization_metadata
 from olist_assets.assets.step_recording import record_step
 from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
@@ -16,39 +15,17 @@ from olist_assets.lake.leases import hold_lease
 from olist_assets.orchestration.executors import pool_for
 from olist_assets.orchestration.partitions import landing_dates, single_run_backfill, to_window
 from olist_assets.settings import Settings
-from spark_steps import rules
-from spark_steps.declarations import Layer, Severity, TableSpec
-from spark_steps.protocol import Check, DayCounts, LandedFile, StepRequest, StepResult, TableHandle, Window
+from spark_steps.declarations import Layer, TableSpec
+from spark_steps.protocol import LandedFile, StepRequest, StepResult, TableHandle
 
 _KINDS = {Layer.RAW: "bronze", Layer.TRUSTED: "silver", Layer.REFINED: "gold"}
 _OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-engineering", Layer.REFINED: "team:analytics"}
 
 _ENGINE = Settings.from_environment().engine  # read once: there are as many assets as tables
 
-_CHECKS_THAT_BLOCK = {"rows_accounted_for"}
-"""Checks whose failure fails the asset: what stands below it must not go on."""
-
-_COUNTS_OF_A_DAY = {
-    Layer.RAW: ("rows_read", "rows_inserted"),
-    Layer.TRUSTED: (
-        "rows_read",
-        "rows_inserted",
-        "rows_updated",
-        "rows_unchanged",
-        "rows_superseded",
-        "rows_quarantined",
-    ),
-}
-"""What is told of each landing date, noughts too, so that charts over partitions have no gaps."""
-
-_NOTE_WITHOUT_ROWS = {
-    Layer.RAW: "no rows: nothing landed that raw did not hold",
-    Layer.TRUSTED: "no rows: raw holds none of this day",
-}
-
 
 def table_asset(table: TableSpec) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
-    """`@dg.asset` with all the arguments that follow from a table's declaration."""
+    """A decorator: `@dg.asset` with all arguments that follow from a table's declaration."""
     arguments: dict[str, Any] = {
         "key": table.id.split("/"),
         "ins": {name.replace("/", "_"): dg.AssetIn(key=name.split("/")) for name in table.upstreams},
@@ -58,18 +35,13 @@ def table_asset(table: TableSpec) -> Callable[[Callable[..., dg.MaterializeResul
         "owners": [_OWNERS[table.layer]],
         "description": table.description,
         "metadata": {
-            "dagster/column_schema": _column_schema(table),
+            "dagster/column_schema": column_schema(table),
             "dagster/table_name": table.id.replace("/", "."),
             **({"partitioned_by": table.partition} if table.partition else {}),
         },
-        "check_specs": [
-            dg.AssetCheckSpec(
-                name, asset=table.id.split("/"), description=description, blocking=name in _CHECKS_THAT_BLOCK
-            )
-            for name, description in _expected_checks(table).items()
-        ],
+        "check_specs": check_specs(table),
     }
-    if table.daily:
+    if not table.full_refresh:
         arguments |= {"partitions_def": landing_dates, "backfill_policy": single_run_backfill}
     return dg.asset(**arguments)
 
@@ -84,11 +56,23 @@ def materialize_table(
     files: tuple[LandedFile, ...] = (),
     quarantine: TableHandle | None = None,
 ) -> dg.MaterializeResult:
-    """Run the step that writes a table, leave its control object, and say in Dagster's terms what it did.
+    """Run the step that writes a table, write its record, and report its result in Dagster's terms.
 
-    The lease on the table covers all that the step changes: its quarantine and the landed files too.
+    The lease on the table covers everything that the step changes: the table, its quarantine and the landed files.
+
+    Args:
+        table: the declaration.
+        context: the context of the asset.
+        lake: the lake.
+        engine: the engine that runs the step.
+        inputs: the tables that the step reads.
+        files: the landed files that a raw step appends; they are removed from the landing zone after the commit.
+        quarantine: the table for rows that a trusted step rejects.
+
+    Raises:
+        dagster.Failure: see `record_step`.
     """
-    window = to_window(context.partition_time_window) if table.daily else None
+    window = None if table.full_refresh else to_window(context.partition_time_window)
     request = StepRequest(
         output=lake.table(table.id, window),
         window=window,
@@ -100,67 +84,13 @@ def materialize_table(
     )
     with record_step(context, lake, engine, window) as record, hold_lease(lake.store, table.id, request.run_id):
         result = engine.run(context, request)
-        record.update(_figures(result))
-        lake.remove_landed(files)  # the table holds them now
+        record.update(result.figures() | {"checks": result.checks})
+        lake.landzone.remove(files)  # raw contains them now
     metadata = {"dagster/uri": lake.display_uri(request.output.uri), "delta_version": result.version_after}
-    metadata |= materialization_metadata(context, window, _totals(result), _days(table, window, result))
-    return dg.MaterializeResult(metadata=metadata, check_results=[_check_result(check) for check in result.checks])
-
-
-def _expected_checks(table: TableSpec) -> dict[str, str]:
-    expected = {rule.name: rule.reason.strip("'") for rule in rules.warnings(table)}
-    if table.layer is Layer.TRUSTED:
-        expected |= {
-            "rows_accounted_for": "Every raw row has won, was superseded or is quarantined.",
-            "nothing_quarantined": "No row breaks a rule.",
-        }
-    return expected
-
-
-def _column_schema(table: TableSpec) -> dg.TableSchema:
-    return dg.TableSchema(
-        [
-            dg.TableColumn(c.name, c.type, c.comment or None, dg.TableColumnConstraints(nullable=not c.required))
-            for c in table.columns
-        ]
-    )
-
-
-def _figures(result: StepResult) -> dict[str, Any]:
-    """What the result tells of the whole run; a range's days would be most of it, and stand in their own events."""
-    figures = asdict(replace(result, days=()))
-    del figures["days"]
-    return figures
+    metadata |= materialization_metadata(context, window, _totals(result), day_metadata(table, window, result))
+    return dg.MaterializeResult(metadata=metadata, check_results=[check_result(check) for check in result.checks])
 
 
 def _totals(result: StepResult) -> dict[str, Any]:
-    counts = {
-        name: value
-        for name, value in _figures(result).items()
-        if name.startswith(("rows_", "files_", "bytes_")) and value
-    }
-    return {"seconds": result.seconds, **counts}
-
-
-def _days(table: TableSpec, window: Window | None, result: StepResult) -> dict[date, dict[str, Any]]:
-    """What each landing date of the window is told of itself; nothing where the table is computed whole."""
-    if window is None or table.layer not in _COUNTS_OF_A_DAY:
-        return {}
-    counted = {counts.day: counts for counts in result.days}
-    return {day: _day(table.layer, counted.get(day, DayCounts(day=day, rows_held=0))) for day in window.days}
-
-
-def _day(layer: Layer, counts: DayCounts) -> dict[str, Any]:
-    figures: dict[str, Any] = {name: getattr(counts, name) for name in _COUNTS_OF_A_DAY[layer]}
-    if layer is Layer.RAW:  # all rows that its partition holds; a trusted table has none of a landing date
-        figures["dagster/partition_row_count"] = counts.rows_held
-    if not counts.rows_read:
-        figures["note"] = _NOTE_WITHOUT_ROWS[layer]
-    return figures
-
-
-def _check_result(check: Check) -> dg.AssetCheckResult:
-    severity = dg.AssetCheckSeverity.ERROR if check.severity is Severity.ERROR else dg.AssetCheckSeverity.WARN
-    return dg.AssetCheckResult(
-        check_name=check.name, passed=check.passed, severity=severity, metadata={"failed_rows": check.failed_rows}
-    )
+    counts = result.rows.figures() | result.files.figures()
+    return {"seconds": result.seconds, **{name: value for name, value in counts.items() if value}}

@@ -1,4 +1,4 @@
-"""Trusted assets: raw rows typed, judged, and merged into the newest state of each key."""
+"""Trusted assets: raw rows, typed, validated, and merged into the newest row per key."""
 
 import dagster as dg
 

@@ -1,1 +1,1 @@
-"""AWS: what its variables say, clients of its API, and error texts without private names."""
+"""AWS: its environment variables and profiles, clients of its API, and error texts without private names."""

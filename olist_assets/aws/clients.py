@@ -1,14 +1,14 @@
-"""Calls of AWS's API: what is lost on the way is asked again, what is wrong is not."""
+"""Clients of AWS's API. Transient errors are retried, others are not."""
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from olist_assets.aws.environment import redact
+from olist_assets.aws.redaction import redact
 from olist_assets.errors import OlistError
 
 T = TypeVar("T")
@@ -25,32 +25,48 @@ _SERVER_ERROR = 500
 
 
 def create_client(service: str) -> Any:
-    """A client that asks again after throttling, errors of the server and broken connections."""
+    """A client that retries after throttling, server errors and lost connections."""
     return _client(service, _ATTEMPTS)
 
 
 def create_client_without_retries(service: str) -> Any:
-    """A client for calls that must not be heard twice; see `call_at_most_once`."""
+    """A client for calls that must not take effect twice; see `call_at_most_once`."""
     return _client(service, 1)
 
 
 def call_at_most_once(call: Callable[[], T], find_result: Callable[[], T | None]) -> T:
-    """Make a call that must be heard once only, though it has no token that says so.
+    """Make a non-idempotent call so that it takes effect at most once.
+
+    The API takes no client token. Before each retry, `find_result` therefore checks whether an earlier attempt took
+    effect although its answer was lost.
 
     Args:
-        call: the call, by a client that asks once.
-        find_result: looks for what the call makes; asked before the call is repeated.
+        call: the call, by a client without retries.
+        find_result: looks for the result of the call; None if there is none.
+
+    Raises:
+        ClientError: the service refuses the call, or all attempts failed.
+        HTTPClientError: the service could not be reached by any attempt.
     """
-    for attempt in range(1, _ATTEMPTS + 1):
+    failures: list[BaseException] = []
+
+    def find_or_call() -> T:
+        if failures and (result := find_result()) is not None:
+            return result
         try:
             return call()
         except (ClientError, HTTPClientError) as error:
-            if not _is_transient(error) or attempt == _ATTEMPTS:
-                raise
-        time.sleep(random.uniform(0.5, 1) * min(2**attempt / 2, 20))  # noqa: S311 - so that not all ask at once
-        if (found := find_result()) is not None:
-            return found
-    raise AssertionError  # the last attempt returns or raises
+            failures.append(error)
+            raise
+
+    retrying = Retrying(
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=_pause_seconds,
+        # An error of find_result is final: its own client has retried already.
+        retry=retry_if_exception(lambda error: error in failures and _is_transient(error)),
+        reraise=True,
+    )
+    return retrying(find_or_call)
 
 
 def error_code(error: ClientError) -> str:
@@ -59,13 +75,18 @@ def error_code(error: ClientError) -> str:
 
 
 def to_user_error(error: BotoCoreError | ClientError) -> OlistError:
-    """The error as a user reads it."""
-    return OlistError(redact(f"AWS refuses: {error}" if isinstance(error, ClientError) else f"AWS: {error}"))
+    """The error as one redacted line for users."""
+    return OlistError(redact(f"AWS error: {error}" if isinstance(error, ClientError) else f"AWS: {error}"))
 
 
-def _is_transient(error: ClientError | HTTPClientError) -> bool:
-    if isinstance(error, HTTPClientError):
-        return True
+def _pause_seconds(state: RetryCallState) -> float:
+    """Exponential backoff up to 20 s, with jitter so that concurrent steps do not retry at the same time."""
+    return random.uniform(0.5, 1) * min(2**state.attempt_number / 2, 20)  # noqa: S311 - no secret
+
+
+def _is_transient(error: BaseException) -> bool:
+    if not isinstance(error, ClientError):
+        return isinstance(error, HTTPClientError)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return error_code(error) in _THROTTLED or status >= _SERVER_ERROR
 

@@ -13,7 +13,8 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from olist_assets.aws.clients import create_client, error_code, to_user_error
-from olist_assets.aws.environment import S3, summarize_error
+from olist_assets.aws.environment import is_s3
+from olist_assets.aws.redaction import summarize_error
 from olist_assets.errors import OlistError
 from olist_assets.lake.storage import open_store
 from spark_steps.declarations import Layer, TableSpec
@@ -88,7 +89,7 @@ def register(
     Raises:
         OlistError: the lake is not on S3 or cannot be read, a table's name is taken by another's, or Glue refuses.
     """
-    if not lake.startswith(S3):
+    if not is_s3(lake):
         raise OlistError("Glue and Athena know tables on S3 only, and this lake is a folder: set OLIST_LAKE=s3://…")
     declared = published() if tables is None else tuple(tables)
     store = open_store(lake, create=False)

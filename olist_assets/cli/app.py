@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from olist_assets.aws.environment import redact
+from olist_assets.aws.redaction import redact
 from olist_assets.errors import OlistError
 from olist_assets.settings import EngineName, Settings, load_settings
 
@@ -460,7 +460,7 @@ def report(
     require_lake(settings.lake)
     lake = Lake(settings.lake)
     with err.status("writing the report"):
-        made = serving.make(lake.root, records=lake.newest_records(), written_at=datetime.now(UTC))
+        made = serving.make(lake.root, records=lake.step_records.newest_of_lineage(), written_at=datetime.now(UTC))
         if output is None:
             serving.put(lake.store, made, on_s3=lake.on_s3)
     path = redact(f"{lake.root}/{serving.PATH}")

@@ -1,1 +1,1 @@
-"""The lake's objects: where they are, and everything beside the Delta tables' own files. Knows no Dagster."""
+"""The lake: where its tables are, and the objects beside them. Independent of Dagster."""

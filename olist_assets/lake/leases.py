@@ -1,46 +1,63 @@
-"""One writer a table: the lease that a run holds on a table while it writes.
+"""One writer per table: the lease that a run holds on a table while it writes.
 
-A lease is the greatest of numbered objects, `control/leases/<layer>.<table>/<number>.json`. They are created and never
-changed: to take a lease, to renew it and to release it is to create the next number, which object storage grants to
-one alone, on a disk as on S3. The greatest number is never removed, so who was slow and creates a number that had been
-used and cleaned away finds a greater one beside it, and stands back.
+A table's lease is the newest of its numbered objects, `control/leases/<layer>.<table>/<number>.json`. Every transition
+creates the next number with put-if-absent, which local disks and S3 both grant to exactly one caller:
+
+    no object   --acquire-->                  taken
+    taken       --renew-->                    taken
+    taken       --release-->                  released
+    released    --acquire-->                  taken
+    taken, but expired or its process on this host has exited
+                --acquire by another run-->   taken
+
+The highest number is never removed. A slow writer that creates a number which was used and removed before sees a higher
+one and gives up. So does a holder that did not renew its lease in time.
 """
 
-import json
 import logging
 import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from olist_assets.errors import OlistError
+from olist_assets.errors import LeaseError
 from olist_assets.lake import process_identity
+from olist_assets.lake.json_objects import decode, encode
+from olist_assets.lake.numbered_objects import NumberedObjects
 
 LIFETIME = timedelta(minutes=1)
-"""How long a lease lasts that is not renewed; the clocks of hosts must differ by much less."""
+"""How long a lease lasts without renewal. The clocks of hosts must differ by much less."""
 
-_KEPT = 2  # the greatest, and the one before it for who lists while the next is made
 _log = logging.getLogger(__name__)
 
 
-class LeaseUnavailableError(OlistError):
-    """Another holds the lease."""
+class LeaseUnavailableError(LeaseError):
+    """Another run holds the lease."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """Who may write a table: a run, in a process of a host, from `acquired` until `expires` (UTC) or its release.
+    """Who may write a table: a run, in a process of a host.
 
-    `id` tells this holding from all others. `machine` and `started` tell the process from others of the same pid.
+    Attributes:
+        id: identifies this holder among all, also among those of one run.
+        table: the table's id.
+        run_id: the run that writes it.
+        host: the name of the host.
+        pid: the id of the process on that host.
+        machine: the `process_identity.boot_id` within which `pid` is unique.
+        started: the `process_identity.start_time` of the process; None if unknown.
+        acquired: when the lease was taken (UTC).
+        expires: when it ends without renewal (UTC).
+        released: whether its holder has finished.
     """
 
     id: str
@@ -58,19 +75,9 @@ class Lease:
         return f"run {self.run_id} (process {self.pid} on {self.host})"
 
     def is_free(self, now: datetime) -> bool:
-        """Whether another may follow: it was released, has expired, or its holder is a dead process of this machine."""
-        dead = self.machine == process_identity.boot_id() and process_identity.has_exited(self.pid, self.started)
-        return self.released or self.expires <= now or dead
-
-    def to_json(self) -> bytes:
-        """The lease as JSON, times in ISO format."""
-        return json.dumps(asdict(self), default=datetime.isoformat, indent=1).encode()
-
-    @classmethod
-    def from_json(cls, text: bytes) -> Self:
-        """The lease that `to_json` wrote."""
-        fields = json.loads(text)
-        return cls(**fields | {name: datetime.fromisoformat(fields[name]) for name in ("acquired", "expires")})
+        """Whether another run may take the lease: it is released or expired, or its process on this host has exited."""
+        exited = self.machine == process_identity.boot_id() and process_identity.has_exited(self.pid, self.started)
+        return self.released or self.expires <= now or exited
 
 
 def _now() -> datetime:
@@ -80,13 +87,20 @@ def _now() -> datetime:
 @contextmanager
 def hold_lease(
     store: ObjectStore, table: str, run_id: str, *, lifetime: timedelta = LIFETIME, clock: Callable[[], datetime] = _now
-) -> Iterator[None]:
-    """Hold the lease on a table while the block runs, renewing it every third of its lifetime.
+) -> Generator[None, None, None]:
+    """Hold the lease on a table while the block runs. A thread renews it every third of its lifetime.
+
+    Args:
+        store: the lake's objects.
+        table: the table's id.
+        run_id: the run that writes it.
+        lifetime: how long the lease lasts without renewal.
+        clock: returns the current time (UTC).
 
     Raises:
-        LeaseHeldError: before the block, if another holds the lease.
-        OlistError: after it, if another has taken it over, because this process stood still or did not reach the
-            storage for longer than the lifetime. An error of the block itself comes first.
+        LeaseUnavailableError: before the block, if another run holds the lease.
+        LeaseError: after the block, if another run has taken the lease over, because this process was suspended or
+            did not reach the storage for longer than the lifetime. An error of the block itself takes precedence.
     """
     now, pid = clock(), os.getpid()
     lease = Lease(
@@ -100,15 +114,15 @@ def hold_lease(
         acquired=now,
         expires=now + lifetime,
     )
-    holding = _LeaseClaim(store, lease)
-    holding.acquire(now)
+    claim = _LeaseClaim(store, lease)
+    claim.acquire(now)
     ended = threading.Event()
 
     def renew() -> None:
         while not ended.wait(lifetime.total_seconds() / 3):
-            with suppress(BaseError, OSError):  # the storage may be back before the lease ends
-                if not holding.append(expires=clock() + lifetime):
-                    _log.warning(holding.takeover_message())
+            with suppress(BaseError, OSError):  # the storage may answer again before the lease ends
+                if not claim.append(expires=clock() + lifetime):
+                    _log.warning(claim.takeover_message())
                     return
 
     renewal = threading.Thread(target=renew, name=f"lease on {table}", daemon=True)
@@ -118,65 +132,57 @@ def hold_lease(
     finally:
         ended.set()
         renewal.join()
-        kept = holding.release()
+        kept = claim.release()
     if not kept:
-        raise OlistError(holding.takeover_message())
+        raise LeaseError(claim.takeover_message())
 
 
 class _LeaseClaim:
-    """A holder's place in the row of numbered objects."""
+    """A run's claim to a lease: its own lease, and the number of the last object that it created or followed."""
 
     def __init__(self, store: ObjectStore, lease: Lease) -> None:
-        self._store = store
+        self._objects = NumberedObjects(store, f"control/leases/{lease.table.replace('/', '.')}")
         self._lease = lease
-        self._folder = f"control/leases/{lease.table.replace('/', '.')}"
         self._number = 0
 
     def acquire(self, now: datetime) -> None:
-        """Follow the newest lease, if it is free."""
+        """Take the lease if it is free.
+
+        Raises:
+            LeaseUnavailableError: another run holds it.
+        """
         acquired = False
         while not acquired:
             self._number, newest = self._newest()
             if newest and not newest.is_free(now):
                 raise LeaseUnavailableError(
-                    f"{newest.table} is being written by {newest} since {_text(newest.acquired)}: wait for that run; "
-                    f"should it have died, its lease ends at {_text(newest.expires)}"
+                    f"{newest.table} is being written by {newest} since {_to_text(newest.acquired)}: wait for that "
+                    f"run; if it has died, its lease ends at {_to_text(newest.expires)}"
                 )
             acquired = self.append()
 
     def append(self, **changes: Any) -> bool:
-        """Create the next number, with these changes to the lease; False if another has followed the last one."""
+        """Create the next number, with these changes to the lease; False if another run has followed the last one."""
         self._lease = replace(self._lease, **changes)
-        number = self._number + 1
-        try:
-            self._store.put(self._path(number), self._lease.to_json(), mode="create")
-        except AlreadyExistsError:
-            found = self._read(number)
-            if found is None or found.id != self._lease.id:
+        content = encode(self._lease)
+        while (existing := self._objects.create(self._number + 1, content)) != content:
+            if existing is None or decode(existing, Lease).id != self._lease.id:
                 return False
-            if found != self._lease:  # this holder's own, from an earlier request whose answer was lost: go on from it
-                self._number = number
-                return self.append()
-        numbers = self._numbers()
-        is_greatest = numbers[-1] == number
-        self._remove(numbers[:-_KEPT] if is_greatest else [number])
-        if is_greatest:
-            self._number = number
-        return is_greatest
+            self._number += 1  # this holder's own, from an earlier request whose answer was lost
+        self._number += 1
+        return True
 
     def release(self) -> bool:
-        """Let others follow; False if one has done so before."""
+        """Let other runs take the lease; False if one has taken it over before."""
         self._number, newest = self._newest()
         if newest is None or newest.id != self._lease.id:
             return False
-        released = replace(self._lease, released=True)
-        with suppress(AlreadyExistsError):  # the lease expired just now, and what it was for was done in time
-            self._store.put(self._path(self._number + 1), released.to_json(), mode="create")
-        self._remove([number for number in self._numbers() if number < self._number])
+        # If the lease has just expired, another run may be first. The block ended in time all the same.
+        self._objects.create(self._number + 1, encode(replace(self._lease, released=True)))
         return True
 
     def takeover_message(self) -> str:
-        """What to say if another has taken the lease over."""
+        """Who has taken the lease over, and what to do."""
         _, newest = self._newest()
         return (
             f"{self._lease.table}: {newest} took the lease over from run {self._lease.run_id}, which did not renew it "
@@ -184,28 +190,9 @@ class _LeaseClaim:
         )
 
     def _newest(self) -> tuple[int, Lease | None]:
-        """The greatest number with its lease; 0 if there is none."""
-        while numbers := self._numbers():
-            if lease := self._read(numbers[-1]):
-                return numbers[-1], lease
-        return 0, None
-
-    def _numbers(self) -> list[int]:
-        return sorted(int(Path(meta["path"]).stem) for page in self._store.list(self._folder) for meta in page)
-
-    def _read(self, number: int) -> Lease | None:
-        with suppress(FileNotFoundError):  # cleaned up meanwhile
-            return Lease.from_json(bytes(self._store.get(self._path(number)).bytes()))
-        return None
-
-    def _remove(self, numbers: list[int]) -> None:
-        for number in numbers:
-            with suppress(FileNotFoundError):  # another cleans up as well
-                self._store.delete(self._path(number))
-
-    def _path(self, number: int) -> str:
-        return f"{self._folder}/{number:08}.json"
+        number, content = self._objects.newest()
+        return number, decode(content, Lease) if content is not None else None
 
 
-def _text(time: datetime) -> str:
+def _to_text(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,4 +1,4 @@
-"""Object storage, local or S3, behind one API: obstore's."""
+"""Object storage: a folder or a bucket on S3, both through obstore."""
 
 import os
 from collections.abc import Iterator
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from olist_assets.aws.environment import S3, redact, summarize_error
-from olist_assets.errors import OlistError
+from olist_assets.aws.environment import is_s3
+from olist_assets.aws.redaction import redact, summarize_error
+from olist_assets.errors import LakeNotFoundError
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import RetryConfig
 
-_PATIENCE: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(seconds=60)}
-"""For S3's errors 5xx, slow-downs and broken connections; the library waits longer each time."""
+_RETRY: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(seconds=60)}
+"""For server errors, throttling and lost connections of S3, with growing pauses."""
 
 _CHUNK_BYTES = 4 << 20
 
@@ -24,56 +26,74 @@ _CHUNK_BYTES = 4 << 20
 def open_store(root: str, *, create: bool) -> ObjectStore:
     """The store whose objects' paths are relative to `root`, an absolute path or an s3:// URI.
 
+    Args:
+        root: the folder or the bucket with a prefix.
+        create: create the folder if it does not exist. Buckets are never created.
+
     Raises:
-        OlistError: `root` is a folder that is not there and shall not be created, or not a folder; or a bucket that
-            cannot be listed.
+        LakeNotFoundError: `root` is a file, a folder that does not exist, or a bucket that cannot be listed.
     """
-    if root.startswith(S3):
-        return _bucket(root)
+    if is_s3(root):
+        return _open_bucket(root)
     if Path(root).exists() and not Path(root).is_dir():
-        raise OlistError(f"{root} is a file; a folder is needed")
+        raise LakeNotFoundError(f"{root} is a file; a folder is needed")
     if not create and not Path(root).is_dir():
-        raise OlistError(f"the folder {root} does not exist")
+        raise LakeNotFoundError(f"the folder {root} does not exist")
     return LocalStore(prefix=root, mkdir=create, automatic_cleanup=True)
 
 
 def require_lake(root: str) -> None:
-    """Make sure that there is a lake to be read under `root`; a bucket is looked at when it is opened.
+    """Check that a lake exists under `root`. A bucket is checked when it is opened.
 
     Raises:
-        OlistError: `root` is a folder that is not there.
+        LakeNotFoundError: `root` is a folder that does not exist.
     """
-    if not root.startswith(S3) and not Path(root).is_dir():
-        raise OlistError(f"there is no lake at {root} yet; run `olist deliver` and `olist run`")
+    if not is_s3(root) and not Path(root).is_dir():
+        raise LakeNotFoundError(f"there is no lake at {root} yet; run `olist deliver` and `olist run`")
+
+
+def list_objects(store: ObjectStore, prefix: str) -> "list[ObjectMeta]":
+    """All objects below a prefix."""
+    return [meta for page in store.list(prefix) for meta in page]
+
+
+def read_object(store: ObjectStore, path: str) -> bytes:
+    """An object's content.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+    """
+    return bytes(store.get(path).bytes())
 
 
 def read_chunks(store: ObjectStore, path: str) -> Iterator[bytes]:
-    """An object's content, piece by piece."""
+    """An object's content in chunks of about 4 MiB."""
     for chunk in store.get(path).stream(min_chunk_size=_CHUNK_BYTES):
         yield bytes(chunk)
 
 
 def has_content(store: ObjectStore, path: str, file: Path) -> bool:
-    """Whether an object has the content of a file."""
+    """Whether an object has the same content as a file."""
     if store.head(path)["size"] != file.stat().st_size:
         return False
     with file.open("rb") as content:
         return all(content.read(len(chunk)) == chunk for chunk in read_chunks(store, path))
 
 
-def _bucket(root: str) -> S3Store:
+def _open_bucket(root: str) -> S3Store:
     provider = None
-    if not os.environ.get("AWS_ACCESS_KEY_ID"):  # a profile or a role; boto3 knows all kinds
+    if not os.environ.get("AWS_ACCESS_KEY_ID"):  # a profile or a role: boto3 supports all kinds
         from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - costs 0.3 s
 
         try:
             provider = Boto3CredentialProvider()
         except ValueError as error:
-            raise OlistError(f"{error}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") from error
-    store = S3Store.from_url(root, retry_config=_PATIENCE, credential_provider=provider)
+            message = f"{error}: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            raise LakeNotFoundError(message) from error
+    store = S3Store.from_url(root, retry_config=_RETRY, credential_provider=provider)
     try:
         store.list_with_delimiter("control")
     except BaseError as error:
-        cure = "see the bucket's name, AWS_PROFILE and the AWS variables"
-        raise OlistError(f"cannot list {redact(root)}: {summarize_error(error)}; {cure}") from error
+        hint = "check the bucket's name, AWS_PROFILE and the AWS variables"
+        raise LakeNotFoundError(f"cannot list {redact(root)}: {summarize_error(error)}; {hint}") from error
     return store

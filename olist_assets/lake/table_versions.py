@@ -1,4 +1,4 @@
-"""Which version of each table a session reads: the newest there is, or the one that held at a time."""
+"""Which version of each table a session reads: the newest one, or the one that was the newest at a given time."""
 
 import json
 import re
@@ -11,25 +11,35 @@ from functools import cached_property
 
 from obstore.store import ObjectStore
 
+from olist_assets.lake.storage import list_objects
+
 _COMMIT = re.compile(r".*/(\d{20})\.json")
-_AT_ONCE = 16
-"""Tables whose logs are looked at at once; on S3 each answer is waited for."""
+_CONCURRENT_LOGS = 16
+"""How many Delta logs are read at the same time. On S3 most of the time is spent waiting."""
 
 
 def resolve_versions(store: ObjectStore, table_ids: Iterable[str], as_of: datetime | None) -> dict[str, int]:
-    """The version of each table that was the newest at a time, now if none is given; tables without one are left out.
+    """The newest version of each table, now or at a given time, by the table's id.
 
-    A log is listed once, and no commit is read unless a time is given: then some ten a table.
+    Each log is listed once. Commits are read only for `as_of`, and then about log2(versions) per table.
+
+    Args:
+        store: the lake's objects.
+        table_ids: the tables.
+        as_of: the time; now if None.
+
+    Returns:
+        The versions. Tables that had none are left out.
     """
 
-    def version(table_id: str) -> int | None:
+    def resolve(table_id: str) -> int | None:
         log = DeltaLog(store, table_id)
         return log.newest if as_of is None else log.version_at(as_of)
 
     table_ids = tuple(table_ids)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        versions = pool.map(version, table_ids)
-        return {name: found for name, found in zip(table_ids, versions, strict=True) if found is not None}
+    with ThreadPoolExecutor(_CONCURRENT_LOGS) as pool:
+        versions = pool.map(resolve, table_ids)
+        return {table_id: version for table_id, version in zip(table_ids, versions, strict=True) if version is not None}
 
 
 @dataclass(frozen=True)
@@ -41,8 +51,8 @@ class DeltaLog:
 
     @cached_property
     def versions(self) -> list[int]:
-        """Versions whose commits are in the log, oldest first; the first is not 0 where a log has been cleaned up."""
-        paths = (meta["path"] for page in self.store.list(f"{self.table_id}/_delta_log") for meta in page)
+        """Versions whose commits are in the log, oldest first. The first is not 0 after a log clean-up."""
+        paths = (meta["path"] for meta in list_objects(self.store, f"{self.table_id}/_delta_log"))
         return sorted(int(match[1]) for path in paths if (match := _COMMIT.fullmatch(path)))
 
     @property
@@ -51,18 +61,18 @@ class DeltaLog:
         return self.versions[-1] if self.versions else None
 
     def version_at(self, time: datetime) -> int | None:
-        """The newest version that was committed no later than a time; None if the log has none so old."""
+        """The newest version that was committed at or before a time; None if the log has no version that old."""
         older = bisect_right(self.versions, time, key=self.committed_at)
         return self.versions[older - 1] if older else None
 
     def committed_at(self, version: int) -> datetime:
-        """When a version was committed: by what the commit says, else by the age of its file.
+        """When a version was committed: the time in the commit, or else the modification time of its file.
 
-        Sail, delta-rs and Spark all write the time into the commit, which survives a copy of the table.
+        Sail, delta-rs and Spark all write the time into the commit. It survives a copy of the table.
         """
-        found = self.store.get(f"{self.table_id}/_delta_log/{version:020}.json")
-        modified = found.meta["last_modified"]
-        for line in bytes(found.bytes()).splitlines():
+        commit = self.store.get(f"{self.table_id}/_delta_log/{version:020}.json")
+        modified = commit.meta["last_modified"]
+        for line in bytes(commit.bytes()).splitlines():
             if line.startswith(b'{"commitInfo"'):
                 info = json.loads(line)["commitInfo"]
                 milliseconds = info.get("inCommitTimestamp") or info.get("timestamp")

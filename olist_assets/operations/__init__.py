@@ -1,1 +1,1 @@
-"""What people do with a lake; used by the command line and by assets."""
+"""Operations on a lake: used by the command line and by assets."""

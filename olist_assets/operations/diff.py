@@ -1,4 +1,4 @@
-"""Whether two lakes hold the same tables: every row, every column, in the same types."""
+"""The difference between two lakes: rows and values of a table that are in one but not in the other."""
 
 from pathlib import Path
 
@@ -7,59 +7,63 @@ import duckdb
 
 from spark_steps.declarations import TableSpec
 
-_PRECISION = 1e-9
-"""By how much two doubles may differ and still be equal, as a share of the greater: sums depend on their order."""
+_RELATIVE_TOLERANCE = 1e-9
+"""Doubles that differ by at most this share of the greater one are equal: a sum depends on the order of its terms."""
 
 
 def differences(table: TableSpec, left: Path, right: Path, *, without: frozenset[str] = frozenset()) -> list[str]:
-    """What differs between a table of two lakes, a line each; nothing if they are equal.
+    """Compare a table of two lakes: types, rows by their key, and values column by column.
 
     Args:
-        table: the table; its rows are compared by its key.
-        left: the root of a lake.
-        right: the root of the other.
-        without: columns that are not compared.
+        table: the declaration of the table.
+        left: the root of the first lake, a folder.
+        right: the root of the second lake, a folder.
+        without: columns whose values are not compared.
+
+    Returns:
+        One line per kind of difference, with a count; empty if the tables are equal.
+
+    Raises:
+        deltalake.exceptions.TableNotFoundError: a lake does not have the table.
     """
     with duckdb.connect() as duck:
         for name, lake in (("l", left), ("r", right)):
             duck.register(name, deltalake.DeltaTable(lake / table.id).to_pyarrow_dataset())
-        types, others = (_types(duck, name) for name in ("l", "r"))
-        if types != others:
-            return [f"{table.id}: columns {types} and {others}"]
-        return [f"{table.id}: {line}" for line in _different_rows(duck, table, types, without)]
+        left_types, right_types = (_column_types(duck, name) for name in ("l", "r"))
+        if left_types != right_types:
+            return [f"{table.id}: columns {left_types} and {right_types}"]
+        compared = {column: type_ for column, type_ in left_types.items() if column not in without}
+        return [f"{table.id}: {line}" for line in _compare_rows(duck, table, compared)]
 
 
-def _types(duck: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
+def _column_types(duck: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
     return {column: type_ for column, type_, *_ in duck.execute(f"DESCRIBE {name}").fetchall()}
 
 
-def _different_rows(
-    duck: duckdb.DuckDBPyConnection, table: TableSpec, types: dict[str, str], without: frozenset[str]
-) -> list[str]:
-    """Counts of rows that only one side has, of keys that are there twice, and of values that differ."""
-    compared = {column: type_ for column, type_ in types.items() if column not in without}
+def _compare_rows(duck: duckdb.DuckDBPyConnection, table: TableSpec, columns: dict[str, str]) -> list[str]:
+    """Count rows of one side only, rows with a key that occurs more than once, and values that differ."""
     same_key = " AND ".join(f"l.{column} IS NOT DISTINCT FROM r.{column}" for column in table.key)
-    differ = [f"l._there AND r._there AND {_differ(column, type_)}" for column, type_ in compared.items()]
-    counts = ["l._there IS NULL", "r._there IS NULL", *differ]
-    [(rows, only_right, only_left, *of_columns)] = duck.execute(f"""
-        SELECT count(*), {", ".join(f"count(*) FILTER ({condition})" for condition in counts)}
-        FROM (SELECT *, true AS _there FROM l) l FULL JOIN (SELECT *, true AS _there FROM r) r ON {same_key}
+    unequal = [f"l._exists AND r._exists AND {_unequal(column, type_)}" for column, type_ in columns.items()]
+    conditions = ["l._exists IS NULL", "r._exists IS NULL", *unequal]
+    [(rows, only_right, only_left, *unequal_values)] = duck.execute(f"""
+        SELECT count(*), {", ".join(f"count(*) FILTER ({condition})" for condition in conditions)}
+        FROM (SELECT *, true AS _exists FROM l) l FULL JOIN (SELECT *, true AS _exists FROM r) r ON {same_key}
     """).fetchall()
     [(left_rows, right_rows)] = duck.execute("SELECT (SELECT count(*) FROM l), (SELECT count(*) FROM r)").fetchall()
     pairs = rows - only_left - only_right
-    found = {
+    counts = {
         "rows only in the first": only_left,
         "rows only in the second": only_right,
-        "rows too many for their keys": pairs - min(left_rows - only_left, right_rows - only_right),
-        **{f"rows with another {column}": count for column, count in zip(compared, of_columns, strict=True)},
+        "rows with a duplicate key": pairs - min(left_rows - only_left, right_rows - only_right),
+        **{f"rows with another {column}": count for column, count in zip(columns, unequal_values, strict=True)},
     }
-    return [f"{count:,} {what}" for what, count in found.items() if count]
+    return [f"{count:,} {difference}" for difference, count in counts.items() if count]
 
 
-def _differ(column: str, type_: str) -> str:
-    """SQL that is true where two values differ."""
+def _unequal(column: str, type_: str) -> str:
+    """SQL that is true where the values of a column differ."""
     left, right = f"l.{column}", f"r.{column}"
     if type_ != "DOUBLE":
         return f"{left} IS DISTINCT FROM {right}"
-    near = f"abs({left} - {right}) <= {_PRECISION} * greatest(abs({left}), abs({right}))"
-    return f"NOT coalesce({near}, {left} IS NULL AND {right} IS NULL)"
+    close = f"abs({left} - {right}) <= {_RELATIVE_TOLERANCE} * greatest(abs({left}), abs({right}))"
+    return f"NOT coalesce({close}, {left} IS NULL AND {right} IS NULL)"

@@ -21,7 +21,7 @@ class TableHandleIOManager(dg.IOManager):
         layer, name = context.asset_key.path
         window = to_window(context.asset_partitions_time_window) if context.has_asset_partitions else None
         if layer == "landzone" and window is not None:
-            return self._lake.landed_files(name, window)
+            return self._lake.landzone.files(name, window)
         return self._lake.table(f"{layer}/{name}", window)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:

@@ -1,4 +1,4 @@
-"""The asset that registers tables in Glue: when there is one, and what it tells; and the command that does the same."""
+"""The asset that registers tables in Glue, its metadata, and the command that does the same."""
 
 import json
 import os
@@ -23,7 +23,7 @@ WRITTEN = ("trusted/sellers", "refined/dim_sellers")
 
 @pytest.fixture
 def name():
-    """The name of a lakehouse that Glue does not know yet."""
+    """A prefix of databases that do not exist in Glue yet."""
     return f"shop_{uuid.uuid4().hex[:8]}"
 
 
@@ -56,7 +56,7 @@ def materialize(root, name, **options):
     return run, record
 
 
-def told(run):
+def metadata(run):
     [event] = run.asset_materializations_for_node("serving__glue_tables")
     return {key: value.value for key, value in event.metadata.items()}
 
@@ -65,15 +65,15 @@ def told(run):
 
 
 @pytest.mark.parametrize(
-    ("lake", "glue_name", "there"),
+    ("lake", "glue_name", "exists"),
     [("s3://shop/lake", "shop", True), ("s3://shop/lake", "", False), ("lake", "shop", False)],
-    ids=["on S3 and asked for", "not asked for", "in a folder"],
+    ids=["on S3 and set", "not set", "in a folder"],
 )
-def test_there_is_an_asset_where_the_lake_is_on_s3_and_it_is_asked_for(lake, glue_name, there):
-    assert len(glue_assets(settings(lake, glue_name))) == there
+def test_the_asset_exists_if_the_lake_is_on_s3_and_glue_is_set(lake, glue_name, exists):
+    assert len(glue_assets(settings(lake, glue_name))) == exists
 
 
-def test_it_stands_below_all_tables_that_it_registers():
+def test_it_is_downstream_of_all_tables_that_it_registers():
     [asset] = glue_assets(settings("s3://shop/lake", "shop"))
     assert asset.key.path == ["serving", "glue_tables"]
     assert {"/".join(key.path) for key in asset.asset_deps[asset.key]} == {table.id for table in glue.published()}
@@ -82,7 +82,7 @@ def test_it_stands_below_all_tables_that_it_registers():
     assert asset.partitions_def is None
 
 
-def test_it_tells_how_many_tables_it_has_created_and_then_none(root, name):
+def test_its_metadata_counts_created_tables_and_then_none(root, name):
     run, record = materialize(root, name)
     counts = {
         "tables_created": 2,
@@ -92,7 +92,7 @@ def test_it_tells_how_many_tables_it_has_created_and_then_none(root, name):
         "tables_vanished": 0,
         "tables_not_written": 20,
     }
-    assert told(run) == {
+    assert metadata(run) == {
         "databases": [f"{name}_trusted", f"{name}_refined"],
         **counts,
         "changes": {
@@ -107,7 +107,7 @@ def test_it_tells_how_many_tables_it_has_created_and_then_none(root, name):
     assert counts.items() <= record.items()
     assert (record["table"], record["status"]) == ("serving/glue_tables", "succeeded")
     again, _ = materialize(root, name)
-    assert told(again) == {
+    assert metadata(again) == {
         "databases": [f"{name}_trusted", f"{name}_refined"],
         **counts,
         "tables_created": 0,
@@ -116,16 +116,16 @@ def test_it_tells_how_many_tables_it_has_created_and_then_none(root, name):
     }
 
 
-def test_it_drops_what_vanished_if_its_configuration_asks_for_it(root, name, s3):
+def test_it_drops_vanished_tables_if_its_configuration_says_so(root, name, s3):
     materialize(root, name)
     bucket = root.removeprefix("s3://").removesuffix("/lake")
     for found in s3.list_objects_v2(Bucket=bucket, Prefix="lake/trusted/sellers/")["Contents"]:
         s3.delete_object(Bucket=bucket, Key=found["Key"])
     run, _ = materialize(root, name)
-    assert (told(run)["tables_dropped"], told(run)["tables_vanished"]) == (0, 1)
+    assert (metadata(run)["tables_dropped"], metadata(run)["tables_vanished"]) == (0, 1)
     drop = {"ops": {"serving__glue_tables": {"config": {"drop": True}}}}
     run, _ = materialize(root, name, run_config=drop)
-    assert (told(run)["tables_dropped"], told(run)["tables_vanished"]) == (1, 0)
+    assert (metadata(run)["tables_dropped"], metadata(run)["tables_vanished"]) == (1, 0)
 
 
 def test_its_failure_is_one_line_without_a_bucket(root, name):
@@ -159,7 +159,7 @@ def olist(*arguments, fails=0, **environment):
     return process.stdout, process.stderr
 
 
-def test_the_command_tells_what_it_does_and_a_dry_run_what_it_would_do(root, name):
+def test_the_command_lists_its_changes_and_a_dry_run_the_changes_it_would_make(root, name):
     where = {"OLIST_LAKE": root, "OLIST_GLUE": name}
     missing = [f"{name}_{t.layer}.{t.name}" for t in glue.published() if t.id not in WRITTEN]
     note = f"note: not written: {', '.join(missing)}; see to it by `olist run`\n"
@@ -175,7 +175,7 @@ def test_the_command_tells_what_it_does_and_a_dry_run_what_it_would_do(root, nam
     assert olist(**where) == (f"{name}_trusted and {name}_refined: 2 unchanged, 20 not written\n", note)
 
 
-def test_the_command_drops_what_vanished_when_asked(root, name, s3):
+def test_the_command_drops_vanished_tables_with_an_option(root, name, s3):
     where = {"OLIST_LAKE": root, "OLIST_GLUE": name}
     olist(**where)
     bucket = root.removeprefix("s3://").removesuffix("/lake")
@@ -188,7 +188,7 @@ def test_the_command_drops_what_vanished_when_asked(root, name, s3):
     assert output.startswith(f"  dropped {name}_trusted.sellers\n")
 
 
-def test_the_command_says_in_one_line_that_a_folder_is_not_for_athena(tmp_path):
+def test_the_command_refuses_a_folder_in_one_line(tmp_path):
     _, errors = olist(OLIST_LAKE=str(tmp_path), fails=1)
     assert errors == (
         "error: Glue and Athena know tables on S3 only, and this lake is a folder: set OLIST_LAKE=s3://…\n"

@@ -1,4 +1,4 @@
-"""From the source over the landzone to raw: nothing lost, nothing doubled, whatever happens in between."""
+"""From the source through the landing zone to raw: no row is lost or duplicated, even after a crash."""
 
 import json
 from hashlib import sha256
@@ -41,7 +41,7 @@ def test_a_delivered_file_lands_under_its_content_and_is_archived_once_raw_holds
     assert _raw(sail_lake) == [("2018-05-10", NAME, "s1")]
 
 
-def test_landed_files_are_deleted_where_the_setting_says_so(sail_lake):
+def test_landed_files_are_deleted_if_the_setting_says_so(sail_lake):
     sail_lake.after_raw = "delete"
     sail_lake.deliver("2018-05-10", NAME, ONE)
     assert sail_lake.materialize(*ASSETS, day="2018-05-10").success
@@ -50,7 +50,7 @@ def test_landed_files_are_deleted_where_the_setting_says_so(sail_lake):
     assert _raw(sail_lake) == [("2018-05-10", NAME, "s1")]
 
 
-def test_the_manifest_tells_file_id_bytes_and_times(sail_lake):
+def test_the_manifest_contains_file_id_bytes_and_times(sail_lake):
     sail_lake.deliver("2018-05-10", NAME, ONE)
     run = sail_lake.materialize("landzone/sellers", day="2018-05-10")
     [materialization] = run.asset_materializations_for_node("landzone__sellers")
@@ -85,10 +85,10 @@ def test_loading_a_day_again_and_loading_an_empty_landzone_append_nothing(sail_l
     assert _raw_version(sail_lake) == 1
 
 
-def test_a_crash_between_raws_commit_and_the_clean_up_doubles_nothing(sail_lake, monkeypatch):
+def test_a_crash_between_the_commit_of_raw_and_the_clean_up_duplicates_no_row(sail_lake, monkeypatch):
     sail_lake.deliver("2018-05-10", NAME, ONE)
     with monkeypatch.context() as crash:
-        crash.setattr("olist_assets.lake.layout.Lake.remove_landed", lambda *_: 1 / 0)
+        crash.setattr("olist_assets.lake.landzone.Landzone.remove", lambda *_: 1 / 0)
         assert not sail_lake.materialize(*ASSETS, day="2018-05-10", raise_on_error=False).success
     assert len(sail_lake.objects("landzone")) == 1
     assert sail_lake.materialize("raw/sellers", day="2018-05-10").success
@@ -127,7 +127,7 @@ def test_a_day_without_a_delivery_succeeds_and_says_so(sail_lake):
     landed = sail_lake.partition_metadata("landzone/sellers", "2018-05-10")["2018-05-10"]
     assert (landed["files"], landed["note"]) == (0, "no files: nothing was delivered")
     appended = sail_lake.partition_metadata("raw/sellers", "2018-05-10")["2018-05-10"]
-    assert (appended["rows_read"], appended["note"]) == (0, "no rows: nothing landed that raw did not hold")
+    assert (appended["rows_read"], appended["note"]) == (0, "no rows: nothing new landed")
     assert _raw(sail_lake) == []
 
 
@@ -139,7 +139,7 @@ def test_a_day_without_a_delivery_succeeds_and_says_so(sail_lake):
         (b"", "is empty: it has no header"),
     ],
 )
-def test_a_broken_file_fails_its_table_and_stays_while_others_go_on(sail_lake, content, error):
+def test_an_unreadable_file_fails_its_table_and_stays_while_other_tables_are_loaded(sail_lake, content, error):
     sail_lake.deliver("2018-05-10", NAME, content)
     sail_lake.deliver(
         "2018-05-10",
@@ -183,13 +183,13 @@ def _range_over_an_empty_day(sail_lake) -> dg.ExecuteInProcessResult:
     return sail_lake.materialize(*ASSETS, day=DAYS[0], to=DAYS[2])
 
 
-def test_in_a_range_each_day_of_the_landzone_is_told_its_own_files(sail_lake):
+def test_files_are_reported_per_landing_date_of_a_range(sail_lake):
     _range_over_an_empty_day(sail_lake)
-    told = sail_lake.partition_metadata("landzone/sellers", *DAYS)
-    manifests = {day: metadata.pop("manifest") for day, metadata in told.items() if "manifest" in metadata}
+    reported = sail_lake.partition_metadata("landzone/sellers", *DAYS)
+    manifests = {day: metadata.pop("manifest") for day, metadata in reported.items() if "manifest" in metadata}
     both = len(ONE + TWO.removeprefix(SELLERS))
     whole = {"window": "2018-05-10 to 2018-05-12", "files": 2, "bytes": both + len(ONE)}
-    assert told == {
+    assert reported == {
         "2018-05-10": {"files": 1, "bytes": both, "range": whole},
         "2018-05-11": {"files": 0, "bytes": 0, "note": "no files: nothing was delivered", "range": whole},
         "2018-05-12": {"files": 1, "bytes": len(ONE), "range": whole},
@@ -200,33 +200,33 @@ def test_in_a_range_each_day_of_the_landzone_is_told_its_own_files(sail_lake):
     }
 
 
-def test_in_a_range_each_day_of_raw_is_told_its_own_rows(sail_lake):
+def test_raw_rows_are_reported_per_landing_date_of_a_range(sail_lake):
     assert _range_over_an_empty_day(sail_lake).success
-    told = sail_lake.partition_metadata("raw/sellers", *DAYS)
-    for metadata in told.values():
+    reported = sail_lake.partition_metadata("raw/sellers", *DAYS)
+    for metadata in reported.values():
         whole = metadata.pop("range")
         assert (whole["window"], whole["rows_inserted"]) == ("2018-05-10 to 2018-05-12", 3)
     table = {"dagster/uri": str(sail_lake.root / "raw/sellers"), "delta_version": 1}
-    empty = {"rows_read": 0, "rows_inserted": 0, "note": "no rows: nothing landed that raw did not hold"}
-    assert told == {
+    empty = {"rows_read": 0, "rows_inserted": 0, "note": "no rows: nothing new landed"}
+    assert reported == {
         "2018-05-10": table | {"rows_read": 2, "rows_inserted": 2, "dagster/partition_row_count": 2},
         "2018-05-11": table | empty | {"dagster/partition_row_count": 0},
         "2018-05-12": table | {"rows_read": 1, "rows_inserted": 1, "dagster/partition_row_count": 1},
     }
     sail_lake.materialize("raw/sellers", day=DAYS[0], to=DAYS[2])
     again = sail_lake.partition_metadata("raw/sellers", *DAYS)
-    held = {day: metadata["dagster/partition_row_count"] for day, metadata in again.items()}
-    assert held == {"2018-05-10": 2, "2018-05-11": 0, "2018-05-12": 1}
+    counts = {day: metadata["dagster/partition_row_count"] for day, metadata in again.items()}
+    assert counts == {"2018-05-10": 2, "2018-05-11": 0, "2018-05-12": 1}
     assert {metadata["rows_inserted"] for metadata in again.values()} == {0}
 
 
-def test_a_day_that_runs_alone_is_told_the_same_keys_and_what_its_run_did(sail_lake):
+def test_a_single_day_has_its_own_figures_and_those_of_its_run_side_by_side(sail_lake):
     sail_lake.deliver(DAYS[0], NAME, ONE)
     sail_lake.materialize(*ASSETS, day=DAYS[0])
-    told = sail_lake.partition_metadata("raw/sellers", DAYS[0])[DAYS[0]]
-    assert told.pop("seconds") > 0
-    assert told.pop("bytes_added") > 0
-    assert told == {
+    reported = sail_lake.partition_metadata("raw/sellers", DAYS[0])[DAYS[0]]
+    assert reported.pop("seconds") > 0
+    assert reported.pop("bytes_added") > 0
+    assert reported == {
         "dagster/uri": str(sail_lake.root / "raw/sellers"),
         "delta_version": 1,
         "window": "2018-05-10",

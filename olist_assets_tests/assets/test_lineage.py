@@ -1,4 +1,4 @@
-"""The whole lineage through Dagster on generated data: what a run writes, reports and leaves behind."""
+"""The whole lineage through Dagster on generated data: tables, metadata and step records of a run."""
 
 import json
 from collections import Counter
@@ -38,7 +38,7 @@ def _snapshot(lakehouse) -> dict[str, tuple[int, Counter]]:
     }
 
 
-def test_every_asset_is_materialised_and_every_check_of_severity_error_passes(loaded):
+def test_every_asset_is_materialized_and_every_check_of_severity_error_passes(loaded):
     _, _, run = loaded
     assert run.success
     done = {event.asset_key for event in run.all_events if event.is_step_materialization}
@@ -61,7 +61,7 @@ def test_metadata_is_that_of_the_delta_commit(loaded):
     assert metadata["files_added"] == commit["numAddedFiles"]
 
 
-def test_each_step_leaves_one_control_object(loaded):
+def test_each_step_writes_one_record(loaded):
     lakehouse, day, run = loaded
     records = [json.loads((lakehouse.root / p).read_text()) for p in lakehouse.objects("control/steps")]
     first = [r for r in records if r["run_id"] == run.run_id]
@@ -96,7 +96,7 @@ def test_a_second_run_and_one_with_an_empty_landzone_change_no_content(loaded):
     assert kept == {name: version for name, (version, _) in after_empty.items() if name in kept}
 
 
-def test_a_failed_table_stops_what_depends_on_it_and_nothing_else(loaded, tmp_path):
+def test_a_failed_table_stops_its_downstream_assets_and_no_others(loaded, tmp_path):
     other = TestLake(tmp_path / "lake", SailEngine())
     for file in loaded[0].source.rglob("*.csv"):
         content = file.read_bytes()

@@ -1,4 +1,4 @@
-"""One asset at a time, as people who write assets test it: for a day, for a range, and computed whole."""
+"""One asset at a time, as authors of assets test it: for a day, for a range, and as a full refresh."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ def test_a_range_of_days_is_materialised_as_one(lake):
     assert len(run.asset_materializations_for_node("trusted__sellers")) == 2
 
 
-def test_in_a_range_each_day_of_trusted_is_told_what_became_of_its_rows(sail_lake):
+def test_row_outcomes_are_reported_per_landing_date(sail_lake):
     days = (DAY, "2018-05-11", "2018-05-12")
     seller = {"seller_id": "s1", "seller_state": "SP"}
     sail_lake.rows(
@@ -39,15 +39,15 @@ def test_in_a_range_each_day_of_trusted_is_told_what_became_of_its_rows(sail_lak
         seller | {"_landing_date": days[2], "seller_state": "XX", "_row": 1},
     )
     run = sail_lake.materialize("trusted/sellers", day=days[0], to=days[2])
-    told = sail_lake.partition_metadata("trusted/sellers", *days)
-    for metadata in told.values():
+    reported = sail_lake.partition_metadata("trusted/sellers", *days)
+    for metadata in reported.values():
         whole = metadata.pop("range")
         assert (whole["window"], whole["rows_read"]) == ("2018-05-10 to 2018-05-12", 3)
     counts = ("rows_read", "rows_inserted", "rows_updated", "rows_unchanged", "rows_superseded", "rows_quarantined")
     table = {"dagster/uri": str(sail_lake.root / "trusted/sellers"), "delta_version": 1} | dict.fromkeys(counts, 0)
-    assert told == {
+    assert reported == {
         "2018-05-10": table | {"rows_read": 1, "rows_superseded": 1},
-        "2018-05-11": table | {"note": "no rows: raw holds none of this day"},
+        "2018-05-11": table | {"note": "no rows: raw has none of this day"},
         "2018-05-12": table | {"rows_read": 2, "rows_inserted": 1, "rows_quarantined": 1},
     }
     [path] = [p for p in sail_lake.objects("control/steps") if run.run_id in p]
@@ -56,7 +56,7 @@ def test_in_a_range_each_day_of_trusted_is_told_what_became_of_its_rows(sail_lak
     assert "days" not in record  # a record is one row of control.steps
 
 
-def test_a_table_that_is_computed_whole_tells_no_day_of_a_range_its_totals(sail_lake):
+def test_a_full_refresh_table_reports_totals_for_the_range_only(sail_lake):
     sail_lake.materialize("refined/dim_sellers", day=DAY, to="2018-05-11")
     for metadata in sail_lake.partition_metadata("refined/dim_sellers", DAY, "2018-05-11").values():
         assert set(metadata) == {"dagster/uri", "delta_version", "range"}
@@ -72,7 +72,7 @@ def test_an_aggregate_is_materialised_without_a_day(lake):
     assert (month["payments"], month["orders"], month["payment_value"]) == (2, 1, "117.80")
 
 
-def test_a_failed_step_fails_the_test_unless_it_shall_not(sail_lake):
+def test_a_failed_step_raises_unless_raise_on_error_is_false(sail_lake):
     sail_lake.deliver(DAY, "olist_sellers_dataset.csv", "seller_id\ns1\n")
     assets = ("landzone/sellers", "raw/sellers")
     with pytest.raises(dg.Failure, match="lacks the column seller_zip_code_prefix"):
@@ -90,7 +90,7 @@ class Miscounting(SailEngine):
         return replace(result, checks=tuple(failed))
 
 
-def test_rows_that_are_not_accounted_for_fail_their_asset_and_stop_what_is_below(tmp_path):
+def test_rows_that_are_not_accounted_for_fail_their_asset_and_stop_downstream_assets(tmp_path):
     lake = TestLake(tmp_path / "lake", Miscounting())
     header = "seller_id,seller_zip_code_prefix,seller_city,seller_state"
     lake.deliver("2018-05-10", "olist_sellers_dataset.csv", f"{header}\ns1,1001,sao paulo,SP\n")

@@ -1,4 +1,4 @@
-"""The benchmark measures the same work on both sides: the floor's tables equal the product's, dirt included."""
+"""The benchmark measures the same work on both sides: the baseline's tables equal the product's, dirt included."""
 
 import csv
 import os
@@ -16,15 +16,15 @@ from test_real_data import EXTRACTED_AT, LANDING_DATE, Dump
 from bench import report
 from bench.baseline import Delivery, build
 from bench.errors import BenchError
-from bench.full_load import Figures, Result, Step, figures_of
-from bench.measure import Measured, measured
+from bench.full_load import Figures, Result, Step, build_figures
+from bench.measure import Measurement, measure
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.operations.diff import differences
 from olist_assets.sources.generator.dump import generate
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES, tables_in
 
-# --- The floor's tables ---------------------------------------------------------------------------------------------
+# --- The baseline's tables -----------------------------------------------------------------------------------------
 
 BLANK = " "
 DIRT = {
@@ -80,7 +80,7 @@ DIRT = {
 
 LAYERS = (Layer.RAW, Layer.TRUSTED, Layer.REFINED)
 
-pytestmark = pytest.mark.xdist_group("floor")  # what the module loads is loaded once
+pytestmark = pytest.mark.xdist_group("baseline")  # what the module loads is loaded once
 
 
 def add_dirt(folder):
@@ -94,35 +94,35 @@ def add_dirt(folder):
 
 @pytest.fixture(scope="module")
 def lakes(tmp_path_factory):
-    """One dump, taken to tables by the floor and by the product's steps: the roots of both lakes."""
+    """One dump, taken to tables by the baseline and by the product's steps: the roots of both lakes."""
     root = tmp_path_factory.mktemp("lakes")
     generate(root / "dump", orders=400, days=200, seed=3)
     add_dirt(root / "dump")
     with duckdb.connect() as duck:
         spark = SailEngine().session()
         Dump(name="dirty", folder=root / "dump", root=root / "product", spark=spark, duck=duck).run_all()
-    seconds = build(Delivery(root / "dump", LANDING_DATE, EXTRACTED_AT), root / "floor")
+    seconds = build(Delivery(root / "dump", LANDING_DATE, EXTRACTED_AT), root / "baseline")
     assert list(seconds) == list(LAYERS)
     assert min(seconds.values()) > 0
-    return root / "floor", root / "product"
+    return root / "baseline", root / "product"
 
 
 @pytest.mark.parametrize("table", [table for layer in LAYERS for table in tables_in(layer)], ids=lambda table: table.id)
 def test_every_table_of_the_floor_equals_that_of_the_product(lakes, table):
-    floor, product = lakes
-    assert differences(table, floor, product, without=frozenset({"_run_id"})) == []
+    baseline, product = lakes
+    assert differences(table, baseline, product, without=frozenset({"_run_id"})) == []
 
 
 @pytest.mark.parametrize("table", tables_in(Layer.QUARANTINE), ids=lambda table: table.id)
 def test_the_floor_rejects_the_rows_that_the_product_rejects(lakes, table):
-    floor, product = lakes
-    assert differences(table, floor, product, without=frozenset({"_run_id", "record", "reason"})) == []
+    baseline, product = lakes
+    assert differences(table, baseline, product, without=frozenset({"_run_id", "record", "reason"})) == []
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.id)
 def test_the_floor_writes_tables_as_declared(lakes, table):
-    floor, product = lakes
-    ours, theirs = Delta(floor / table.id), Delta(product / table.id)
+    baseline, product = lakes
+    ours, theirs = Delta(baseline / table.id), Delta(product / table.id)
     assert ours.metadata().partition_columns == theirs.metadata().partition_columns
     assert [(f.name, f.type, f.nullable) for f in ours.schema().fields] == [
         (f.name, f.type, f.nullable) for f in theirs.schema().fields
@@ -130,9 +130,9 @@ def test_the_floor_writes_tables_as_declared(lakes, table):
 
 
 def test_a_row_of_each_kind_of_dirt_is_rejected(lakes):
-    floor, _ = lakes
+    baseline, _ = lakes
     rules = {
-        table.name: sorted(Delta(floor / table.id).to_pyarrow_table()["rule"].to_pylist())
+        table.name: sorted(Delta(baseline / table.id).to_pyarrow_table()["rule"].to_pylist())
         for table in tables_in(Layer.QUARANTINE)
     }
     assert rules == {
@@ -169,8 +169,8 @@ MONTH_SCHEMA = pa.schema(
         ([], [], []),
         ([MONTH], [], ["1 rows only in the first"]),
         ([], [MONTH], ["1 rows only in the second"]),
-        ([MONTH, MONTH], [MONTH, MONTH], ["2 rows too many for their keys"]),
-        ([MONTH, MONTH], [MONTH], ["1 rows too many for their keys"]),
+        ([MONTH, MONTH], [MONTH, MONTH], ["2 rows with a duplicate key"]),
+        ([MONTH, MONTH], [MONTH], ["1 rows with a duplicate key"]),
         ([MONTH], [MONTH | {"payment_value": Decimal("10.01")}], ["1 rows with another payment_value"]),
         ([MONTH | {"average_installments": 1.5}], [MONTH], ["1 rows with another average_installments"]),
         ([MONTH | {"average_installments": 3.0}], [MONTH | {"average_installments": 3.0 + 1e-12}], []),
@@ -203,7 +203,7 @@ def test_columns_of_other_types_are_a_difference(tmp_path):
 def test_a_command_is_measured_with_the_processes_below_it(tmp_path):
     child = "import time; held = bytearray(150_000_000); time.sleep(0.5); print('held')"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
-    took = measured([sys.executable, "-c", parent], environment=os.environ, folder=tmp_path)
+    took = measure([sys.executable, "-c", parent], environment=os.environ, folder=tmp_path)
     assert took.output == "held\n"
     assert took.wall > 0.5
     assert took.cpu > 0
@@ -212,14 +212,14 @@ def test_a_command_is_measured_with_the_processes_below_it(tmp_path):
 
 def test_a_command_that_fails_is_an_error_with_what_it_said(tmp_path):
     with pytest.raises(BenchError, match=r"exit code 3: no lake$"):
-        measured(
+        measure(
             [sys.executable, "-c", "import sys; print('no lake'); sys.exit(3)"], environment=os.environ, folder=tmp_path
         )
 
 
 def test_the_parts_of_a_run_add_up_to_its_wall_time():
-    took = Measured(started=100.0, wall=20.0, cpu=9.0, peak_process=1, peak_tree=2, output="")
-    figures = figures_of(
+    took = Measurement(started=100.0, wall=20.0, cpu=9.0, peak_process=1, peak_tree=2, output="")
+    figures = build_figures(
         took,
         [
             Step("landzone/orders", started=104.0, seconds=1.0, work=1.0, files=0, bytes=0),
@@ -262,7 +262,7 @@ RESULT = Result(
     orders=1_234,
     csv_bytes=25_300_000,
     runs=2,
-    floor=figures(1),
+    baseline=figures(1),
     engines={"sail": figures(2, **{"engine start": 0.25, "between steps": 1.0, "end": 0.5})},
     reruns={"sail": figures(0)},
     equal=("refined/dim_date", "refined/fact_orders"),
@@ -280,9 +280,9 @@ PAGE = """\
 # small: 1,234 orders, 25 MB of CSV
 
 Linux x86_64, 2 cores, 24 GiB; Python 3.11.7, pysail 0.7.2; 2018-05-10; load 0.2 before it began; \
-of 2 runs of each the quickest. 2 refined tables of each engine equal the floor's in every row.
+the fastest of 2 runs of each. 2 refined tables of each engine equal the baseline's in every row.
 
-|  | floor | sail |
+|  | baseline | sail |
 | --- | --: | --: |
 | **Seconds of work** |  |  |
 | landzone | - | - |
@@ -295,7 +295,7 @@ of 2 runs of each the quickest. 2 refined tables of each engine equal the floor'
 | engine start | - | 0.25 |
 | work | 4.00 | 8.00 (2.0x) |
 | around steps: handles | - | - |
-| between steps: Dagster, control objects | - | 1.00 |
+| between steps: Dagster, step records | - | 1.00 |
 | after the last step | - | 0.50 |
 | from start to end | 5.00 | 10.00 (2.0x) |
 | of CPU | 6.00 | 6.00 (1.0x) |
@@ -312,10 +312,10 @@ of 2 runs of each the quickest. 2 refined tables of each engine equal the floor'
 """
 
 
-def test_the_page_shows_each_figure_with_its_multiple_of_the_floor():
+def test_the_page_shows_each_figure_with_its_multiple_of_the_baseline():
     page = report.markdown(RESULT, MACHINE)
     assert page.startswith(PAGE)
-    assert page.removeprefix(PAGE).startswith("*The floor*: ")
+    assert page.removeprefix(PAGE).startswith("*The baseline*: ")
 
 
 def test_a_result_is_written_as_json_and_as_a_page(tmp_path):

@@ -484,7 +484,7 @@ def test_what_is_denied_is_one_line_without_account_or_bucket(lake, name, wire):
     with pytest.raises(OlistError) as error:
         registered(lake, name)
     assert str(error.value) == (
-        "AWS refuses: An error occurred (AccessDeniedException) when calling the CreateTable operation: "
+        "AWS error: An error occurred (AccessDeniedException) when calling the CreateTable operation: "
         "User: arn:aws:iam::…:user/ana is not authorized to perform: glue:CreateTable on resource: "
         "arn:aws:glue:us-east-1:…:table/shop_trusted/sellers of s3://…/lake/trusted/sellers/; "
         "docs/athena.md tells what `olist register` must be permitted"
@@ -508,7 +508,7 @@ def test_a_lake_that_cannot_be_read_is_one_line(name):
         registered("s3://nowhere-at-all/lake", name)
     assert str(error.value) == (
         "cannot list s3://…/lake: NoSuchBucket: The specified bucket does not exist; "
-        "see the bucket's name, AWS_PROFILE and the AWS variables"
+        "check the bucket's name, AWS_PROFILE and the AWS variables"
     )
 
 

@@ -38,7 +38,7 @@ from olist_assets.engines.local.jars import delta_jars, find, s3_jars
 from olist_assets.engines.spark_properties import s3_properties
 from olist_assets_tests.conftest import SMALL_AND_QUICK
 from olist_assets_tests.e2e.warm_jvm import WarmJvm
-from spark_steps.protocol import StepError, StepResult
+from spark_steps.protocol import FileCounts, RowCounts, StepError, StepResult
 
 REGION = "us-east-1"
 REPOSITORY = Path(__file__).parents[2]
@@ -81,7 +81,11 @@ with open("{result}") as file, filesystem.open_output_stream(path) as stream:
 sys.exit("error" in json.loads(result))
 """
 _PREPARED_RESULT = StepResult(
-    table="raw/sellers", version_before=-1, version_after=0, rows_read=2, rows_inserted=2, files_added=1
+    table="raw/sellers",
+    version_before=-1,
+    version_after=0,
+    rows=RowCounts(read=2, inserted=2),
+    files=FileCounts(added=1),
 )
 
 # YARN unpacks archives. A local Spark would unpack them again in every step, so it does not get the option.

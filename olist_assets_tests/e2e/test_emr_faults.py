@@ -12,7 +12,8 @@ import pytest
 from obstore.exceptions import PermissionDeniedError
 
 from olist_assets.errors import OlistError
-from olist_assets.lake.layout import Lake
+from olist_assets.lake.landzone import Landzone
+from olist_assets.lake.step_records import StepRecords
 from olist_assets_tests.e2e.cluster import Fault, StepProgram
 from olist_assets_tests.e2e.shops import (
     BUCKET,
@@ -85,11 +86,11 @@ def test_an_unwritable_control_object_is_reported_without_the_bucket(shop, monke
     def fail(*_) -> None:
         raise OlistError("the step failed")
 
-    monkeypatch.setattr(Lake, "write_step_record", refuse)
+    monkeypatch.setattr(StepRecords, "write", refuse)
     if also_fails:
-        monkeypatch.setattr(Lake, "land", fail)
+        monkeypatch.setattr(Landzone, "land", fail)
     error = shop.run("landzone/sellers")
-    message = "the step's control object cannot be written: PUT http://… failed: 403"
+    message = "the step's record cannot be written: PUT http://… failed: 403"
     assert error == ("the step failed" if also_fails else message)
     assert message in shop.messages()
     assert_private(shop.messages())
@@ -177,7 +178,7 @@ def test_a_denied_call_is_not_retried(shop, action):
     shop.cluster.faults += [Fault(action, "denied", times=99)]
     error = shop.run()
     assert re.fullmatch(
-        rf"AWS refuses: An error occurred \(AccessDeniedException\) .* arn:aws:iam::…:user/a is not authorized: "
+        rf"AWS error: An error occurred \(AccessDeniedException\) .* arn:aws:iam::…:user/a is not authorized: "
         rf"{action}",
         error,
     )

@@ -72,11 +72,11 @@ def load(lake: TestLake, deliveries: Deliveries, days: list[date]) -> None:
     for name in FILE_STEMS:
         for day in days:
             for file in deliveries.files(name, day):
-                lake.lake.land(name, day, file)
+                lake.lake.landzone.land(name, day, file)
     for table in (t for layer in (Layer.RAW, Layer.TRUSTED, Layer.REFINED) for t in tables_in(layer)):
-        files = lake.lake.landed_files(table.name, window) if table.layer is Layer.RAW else ()
+        files = lake.lake.landzone.files(table.name, window) if table.layer is Layer.RAW else ()
         lake.run(table.id, window=window, files=files)
-        lake.lake.remove_landed(files)
+        lake.lake.landzone.remove(files)
 
 
 @pytest.mark.parametrize("plan", [as_one_range, days_then_months_backwards])

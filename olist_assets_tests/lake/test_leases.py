@@ -1,4 +1,4 @@
-"""Leases: of many that want to write a table one may, and who lost that right notices."""
+"""Leases: one run at a time may write a table, and a run that has lost its lease fails."""
 
 import json
 import signal
@@ -15,14 +15,28 @@ import pytest
 import yaml
 
 from olist_assets.assets import all_assets
-from olist_assets.errors import OlistError
+from olist_assets.errors import LeaseError
 from olist_assets.lake import process_identity
-from olist_assets.lake.leases import Lease, hold_lease
+from olist_assets.lake.json_objects import decode, encode
+from olist_assets.lake.leases import Lease, LeaseUnavailableError, hold_lease
 from olist_assets.lake.storage import open_store
 from spark_steps.tables import TABLES
 
 TABLE = "raw/orders"
 NOON = datetime(2018, 5, 10, 12, tzinfo=UTC)
+PREVIOUS_RELEASE = """\
+{
+ "id": "another",
+ "table": "raw/orders",
+ "run_id": "run-a",
+ "host": "farm-7",
+ "pid": 4711,
+ "machine": "farm-7's boot",
+ "started": "1",
+ "acquired": "2018-05-10T12:00:00+00:00",
+ "expires": "2018-05-10T12:01:00+00:00",
+ "released": false
+}"""
 
 
 def names(store, table="raw.orders"):
@@ -31,12 +45,17 @@ def names(store, table="raw.orders"):
 
 
 def newest(store):
-    """The lease on the table, as it is stored."""
-    return json.loads(bytes(store.get(f"control/leases/raw.orders/{names(store)[-1]}").bytes()))
+    """The fields of the lease on the table, as they are stored."""
+    return json.loads(read_newest(store))
 
 
-def leave(store, number=1, **changes):
-    """A lease of another host, from noon to a minute later, but for the changes."""
+def read_newest(store):
+    """The newest object of the lease on the table."""
+    return bytes(store.get(f"control/leases/raw.orders/{names(store)[-1]}").bytes())
+
+
+def write_lease(store, number=1, **changes):
+    """Write a lease of another host, from noon to a minute later, with these changes."""
     lease = Lease(
         id="another",
         table=TABLE,
@@ -48,18 +67,18 @@ def leave(store, number=1, **changes):
         acquired=NOON,
         expires=NOON + timedelta(minutes=1),
     )
-    store.put(f"control/leases/raw.orders/{number:08}.json", replace(lease, **changes).to_json())
+    store.put(f"control/leases/raw.orders/{number:08}.json", encode(replace(lease, **changes)))
 
 
-def refused(store, *, clock=lambda: NOON):
-    """The error that a second writer gets."""
-    with pytest.raises(OlistError) as caught, hold_lease(store, TABLE, "run-b", clock=clock):
+def refusal(store, *, clock=lambda: NOON):
+    """The error message of a second writer."""
+    with pytest.raises(LeaseUnavailableError) as caught, hold_lease(store, TABLE, "run-b", clock=clock):
         pytest.fail("the table has two writers")
     return str(caught.value)
 
 
 def wait_until(condition):
-    """Wait for what must come, however slow the machine is."""
+    """Wait until a condition is true, for up to a minute on a slow machine."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
@@ -77,33 +96,33 @@ def test_a_lease_names_its_holder_and_is_released_at_the_end(store):
     assert newest(store)["released"]
 
 
-def test_a_second_writer_is_told_who_the_first_is_since_when_and_until_when(store):
-    leave(store)
-    assert refused(store) == (
+def test_a_second_writer_is_refused_with_holder_start_and_end_of_the_lease(store):
+    write_lease(store)
+    assert refusal(store) == (
         "raw/orders is being written by run run-a (process 4711 on farm-7) since 2018-05-10 12:00:00 UTC: wait for "
-        "that run; should it have died, its lease ends at 2018-05-10 12:01:00 UTC"
+        "that run; if it has died, its lease ends at 2018-05-10 12:01:00 UTC"
     )
     assert names(store) == ["00000001.json"]
 
 
 def test_another_run_of_the_same_process_is_refused_and_another_table_is_not(store):
     with hold_lease(store, TABLE, "run-a", clock=lambda: NOON):
-        assert "run run-a" in refused(store)
+        assert "run run-a" in refusal(store)
         with hold_lease(store, "trusted/orders", "run-a"), hold_lease(store, "raw/order_items", "run-b"):
             pass
     with hold_lease(store, TABLE, "run-b"):
         pass
 
 
-def test_an_error_of_the_block_releases_the_lease_and_stays_what_it_was(store):
+def test_an_error_of_the_block_releases_the_lease_and_is_raised(store):
     with pytest.raises(ZeroDivisionError), hold_lease(store, TABLE, "run-a"):
         raise ZeroDivisionError
     assert newest(store)["released"]
 
 
 @pytest.mark.parametrize(("after", "free"), [(59, False), (60, True)])
-def test_a_lease_of_another_host_is_taken_over_when_it_has_expired(store, after, free):
-    leave(store)
+def test_a_lease_of_another_host_can_be_acquired_after_it_has_expired(store, after, free):
+    write_lease(store)
 
     def clock():
         return NOON + timedelta(seconds=after)
@@ -112,50 +131,73 @@ def test_a_lease_of_another_host_is_taken_over_when_it_has_expired(store, after,
         with hold_lease(store, TABLE, "run-b", clock=clock):
             assert newest(store)["run_id"] == "run-b"
     else:
-        refused(store, clock=clock)
+        refusal(store, clock=clock)
 
 
-@pytest.mark.parametrize("home", ["here", "elsewhere"])
-def test_a_killed_holder_is_followed_at_once_on_its_own_machine_only(tmp_path, home):
+@pytest.mark.parametrize("machine", ["same machine", "another machine"])
+def test_the_lease_of_a_killed_process_is_free_at_once_on_its_own_machine_only(tmp_path, machine):
     store = open_store(str(tmp_path), create=True)
     program = """if True:
         import sys, time
         from olist_assets.lake.leases import hold_lease
         from olist_assets.lake.storage import open_store
         with hold_lease(open_store(sys.argv[1], create=True), "raw/orders", "run-a"):
-            print("held", flush=True)
+            print("acquired", flush=True)
             time.sleep(600)
     """
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout.readline() == "held\n"
-        lease = Lease.from_json(json.dumps(newest(store)).encode())
+        assert holder.stdout.readline() == "acquired\n"
+        lease = decode(read_newest(store), Lease)
         now = lease.acquired
-        assert f"process {holder.pid} on {socket.gethostname()}" in refused(store, clock=lambda: now)
+        assert f"process {holder.pid} on {socket.gethostname()}" in refusal(store, clock=lambda: now)
         holder.send_signal(signal.SIGKILL)
         wait_until(lambda: process_identity.has_exited(holder.pid, lease.started))  # not waited for: it is a zombie
-    if home == "elsewhere":
-        leave(store, number=9, pid=lease.pid, started=lease.started)
-        refused(store)
+    if machine == "another machine":
+        write_lease(store, number=9, pid=lease.pid, started=lease.started)
+        refusal(store)
     else:
         with hold_lease(store, TABLE, "run-b", clock=lambda: now):
             assert newest(store)["run_id"] == "run-b"
 
 
-def test_a_process_that_got_a_dead_ones_id_is_not_taken_for_it(store):
+def test_a_process_with_a_reused_id_is_not_mistaken_for_the_holder(store):
     with hold_lease(store, TABLE, "run-a", clock=lambda: NOON):
         mine = newest(store)
     alive = {name: mine[name] for name in ("pid", "machine", "started")}
-    leave(store, number=8, **alive)
-    refused(store)
-    leave(store, number=9, **alive | {"started": "1"})
+    write_lease(store, number=8, **alive)
+    refusal(store)
+    write_lease(store, number=9, **alive | {"started": "2018-05-10T11:00:00+00:00"})
     with hold_lease(store, TABLE, "run-b", clock=lambda: NOON):
         pass
 
 
-# --- Many at once ----------------------------------------------------------------------------------------------------
+def test_a_start_time_in_ticks_by_an_earlier_release_is_not_compared(store):
+    with hold_lease(store, TABLE, "run-a", clock=lambda: NOON):
+        mine = newest(store)
+    alive = {name: mine[name] for name in ("pid", "machine")}
+    write_lease(store, number=8, **alive, started="35359")
+    assert "run run-a" in refusal(store)
 
 
-def test_of_many_threads_one_at_a_time_holds_the_lease_and_none_loses_it(store):
+def test_a_lease_of_an_earlier_release_is_free_if_its_process_has_exited(store):
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    write_lease(store, pid=process.pid, machine=process_identity.boot_id(), started="35359")
+    with hold_lease(store, TABLE, "run-b", clock=lambda: NOON):
+        assert newest(store)["run_id"] == "run-b"
+
+
+def test_a_lease_is_stored_as_in_earlier_releases(store):
+    write_lease(store)
+    assert read_newest(store).decode() == PREVIOUS_RELEASE
+    unknown = PREVIOUS_RELEASE.replace('"id"', '"unknown field": 1, "id"')
+    assert decode(unknown.encode(), Lease) == decode(read_newest(store), Lease)
+
+
+# --- Concurrency -----------------------------------------------------------------------------------------------------
+
+
+def test_of_many_threads_one_at_a_time_gets_the_lease_and_none_loses_it(store):
     inside, most, refusals, others = [], [], [], []
 
     def contend(name):
@@ -166,7 +208,7 @@ def test_of_many_threads_one_at_a_time_holds_the_lease_and_none_loses_it(store):
                     most.append(len(inside))
                     time.sleep(0.0005)
                     inside.remove(name)
-            except OlistError as error:
+            except LeaseError as error:
                 (refusals if "is being written by run" in str(error) else others).append(str(error))
 
     threads = [threading.Thread(target=contend, args=(f"{n}",)) for n in range(8)]
@@ -181,23 +223,23 @@ def test_of_many_threads_one_at_a_time_holds_the_lease_and_none_loses_it(store):
 
 
 @pytest.mark.parametrize("before", [None, "expired", "released"])
-def test_of_many_processes_that_start_together_one_holds_the_lease(tmp_path, before):
+def test_of_many_processes_that_start_together_one_gets_the_lease(tmp_path, before):
     store = open_store(str(tmp_path), create=True)
     if before:
-        leave(store, number=5, released=before == "released")
+        write_lease(store, number=5, released=before == "released")
     program = """if True:
         import sys
         from olist_assets.lake.leases import hold_lease
-        from olist_assets.errors import OlistError
+        from olist_assets.errors import LeaseError
         from olist_assets.lake.storage import open_store
         store = open_store(sys.argv[1], create=True)
         print("ready", flush=True)
         input()
         try:
             with hold_lease(store, "raw/orders", sys.argv[2]):
-                print("held", flush=True)
+                print("acquired", flush=True)
                 input()
-        except OlistError as error:
+        except LeaseError as error:
             print(error, flush=True)
     """
     contenders = [
@@ -214,7 +256,7 @@ def test_of_many_processes_that_start_together_one_holds_the_lease(tmp_path, bef
         contender.stdin.write("go\n")
         contender.stdin.flush()
     answers = [c.stdout.readline() for c in contenders]
-    [winner] = [n for n, answer in enumerate(answers) if answer == "held\n"]
+    [winner] = [n for n, answer in enumerate(answers) if answer == "acquired\n"]
     assert [f"written by run run-{winner} " in answer for answer in answers].count(True) == 3
     for contender in contenders:
         contender.communicate("end\n")
@@ -222,7 +264,7 @@ def test_of_many_processes_that_start_together_one_holds_the_lease(tmp_path, bef
     assert newest(store)["released"]
 
 
-# --- Renewal, and its loss -------------------------------------------------------------------------------------------
+# --- Renewal and loss ------------------------------------------------------------------------------------------------
 
 
 def test_a_lease_is_renewed_as_long_as_the_block_runs(store):
@@ -231,30 +273,30 @@ def test_a_lease_is_renewed_as_long_as_the_block_runs(store):
         for _ in range(3):
             moment[0] += timedelta(minutes=1)
             wait_until(lambda: newest(store)["expires"] > moment[0].isoformat())
-            assert "since 2018-05-10 12:00:00 UTC" in refused(store, clock=lambda: moment[0])
+            assert "since 2018-05-10 12:00:00 UTC" in refusal(store, clock=lambda: moment[0])
         assert len(names(store)) <= 3
 
 
-def test_a_holder_that_lost_its_lease_says_so_at_the_next_renewal_and_fails_at_the_end(store, caplog):
-    told = (
+def test_a_lost_lease_is_logged_at_the_next_renewal_and_raised_at_the_end(store, caplog):
+    message = (
         "raw/orders: run run-a (process 4711 on farm-7) took the lease over from run run-b, which did not renew it in "
         "time; both may have written: run this asset again when no other run writes it"
     )
 
     def hold():
         with hold_lease(store, TABLE, "run-b", lifetime=timedelta(seconds=0.03), clock=lambda: NOON):
-            leave(store, number=100)
+            write_lease(store, number=100)
             wait_until(lambda: caplog.messages)
 
-    with pytest.raises(OlistError) as caught:
+    with pytest.raises(LeaseError) as caught:
         hold()
-    assert str(caught.value) == told
-    assert caplog.messages == [told]
+    assert str(caught.value) == message
+    assert caplog.messages == [message]
     assert names(store)[-1] == "00000100.json"
 
 
 @pytest.mark.parametrize("cleaned", [False, True])
-def test_a_holder_that_slept_until_another_had_come_and_gone_fails_too(store, cleaned):
+def test_a_holder_fails_after_another_run_has_taken_and_released_its_lease(store, cleaned):
     def hold():
         with hold_lease(store, TABLE, "run-b", clock=lambda: NOON):
             later = NOON + timedelta(hours=1)
@@ -262,14 +304,14 @@ def test_a_holder_that_slept_until_another_had_come_and_gone_fails_too(store, cl
                 with hold_lease(store, TABLE, "run-a", clock=lambda: later):
                     pass
 
-    with pytest.raises(OlistError, match="took the lease over from run run-b"):
+    with pytest.raises(LeaseError, match="took the lease over from run run-b"):
         hold()
     assert newest(store)["run_id"] == "run-a"
 
 
-def test_who_was_slow_cannot_take_a_number_that_was_used_and_cleaned_away(store, monkeypatch):
-    """Between a look at the lease and the creation of the next number, others come and go."""
-    leave(store, released=True)
+def test_a_slow_writer_cannot_acquire_with_a_number_that_was_used_and_removed(store, monkeypatch):
+    """Other runs acquire and release the lease between its read and the creation of the next number."""
+    write_lease(store, released=True)
     look = Lease.is_free
 
     def slow(lease, now):
@@ -287,17 +329,17 @@ def test_who_was_slow_cannot_take_a_number_that_was_used_and_cleaned_away(store,
         assert "00000002.json" not in names(store)
 
 
-def test_an_answer_that_got_lost_does_not_cost_the_lease(store):
-    """The storage created the number, but the holder knows nothing of it and asks again."""
+def test_a_lost_answer_of_the_storage_does_not_lose_the_lease(store):
+    """The storage created the number, but its answer was lost, and the holder tries again."""
     with hold_lease(store, TABLE, "run-a", lifetime=timedelta(seconds=0.3)):
-        mine = Lease.from_json(json.dumps(newest(store)).encode())
+        mine = decode(read_newest(store), Lease)
         for number in (2, 3):
-            leave(store, number, **{name: getattr(mine, name) for name in Lease.__slots__})
+            write_lease(store, number, **{name: getattr(mine, name) for name in Lease.__slots__})
         wait_until(lambda: names(store)[-1] > "00000003.json")
     assert newest(store)["released"]
 
 
-def test_however_often_a_table_is_written_two_objects_are_left(store):
+def test_two_objects_remain_after_any_number_of_writes(store):
     for _ in range(5):
         with hold_lease(store, TABLE, "run-a"):
             assert len(names(store)) <= 2
@@ -307,7 +349,7 @@ def test_however_often_a_table_is_written_two_objects_are_left(store):
 # --- Assets ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_asset_whose_table_another_run_writes_fails_in_one_line_and_writes_nothing(sail_lake):
+def test_an_asset_fails_with_one_line_and_writes_nothing_while_another_run_writes_its_table(sail_lake):
     sail_lake.deliver("2018-05-10", "olist_orders_dataset.csv", "order_id\no1\n")
     with hold_lease(sail_lake.lake.store, TABLE, "run-a"):
         run = sail_lake.materialize("landzone/orders", TABLE, day="2018-05-10", raise_on_error=False)
@@ -325,13 +367,13 @@ def test_an_asset_whose_table_another_run_writes_fails_in_one_line_and_writes_no
 def test_an_asset_that_lost_its_lease_fails(sail_lake, monkeypatch):
     run_step = type(sail_lake.engine).run
 
-    def overslept(engine, context, request):
+    def run_while_lease_is_lost(engine, context, request):
         with hold_lease(
             sail_lake.lake.store, request.table, "run-a", clock=lambda: datetime.now(UTC) + timedelta(hours=1)
         ):
             return run_step(engine, context, request)
 
-    monkeypatch.setattr(type(sail_lake.engine), "run", overslept)
+    monkeypatch.setattr(type(sail_lake.engine), "run", run_while_lease_is_lost)
     run = sail_lake.materialize("refined/dim_sellers", day="2018-05-10", raise_on_error=False)
     [failure] = [event for event in run.all_events if event.is_step_failure]
     assert "took the lease over from run" in failure.step_failure_data.user_failure_data.description

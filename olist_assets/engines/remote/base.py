@@ -18,7 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[re
 from obstore.store import ObjectStore
 
 from olist_assets.aws.clients import to_user_error
-from olist_assets.aws.environment import S3, redact
+from olist_assets.aws.environment import is_s3
+from olist_assets.aws.redaction import redact
 from olist_assets.engines.base import Engine, Progress, ignore_progress
 from olist_assets.engines.remote.job import JobKey, JobPhase, JobStatus, Submission
 from olist_assets.engines.remote.logs import read_log_tail
@@ -111,7 +112,7 @@ class RemoteEngine(RemoteFields, Engine):
 
     @cached_property
     def _store(self) -> ObjectStore:
-        if not self.lake.startswith(S3):
+        if not is_s3(self.lake):
             raise SettingsError(
                 f"OLIST_ENGINE={self.name} needs the lake on S3: set OLIST_LAKE to s3://<bucket>/<prefix>"
             )

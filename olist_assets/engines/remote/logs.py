@@ -5,7 +5,7 @@ import gzip
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from olist_assets.aws.environment import summarize_error
+from olist_assets.aws.redaction import summarize_error
 from olist_assets.engines.remote.waiting import DeadlineError, poll_until
 from olist_assets.errors import OlistError
 from olist_assets.lake.storage import open_store

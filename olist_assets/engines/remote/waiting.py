@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar, cast
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_random
 
-from olist_assets.aws.environment import redact
+from olist_assets.aws.redaction import redact
 from olist_assets.engines.base import Progress
 from olist_assets.engines.remote.job import JobPhase, JobStatus
 from olist_assets.errors import EngineError

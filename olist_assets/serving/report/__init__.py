@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from olist_assets.serving.report.queries import TABLES_READ
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable
 
     from obstore.store import ObjectStore
 
+    from olist_assets.lake.step_records import StepRecord
     from olist_assets.serving.report.page import Report
 
 PATH = "report/index.html"
@@ -22,7 +22,7 @@ __all__ = ["PATH", "TABLES_READ", "make", "put"]
 def make(
     root: str,
     *,
-    records: "Iterable[Mapping[str, Any]]" = (),
+    records: "Iterable[StepRecord]" = (),
     written_at: datetime | None = None,
     pictures: "Iterable[str]" = (),
 ) -> "Report":

@@ -20,6 +20,7 @@ from olist_assets.serving.report.sections import Chart, Section, build_sections
 from spark_steps.tables import TABLES
 
 if TYPE_CHECKING:
+    from olist_assets.lake.step_records import StepRecord
     from olist_assets.serving.sql.session import Session
 
 TITLE = "Olist sales report"
@@ -40,7 +41,7 @@ class Report:
 def build(
     session: "Session",
     *,
-    records: Iterable[Mapping[str, Any]] = (),
+    records: "Iterable[StepRecord]" = (),
     written_at: datetime | None = None,
     pictures: Iterable[str] = (),
 ) -> Report:
@@ -48,7 +49,7 @@ def build(
 
     Args:
         session: SQL over one set of table versions.
-        records: the newest control object of each table, which tell when steps last ran, and which failed.
+        records: the newest record of each table's steps: when they last ran, and which failed.
         written_at: when the page is written, as it shall say; not said if None.
         pictures: keys of the charts to have pictures of: revenue, states and so on. Those without rows have none.
     """
@@ -79,7 +80,7 @@ def _html(
     figures: Figures,
     headline: list[Kpi],
     sections: list[Section],
-    records: list[Mapping[str, Any]],
+    records: "list[StepRecord]",
     written_at: datetime | None,
 ) -> str:
     drawn = [chart for section in sections for chart in section.charts]
@@ -134,10 +135,10 @@ def _periods(figures: Figures) -> list[tuple[str, str, str]]:
     return found
 
 
-def _quality(figures: Figures, records: list[Mapping[str, Any]]) -> dict[str, Any]:
+def _quality(figures: Figures, records: "list[StepRecord]") -> dict[str, Any]:
     """What the strip on the data says: quarantine, freshness, last run and versions."""
-    failed = [f"{r['table']}: {r['error']}" for r in records if r["status"] != "succeeded"]
-    started = [datetime.fromisoformat(str(r["started_at"])) for r in records]
+    failed = [f"{r.table}: {r.error}" for r in records if not r.succeeded]
+    started = [r.started_at for r in records]
     read_of = {table: figures.versions[table] for table in TABLES_READ if table in figures.versions}
     return {
         "quarantined": sum(row.rows for row in figures["quarantined"]),

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from olist_assets.aws.environment import redact
+from olist_assets.aws.redaction import redact
 from olist_assets.errors import OlistError
 from olist_assets.serving.sql import results
 from olist_assets.serving.sql.session import CONTROL_STEPS, DEFAULT_LAYER, NAMES, Session, connect, full_name

@@ -18,7 +18,8 @@ from typing import Self
 
 import duckdb
 
-from olist_assets.aws.environment import S3, configure, summarize_error
+from olist_assets.aws.environment import configure, is_s3
+from olist_assets.aws.redaction import summarize_error
 from olist_assets.errors import OlistError
 from olist_assets.lake.storage import open_store, require_lake
 from olist_assets.lake.table_versions import DeltaLog, resolve_versions
@@ -75,7 +76,7 @@ class Session:
     """
 
     def __init__(self, root: str, as_of: datetime | None = None) -> None:
-        if root.startswith(S3):
+        if is_s3(root):
             configure()
             self.root = root.rstrip("/")
         else:
@@ -138,7 +139,7 @@ class Session:
         connection = self._connection
         _load(connection, "delta")
         connection.execute("SET TimeZone = 'UTC'")
-        if self.root.startswith(S3):
+        if is_s3(self.root):
             _reach_s3(connection)
         for schema in (*_LAYERS, "control"):
             connection.execute(f"CREATE SCHEMA {schema}")

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from olist_assets.engines.local.sail import SailEngine
+from olist_assets.lake.step_records import StepRecord
 from olist_assets.lake.storage import open_store
 from olist_assets.serving import report
 from olist_assets.serving.report import captions, charts, page, palette, queries
@@ -19,7 +20,7 @@ from olist_assets.serving.report.axes import spec
 from olist_assets.serving.report.brazil import STATES
 from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.serving.report.report_lakes import NASTY, SALES, sell
-from spark_steps.tables import STATES as CODES
+from spark_steps.columns import STATES as CODES
 
 AT = datetime(2018, 10, 23, 4, 10, tzinfo=UTC)
 
@@ -205,7 +206,7 @@ def test_quarantined_rows_and_failed_tables_are_told_without_what_was_delivered(
         row | {"reason": "payment_value is not an amount: free", "_row": 1},
         row | {"reason": "payment_value is not an amount: a gift", "_row": 2},
     )
-    failed = {"table": "raw/sellers", "status": "failed", "error": "sellers.csv has no <header>", "started_at": AT}
+    failed = StepRecord(table="raw/sellers", run_id="run", started_at=AT, error="sellers.csv has no <header>")
     html = made(sail_lake, records=[failed]).html
     assert Page(html).texts["quarantined"] == "2"
     assert '<th scope="row">order payments</th><td class="text">payment_value is not an amount</td><td>2</td>' in html
@@ -302,7 +303,7 @@ def test_the_asset_writes_the_page_and_tells_its_path_and_headline(shop):
         "Days from purchase to delivery, median",
     ]
     assert len(pictures) < 80_000
-    assert [r["status"] for r in shop.lake.last_records({"serving/report"}).values()] == ["succeeded"]
+    assert [r.status for r in shop.lake.step_records.newest({"serving/report"}).values()] == ["succeeded"]
 
 
 def test_the_asset_depends_on_the_tables_that_it_reads():

@@ -12,6 +12,7 @@ import pytest
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.errors import OlistError
 from olist_assets.lake.layout import Lake
+from olist_assets.lake.step_records import StepRecord
 from olist_assets.lake.table_versions import DeltaLog
 from olist_assets.serving.sql.results import rows
 from olist_assets.serving.sql.session import Session, connect, nearest
@@ -229,7 +230,7 @@ def test_control_steps_is_a_table_of_the_step_runs_that_stays_as_it_is_within_a_
 
     def record(table: str, minute: int) -> None:
         started = STARTED + timedelta(minutes=minute)
-        lake.write_step_record({"table": table, "run_id": f"r{minute}", "started_at": started, "rows_inserted": minute})
+        lake.step_records.write(StepRecord(table=table, run_id=f"r{minute}", started_at=started, rows_inserted=minute))
 
     record("raw/orders", 3)
     record("trusted/orders", 4)
@@ -448,7 +449,7 @@ def test_duckdb_itself_is_locked_to_the_lake_behind_what_statements_are_let_thro
 def on_s3(s3, bucket, sail_lake, payments):
     """The same lake, and its next version, on S3; returns its root."""
     sail_lake.rows("refined/aggregate_payments_per_month", payment("2018-03", "boleto", "1.00"))
-    Lake(payments).write_step_record({"table": "raw/orders", "run_id": "r1", "started_at": STARTED})
+    Lake(payments).step_records.write(StepRecord(table="raw/orders", run_id="r1", started_at=STARTED))
     for path in sail_lake.objects("."):
         s3.upload_file(f"{payments}/{path}", bucket.removeprefix("s3://"), f"lake/{path}")
     shutil.rmtree(payments)

@@ -1,0 +1,18 @@
+"""A delivered file for tests of the lake's objects."""
+
+from datetime import UTC, datetime
+
+import pytest
+from obstore.store import MemoryStore
+
+from olist_assets.lake.files import DeliveredFile
+
+_NAME = "olist_sellers_dataset.csv"
+
+
+@pytest.fixture
+def delivered() -> DeliveredFile:
+    """A file with one seller."""
+    store = MemoryStore()
+    store.put(_NAME, b"seller_id\ns1\n")
+    return DeliveredFile(store, _NAME, 13, datetime(2018, 5, 10, 3, tzinfo=UTC))
