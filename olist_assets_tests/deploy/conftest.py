@@ -1,4 +1,4 @@
-"""The stack that tests look at, with and without what is optional."""
+"""The stack under test, with defaults and with all options."""
 
 import pytest
 
@@ -13,11 +13,11 @@ def stack():
 
 @pytest.fixture(scope="session")
 def with_all_options():
-    """The stack with a KMS key, an archive that ends, and a user who may be the orchestrator."""
+    """The stack with a KMS key, an archive that ends, and a user who may assume the orchestrator's role."""
     return create(KeyArn=KEY, ArchiveExpiresAfterDays="400", OrchestratorPrincipal=USER)
 
 
 @pytest.fixture(params=["stack", "with_all_options"])
 def any_stack(request):
-    """Each of them."""
+    """The stack with defaults, and with all options."""
     return request.getfixturevalue(request.param)

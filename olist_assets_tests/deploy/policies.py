@@ -1,7 +1,7 @@
-"""What IAM policies say of a request: as much of IAM's language as the template uses, and no more.
+"""An evaluator of IAM policies, for the part of IAM's language that the template uses.
 
-A statement with an element, condition operator or variable that is not known here is an error, never a guess. The rules
-are those of the IAM user guide: "Policy evaluation logic" and "IAM JSON policy elements: Condition operators".
+An unknown element, condition operator or variable is an error, never a guess. The rules are in the IAM user guide:
+"Policy evaluation logic" and "IAM JSON policy elements: Condition operators".
 """
 
 import re
@@ -14,13 +14,13 @@ Decision = Literal["allowed", "denied", "not allowed"]
 
 @dataclass(frozen=True)
 class Request:
-    """A call: by whom, of what, on what, under which circumstances.
+    """A call to be authorized.
 
     Attributes:
         action: service and operation, as in s3:GetObject.
-        resource: the ARN acted upon; "*" for operations that know none.
-        context: the condition keys that the request bears.
-        principal: the service or ARN that calls; policies of a role don't ask.
+        resource: the ARN acted upon; "*" for operations without resources.
+        context: the condition keys of the request and their values.
+        principal: the service or ARN that calls; not used by policies of a role.
     """
 
     action: str
@@ -30,7 +30,7 @@ class Request:
 
 
 def decide(documents: Iterable[Mapping[str, Any]], request: Request) -> Decision:
-    """What the policies say together: a denial counts before any permission."""
+    """The decision of all policies together. A denial takes precedence over any permission."""
     effects = {
         statement["Effect"]
         for document in documents
@@ -43,7 +43,7 @@ def decide(documents: Iterable[Mapping[str, Any]], request: Request) -> Decision
 
 
 def as_list(value: Any) -> list[Any]:
-    """The values of an element that may be one value or a list."""
+    """An element's values as a list; one value may be written without a list."""
     return value if isinstance(value, list) else [value]
 
 
@@ -56,30 +56,30 @@ def _applies(statement: Mapping[str, Any], request: Request) -> bool:
         and any(_like(request.action.lower(), action.lower()) for action in as_list(statement["Action"]))
         and any(_like(request.resource, resource) for resource in as_list(statement.get("Resource", "*")))
         and all(
-            _holds(operator, key, as_list(wanted), request.context)
+            _holds(operator, key, as_list(expected), request.context)
             for operator, keys in statement.get("Condition", {}).items()
-            for key, wanted in keys.items()
+            for key, expected in keys.items()
         )
     )
 
 
-def _is_principal(wanted: str | Mapping[str, Any], principal: str) -> bool:
-    if wanted == "*":
+def _is_principal(expected: str | Mapping[str, Any], principal: str) -> bool:
+    if expected == "*":
         return True
-    if isinstance(wanted, str) or wanted.keys() - {"Service", "AWS"}:
-        raise ValueError(f"not evaluated: principal {wanted}")
-    return any(principal == one for ones in wanted.values() for one in as_list(ones))
+    if isinstance(expected, str) or expected.keys() - {"Service", "AWS"}:
+        raise ValueError(f"not evaluated: principal {expected}")
+    return any(principal == one for ones in expected.values() for one in as_list(ones))
 
 
-def _holds(operator: str, key: str, wanted: list[str], context: Mapping[str, str]) -> bool:
+def _holds(operator: str, key: str, expected: list[str], context: Mapping[str, str]) -> bool:
     name = operator.removesuffix("IfExists")
     if name not in _OPERATORS:
         raise ValueError(f"not evaluated: condition {operator}")
     negated = "Not" in name
     value = {known.lower(): value for known, value in context.items()}.get(key.lower())
-    if value is None:  # a condition on a key that the request lacks
+    if value is None:  # the request lacks the key
         return negated or name != operator
-    return negated is not any(_OPERATORS[name](value, one) for one in wanted)
+    return negated is not any(_OPERATORS[name](value, one) for one in expected)
 
 
 def _like(value: str, pattern: str) -> bool:
@@ -96,8 +96,8 @@ def _arn_like(value: str, pattern: str) -> bool:
 
 _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
     "ArnLike": _arn_like,
-    "Bool": lambda value, wanted: value.lower() == wanted.lower(),
-    "NumericLessThan": lambda value, wanted: float(value) < float(wanted),
+    "Bool": lambda value, expected: value.lower() == expected.lower(),
+    "NumericLessThan": lambda value, expected: float(value) < float(expected),
     "StringEquals": str.__eq__,
     "StringLike": _like,
     "StringNotEquals": str.__eq__,

@@ -1,4 +1,4 @@
-"""The production stack as moto creates it from the template, gathered by boto3."""
+"""The production stack as moto creates it from the template, read by boto3."""
 
 import re
 import warnings
@@ -24,16 +24,16 @@ class Stack:
     Attributes:
         vpc: the VPC's id.
         subnets: the subnets' ids.
-        status: what CloudFormation says of it.
+        status: its status in CloudFormation.
         outputs: values by description.
-        resources: what the template says of each resource whose condition holds, all functions resolved.
+        resources: the template's text of each resource whose condition is true, with all functions resolved.
         not_created: the resource types that moto leaves out.
         trust: who may assume a role, by the role's name.
         inline: the policies written into a role, by the role's name.
         managed: the managed policies, by name.
         attached: the names of the managed policies that a role has, by the role's name.
         profiles: the roles of an instance profile, by the profile's name.
-        encryption: how a bucket encrypts by default, by the bucket's name.
+        encryption: the default encryption of a bucket, by the bucket's name.
         tags: a bucket's tags, by the bucket's name.
         log_groups: as CloudWatch describes them.
         security_groups: as EC2 describes those of the lakehouse.
@@ -49,7 +49,7 @@ class Stack:
         self._gather_permissions()
 
         self.encryption, self.tags = {}, {}
-        for bucket in (found["Name"] for found in s3.list_buckets()["Buckets"]):
+        for bucket in (entry["Name"] for entry in s3.list_buckets()["Buckets"]):
             (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
             self.encryption[bucket] = rule["ApplyServerSideEncryptionByDefault"]
             self.tags[bucket] = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
@@ -67,23 +67,23 @@ class Stack:
                 Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
                 Capabilities=["CAPABILITY_NAMED_IAM"],
             )
-        told = [re.search(r"Tried to parse (\S+) but", str(warning.message)) for warning in caught]
-        self.not_created = {match[1] for match in told if match}
+        matches = [re.search(r"Tried to parse (\S+) but", str(warning.message)) for warning in caught]
+        self.not_created = {match[1] for match in matches if match}
         (described,) = cloudformation.describe_stacks()["Stacks"]
         self.status = described["StackStatus"]
         self.outputs = {output["Description"]: output["OutputValue"] for output in described["Outputs"]}
 
     def _resolve(self):
-        # Loaded here, because it takes seconds, which every collection of tests would pay for.
+        # Imported here, because the import takes seconds and would slow down every collection of tests.
         from moto.cloudformation.models import cloudformation_backends  # noqa: PLC0415
         from moto.cloudformation.parsing import clean_json  # noqa: PLC0415
 
         (stack,) = cloudformation_backends[ACCOUNT][REGION].stacks.values()
-        holds = stack.resource_map.lazy_condition_map
+        conditions = stack.resource_map.lazy_condition_map
         self.resources = {
             name: clean_json(resource, stack.resource_map)
             for name, resource in stack.template_dict["Resources"].items()
-            if "Condition" not in resource or holds[resource["Condition"]]
+            if "Condition" not in resource or conditions[resource["Condition"]]
         }
 
     def _gather_permissions(self):
@@ -93,7 +93,7 @@ class Stack:
             self.trust[name] = role["AssumeRolePolicyDocument"]
             attached = self._iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
             self.attached[name] = [policy["PolicyName"] for policy in attached]
-        # From the template: moto gives these back as Python's text of them, not as JSON.
+        # From the template, because moto returns them as the text of a Python dict, not as JSON.
         self.inline = {
             role["RoleName"]: [policy["PolicyDocument"] for policy in role.get("Policies", [])]
             for role in self.of_type("AWS::IAM::Role")
@@ -110,19 +110,19 @@ class Stack:
         }
 
     def properties(self, name):
-        """What the template says of a resource."""
+        """The properties of a resource in the template."""
         return self.resources[name]["Properties"]
 
     def of_type(self, resource_type):
-        """What the template says of all resources of a type."""
+        """The properties of all resources of a type in the template."""
         return [resource["Properties"] for resource in self.resources.values() if resource["Type"] == resource_type]
 
     def permissions(self, role):
-        """The policies that a role has, written into it and attached."""
+        """The inline and attached policies of a role."""
         return self.inline[role] + [self.managed[name] for name in self.attached[role]]
 
     def permitted(self):
-        """Of each statement that permits something to anybody: its actions, resources and conditions."""
+        """The actions, resources and conditions of each statement that allows something."""
         documents = [document for inline in self.inline.values() for document in inline] + list(self.managed.values())
         return [
             (as_list(statement["Action"]), as_list(statement["Resource"]), statement.get("Condition", {}))
@@ -133,6 +133,6 @@ class Stack:
 
 
 def create(**parameters: str) -> Stack:
-    """The stack with these parameters beside VPC and subnets."""
+    """The stack with these parameters in addition to VPC and subnets."""
     with mock_aws():
         return Stack(TEMPLATE.read_text(), parameters)

@@ -1,4 +1,4 @@
-"""The evaluator of policies follows IAM's rules, for what it knows, and refuses the rest."""
+"""The evaluator of policies follows IAM's rules for the elements that it knows, and rejects the others."""
 
 import pytest
 
@@ -28,12 +28,12 @@ def policy(effect="Allow", action="s3:GetObject", resource="arn:aws:s3:::lake/*"
         ([policy("Deny", "s3:PutObject"), policy()], "allowed"),
     ],
 )
-def test_a_denial_counts_before_any_permission(documents, decision):
+def test_a_denial_takes_precedence_over_any_permission(documents, decision):
     assert decide(documents, GET) == decision
 
 
 @pytest.mark.parametrize(
-    ("condition", "holds"),
+    ("condition", "expected"),
     [
         ({"Bool": {"aws:SecureTransport": "true"}}, True),
         ({"Bool": {"AWS:securetransport": "TRUE"}}, True),
@@ -55,25 +55,25 @@ def test_a_denial_counts_before_any_permission(documents, decision):
         ({"StringEquals": {"s3:TlsVersion": "1.3", "aws:SecureTransport": "false"}}, False),
     ],
 )
-def test_all_conditions_must_hold_and_a_missing_key_fails_all_but_negated_ones(condition, holds):
-    assert (decide([policy(Condition=condition)], GET) == "allowed") is holds
+def test_all_conditions_must_be_true_and_a_missing_key_fails_all_but_negated_ones(condition, expected):
+    assert (decide([policy(Condition=condition)], GET) == "allowed") is expected
 
 
 @pytest.mark.parametrize(
-    ("arn", "like"),
+    ("arn", "matches"),
     [
         ("arn:aws:emr:eu-west-1:1:/applications/a", True),
         ("arn:aws:emr:eu-west-1:2:/applications/a", False),
         ("arn:aws:emr:eu-west-1:x:1:/applications/a", False),
     ],
 )
-def test_a_star_in_an_arn_stays_within_its_part(arn, like):
+def test_a_star_in_an_arn_stays_within_its_part(arn, matches):
     document = policy(Condition={"ArnLike": {"aws:SourceArn": "arn:aws:emr:*:1:/applications/*"}})
     request = Request(GET.action, GET.resource, {"aws:SourceArn": arn})
-    assert (decide([document], request) == "allowed") is like
+    assert (decide([document], request) == "allowed") is matches
 
 
-def test_a_policy_names_who_it_is_about():
+def test_a_policy_applies_to_its_principal_only():
     document = policy(Principal={"Service": "ec2.amazonaws.com"})
     assert decide([document], Request(GET.action, GET.resource, principal="ec2.amazonaws.com")) == "allowed"
     assert decide([document], Request(GET.action, GET.resource, principal="glue.amazonaws.com")) == "not allowed"
@@ -89,6 +89,6 @@ def test_a_policy_names_who_it_is_about():
         policy(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
     ],
 )
-def test_what_is_not_known_is_an_error(document):
+def test_an_unknown_element_is_an_error(document):
     with pytest.raises(ValueError, match="not evaluated"):
         decide([document], GET)

@@ -1,7 +1,7 @@
-"""The template of the production stack: linted, created against moto, and what it makes.
+"""The template of the production stack: linted, created against moto, and the resources that it creates.
 
-AWS has not seen it. What moto's CloudFormation does not create, or only in part, is looked up in the template with all
-its functions resolved: see `test_what_moto_does_not_create`.
+It has never been created on AWS. Resources that moto's CloudFormation does not create, or only in part, are read from
+the template with all its functions resolved: see `test_moto_does_not_create_these_types`.
 """
 
 import re
@@ -20,14 +20,14 @@ TAG = {"Key": "olist:lakehouse", "Value": "olist"}
 
 
 def test_the_linter_finds_nothing():
-    # Loaded here, because it takes seconds, which every collection of tests would pay for.
+    # Imported here, because the import takes seconds and would slow down every collection of tests.
     from cfnlint import api as linter  # noqa: PLC0415
 
     settings = linter.ManualArgs(regions=["us-east-1", "eu-west-1", "sa-east-1"], include_checks=["I"])
-    assert [str(found) for found in linter.lint_file(TEMPLATE, config=settings)] == []
+    assert [str(actual) for actual in linter.lint_file(TEMPLATE, config=settings)] == []
 
 
-def test_the_linter_is_told_to_ignore_nothing():
+def test_the_linter_has_no_exceptions():
     assert "cfn-lint" not in TEMPLATE.read_text()
     assert not list(TEMPLATE.parents[1].glob(".cfnlintrc*"))
 
@@ -58,11 +58,11 @@ def test_it_is_created_and_each_output_is_a_setting(any_stack):
     }
 
 
-def test_what_moto_does_not_create(stack):
-    """These are looked up in the template. So is what moto leaves out of what it does create.
+def test_moto_does_not_create_these_types(stack):
+    """Tests read them from the template, like the properties that moto ignores.
 
-    That is: of a bucket all but encryption and tags, a log group's key, the outbound rules of a security group, and the
-    policies of AWS that a role has.
+    Those are: of a bucket all but encryption and tags, a log group's key, the outbound rules of a security group, and
+    AWS's policies of a role.
     """
     assert stack.not_created == {
         "AWS::S3::BucketPolicy",
@@ -127,17 +127,17 @@ NONCURRENT = {
 UPLOADS = {"Id": "IncompleteUploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}
 
 
-def test_the_archive_becomes_cheap_and_old_versions_end(stack):
+def test_the_archive_changes_its_storage_class_and_old_versions_expire(stack):
     assert stack.properties("Lake")["LifecycleConfiguration"]["Rules"] == [ARCHIVE, NONCURRENT, UPLOADS]
     assert stack.properties("Source")["LifecycleConfiguration"]["Rules"] == [NONCURRENT, UPLOADS]
 
 
-def test_the_archive_ends_if_that_is_asked_for(with_all_options):
+def test_the_archive_expires_if_the_parameter_says_so(with_all_options):
     archive, *_ = with_all_options.properties("Lake")["LifecycleConfiguration"]["Rules"]
     assert archive == {**ARCHIVE, "ExpirationInDays": 400}
 
 
-def test_logs_end(stack):
+def test_logs_expire(stack):
     (rule,) = stack.properties("Logs")["LifecycleConfiguration"]["Rules"]
     assert rule == {
         "Id": "Expire",
@@ -150,9 +150,9 @@ def test_logs_end(stack):
 # --- Logs, network, EMR, catalog, Athena ------------------------------------------------------------------------------
 
 
-def test_log_groups_end_their_logs(stack):
-    found = {group["logGroupName"]: group["retentionInDays"] for group in stack.log_groups}
-    assert found == {"/olist/emr-serverless": 90, "/olist/orchestrator": 90}
+def test_log_groups_expire_their_logs(stack):
+    actual = {group["logGroupName"]: group["retentionInDays"] for group in stack.log_groups}
+    assert actual == {"/olist/emr-serverless": 90, "/olist/orchestrator": 90}
 
 
 def test_log_groups_use_the_key_if_there_is_one(stack, with_all_options):
@@ -160,7 +160,7 @@ def test_log_groups_use_the_key_if_there_is_one(stack, with_all_options):
     assert [group.get("KmsKeyId") for group in with_all_options.of_type("AWS::Logs::LogGroup")] == [KEY, KEY]
 
 
-def test_nothing_reaches_workers_but_workers(stack):
+def test_only_workers_reach_workers(stack):
     (group,) = stack.security_groups
     assert (group["GroupName"], group["VpcId"]) == ("olist-emr-serverless", stack.vpc)
     (inbound,) = group["IpPermissions"]
@@ -171,7 +171,7 @@ def test_nothing_reaches_workers_but_workers(stack):
     assert stack.properties("ServerlessEgressToWorkers")["DestinationSecurityGroupId"] == group["GroupId"]
 
 
-def test_emr_finds_an_instance_profile_named_like_its_role(stack):
+def test_an_instance_profile_is_named_like_its_role_as_emr_requires(stack):
     assert stack.profiles == {
         "olist-emr-instance": ["olist-emr-instance"],
         "olist-orchestrator": ["olist-orchestrator"],
@@ -198,8 +198,8 @@ def test_the_serverless_application_costs_nothing_between_steps(stack):
 
 
 def test_trusted_and_refined_are_databases(stack):
-    found = [properties["DatabaseInput"] for properties in stack.of_type("AWS::Glue::Database")]
-    assert {database["Name"]: database["LocationUri"] for database in found} == {
+    actual = [properties["DatabaseInput"] for properties in stack.of_type("AWS::Glue::Database")]
+    assert {database["Name"]: database["LocationUri"] for database in actual} == {
         "olist_trusted": f"s3://{LAKE}/lake/trusted/",
         "olist_refined": f"s3://{LAKE}/lake/refined/",
     }
@@ -228,5 +228,5 @@ def test_athena_has_a_workgroup_whose_results_are_encrypted_and_whose_queries_ar
 
 
 def test_runs_register_tables_in_the_databases_of_the_stack(stack):
-    found = {properties["DatabaseInput"]["Name"] for properties in stack.of_type("AWS::Glue::Database")}
-    assert found == {f"{stack.outputs['OLIST_GLUE']}_{layer}" for layer in DATABASES}
+    actual = {properties["DatabaseInput"]["Name"] for properties in stack.of_type("AWS::Glue::Database")}
+    assert actual == {f"{stack.outputs['OLIST_GLUE']}_{layer}" for layer in DATABASES}

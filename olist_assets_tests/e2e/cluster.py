@@ -1,10 +1,9 @@
-"""A stand-in for Amazon EMR: the API of moto's server, and a machine that carries out what its steps and jobs say.
+"""A stand-in for Amazon EMR: the API of moto's server, and a machine that runs the steps and job runs.
 
-Each step's arguments are run as they are, by a real spark-submit on local Spark that reads and writes S3 through S3A;
-each job run of EMR Serverless likewise. The first of each service is a process of its own, the others are carried out
-by Spark's SparkSubmit in JVMs that are kept (see `kept_jvm`). What a cluster has, Delta's jars and Spark's defaults, is
-given; what YARN does with archives, to unpack them where a driver runs, is done. moto has the rest of the API, except
-what is written here.
+The machine runs a step's arguments unchanged, as it runs those of a job run of EMR Serverless. `StepProgram` chooses
+what its `spark-submit` is. Spark's is the real one, on local Spark that reads and writes S3 through S3A: the first of
+each service is a process of its own, the others run in warm JVMs (see `warm_jvm`). The machine provides Delta's jars
+and Spark's defaults, and unpacks archives as YARN does. The rest of the API is moto's.
 """
 
 import gzip
@@ -21,6 +20,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
 from queue import Queue
@@ -37,11 +37,12 @@ from werkzeug.serving import make_server
 from olist_assets.engines.local.jars import delta_jars, find, s3_jars
 from olist_assets.engines.spark_properties import s3_properties
 from olist_assets_tests.conftest import SMALL_AND_QUICK
-from olist_assets_tests.e2e.warm_jvm import KeptJvm
+from olist_assets_tests.e2e.warm_jvm import WarmJvm
+from spark_steps.protocol import FileCounts, RowCounts, StepError, StepResult
 
 REGION = "us-east-1"
 REPOSITORY = Path(__file__).parents[2]
-_STEPS_AT_A_TIME = 2
+_MAX_CONCURRENT_STEPS = 2
 _FETCH = """#!{python}
 import shutil, sys
 import boto3
@@ -49,7 +50,6 @@ _, _, _, _, uri, _ = sys.argv  # aws s3 cp --only-show-errors URI -
 bucket, _, key = uri.removeprefix("s3://").partition("/")
 shutil.copyfileobj(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"], sys.stdout.buffer)
 """
-# Steps on Sail, for tests of what is around them: the same script, in a second.
 _SUBMIT_TO_SAIL = """#!{python}
 import os, sys
 sys.path.insert(0, "{repository}")
@@ -61,7 +61,34 @@ from spark_steps.__main__ import main
 sys.exit(main(sys.argv[sys.argv.index("--request"):]))
 """
 
-# Archives are for YARN, which unpacks them; a local Spark would do so once more, in every step.
+# Waits while it is paused, reads the request as a step does, appends two sellers, and copies the prepared result.
+_SUBMIT_PREPARED = """#!{python}
+import json, os, sys, time
+while os.path.exists("{pause}"):
+    time.sleep(0.05)
+import deltalake, pyarrow, pyarrow.fs
+options = dict(zip(sys.argv[-4::2], sys.argv[-3::2]))
+filesystem, path = pyarrow.fs.FileSystem.from_uri(options["--request"])
+with filesystem.open_input_stream(path) as stream:
+    request = json.loads(stream.read())
+key = {{"_landing_date": ["2018-05-10"] * 2, "_file_id": ["prepared"] * 2, "_row": [0, 1]}}
+sellers = pyarrow.table({{"seller_id": ["s1", "s2"], **key}})
+deltalake.write_deltalake(request["output"]["uri"], sellers, mode="append")
+filesystem, path = pyarrow.fs.FileSystem.from_uri(options["--result"])
+with open("{result}") as file, filesystem.open_output_stream(path) as stream:
+    result = file.read()
+    stream.write(result.encode())
+sys.exit("error" in json.loads(result))
+"""
+_PREPARED_RESULT = StepResult(
+    table="raw/sellers",
+    version_before=-1,
+    version_after=0,
+    rows=RowCounts(read=2, inserted=2),
+    files=FileCounts(added=1),
+)
+
+# YARN unpacks archives. A local Spark would unpack them again in every step, so it does not get the option.
 _SPARK_SUBMIT = """#!/usr/bin/env python3.11
 import os, sys
 from multiprocessing.connection import Client
@@ -69,21 +96,32 @@ _, *words = sys.argv
 if "--archives" in words:
     at = words.index("--archives")
     del words[at : at + 2]
-if jvm := os.environ.get("KEPT_JVM"):
+if jvm := os.environ.get("WARM_JVM"):
     pythons = (("driver.python", "PYSPARK_DRIVER_PYTHON"), ("python", "PYSPARK_PYTHON"))
     for name, variable in pythons:
         words[:0] = ["--conf", f"spark.pyspark.{name}={os.path.abspath(os.environ[variable])}"]
-    with Client(jvm) as asked:
-        asked.send(words)
-        sys.exit(asked.recv())
+    with Client(jvm) as connection:
+        connection.send(words)
+        sys.exit(connection.recv())
 command = os.environ["SPARK_HOME"] + "/bin/spark-submit"
 os.execv(command, [command, *words])
 """
 
 
+class StepProgram(StrEnum):
+    """What the machine's `spark-submit` does."""
+
+    SPARK = "spark"
+    """Runs the step on local Spark."""
+    SAIL = "sail"
+    """Runs the step's script on Sail."""
+    PREPARED = "prepared"
+    """Answers at once: appends two sellers to the output, and copies a prepared result or error."""
+
+
 @dataclass
 class Fault:
-    """What happens to the next calls of an action: throttled, broken (a server's error), denied, lost (but done)."""
+    """The fault of the next calls of an action: throttled, server_error, denied, lost (done, no answer)."""
 
     action: str
     kind: str
@@ -92,7 +130,19 @@ class Fault:
 
 @dataclass
 class Job:
-    """A step or a job run: how its state is set, its process while it runs, and whether its service had none before."""
+    """A step or a job run.
+
+    Attributes:
+        id, name: those of its service.
+        command: its arguments, the program first.
+        log: the URI that its log is written to.
+        set_state: sets its state in the service: the state, and the reason of a failure.
+        variables: the environment variables of its driver.
+        archives: the values of --archives.
+        process: its process, once it has started.
+        cancelled: whether it was canceled.
+        first: whether it is the first one of its service.
+    """
 
     id: str
     name: str
@@ -110,43 +160,50 @@ class Cluster:
     """EMR's API at `url`, and the machine behind it.
 
     Attributes:
-        folder: where the machine's commands, configuration and work lie.
+        folder: the machine's commands, configuration and working directories.
+        program: what its `spark-submit` does.
         calls: the action of each call that was made, in order.
         jobs: every step and job run that was submitted, in order.
-        faults: what is to go wrong.
-        hold: jobs wait while it is set: there is no capacity.
-        environment: the variables of the machine.
-        before: what happens just before the next call of an action is heard, by action.
+        faults: faults of calls to come.
+        hold: while it is set, jobs wait for capacity.
+        pause: while this file exists, jobs of the prepared program run without an end.
+        environment: the environment variables of the machine.
+        before: by action, a function that is called just before the next call of the action is handled.
     """
 
-    def __init__(self, folder: Path, *, spark: bool = True) -> None:
+    def __init__(self, folder: Path, program: StepProgram = StepProgram.SPARK) -> None:
         self.calls: list[str] = []
         self.jobs: list[Job] = []
         self.faults: list[Fault] = []
         self.hold = threading.Event()
         self.before: dict[str, Callable[[], None]] = {}
         self.folder = folder
-        self._spark = spark
+        self.pause = folder / "pause"
+        self.program = program
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._jvms = [KeptJvm(folder / f"jvm-{number}") for number in range(_STEPS_AT_A_TIME)]
-        self._free: Queue[KeptJvm] = Queue()
+        self._jvms = [WarmJvm(folder / f"jvm-{number}") for number in range(_MAX_CONCURRENT_STEPS)]
+        self._free: Queue[WarmJvm] = Queue()
         for jvm in self._jvms:
             self._free.put(jvm)
         self._failures: dict[str, dict[str, str]] = {}
         self._tokens: dict[str, dict[str, Any]] = {}
         self._lock = threading.RLock()
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=MotoRequestHandler)
+        self._server = make_server("127.0.0.1", 0, self._respond, threaded=True, request_handler=MotoRequestHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._prepare_machine()
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:
-        """End the server and all that runs."""
+        """Stop the server and all processes."""
         self._server.shutdown()
         for job in self.jobs:
             self._kill(job, signal.SIGKILL)
         for jvm in self._jvms:
             jvm.stop()
+
+    def prepare_result(self, result: StepResult | StepError = _PREPARED_RESULT) -> None:
+        """Prepare what jobs of the prepared program write as their result, by default that two rows were inserted."""
+        (self.folder / "result.json").write_text(result.to_json())
 
     @property
     def emr(self) -> Any:
@@ -160,83 +217,83 @@ class Cluster:
 
     @property
     def running(self) -> list[Job]:
-        """The jobs whose process runs."""
+        """The jobs whose process is running."""
         return [job for job in self.jobs if job.process is not None and job.process.poll() is None]
 
     def times(self, action: str) -> int:
-        """How often a call was made."""
+        """The number of calls of an action."""
         return self.calls.count(action)
 
     # --- The API -----------------------------------------------------------------------------------------------
 
-    def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def _respond(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
-        action, body = _action_of(request), request.get_data()
+        action, body = _action_name(request), request.get_data()
         self.calls.append(action)
         fault = next((f for f in self.faults if f.action == action and f.times > 0), None)
         if fault:
             fault.times -= 1
         if fault and fault.kind == "throttled":
             response = _error(400, "ThrottlingException", "Rate exceeded")
-        elif fault and fault.kind == "broken":
+        elif fault and fault.kind == "server_error":
             response = _error(500, "InternalServerException", "try again")
         elif fault and fault.kind == "denied":
             response = _error(
                 400, "AccessDeniedException", f"User: arn:aws:iam::123456789012:user/a is not authorized: {action}"
             )
         else:
-            if happens := self.before.pop(action, None):
-                happens()
+            if callback := self.before.pop(action, None):
+                callback()
             with self._lock:
                 response = self._handle(action, request, json.loads(body) if body else {})
         if fault and fault.kind == "lost":
             response = _error(503, "ServiceUnavailableException", "the answer was lost")
         return response(environ, start_response)
 
-    def _handle(self, action: str, request: Request, asked: dict[str, Any]) -> Response:
-        if response := self._handled_here(action, request, asked):
+    def _handle(self, action: str, request: Request, body: dict[str, Any]) -> Response:
+        if response := self._handle_here(action, request, body):
             return response
         environ = {**request.environ, "wsgi.input": io.BytesIO(request.get_data())}  # which has been read
         response = Response.from_app(self._moto, environ)
         if response.status_code < 400:
             answer = json.loads(response.get_data() or b"{}")
-            self._handled_by_moto(action, asked, answer)
+            self._follow_up(action, body, answer)
             if action in ("DescribeStep", "StartJobRun"):
                 return _json(answer)
         return response
 
-    def _handled_here(self, action: str, request: Request, asked: dict[str, Any]) -> Response | None:
-        """The answer to what moto does not know, or takes too lightly."""
+    def _handle_here(self, action: str, request: Request, body: dict[str, Any]) -> Response | None:
+        """The response to calls that moto lacks, or accepts too easily."""
         if action == "CancelSteps":
-            for step in asked["StepIds"]:
+            for step in body["StepIds"]:
                 self._cancel(step)
-            return _json({"CancelStepsInfoList": [{"StepId": s, "Status": "SUBMITTED"} for s in asked["StepIds"]]})
+            return _json({"CancelStepsInfoList": [{"StepId": s, "Status": "SUBMITTED"} for s in body["StepIds"]]})
         if action == "CancelJobRun":
             job = request.path.rpartition("/")[2]
             self._cancel(job)
             return _json({"applicationId": request.path.split("/")[2], "jobRunId": job})
-        if action == "AddJobFlowSteps" and self.emr.clusters[asked["JobFlowId"]].state.startswith("TERMINAT"):
+        if action == "AddJobFlowSteps" and self.emr.clusters[body["JobFlowId"]].state.startswith("TERMINAT"):
             return _error(400, "InvalidRequestException", "A job flow that is terminated may not be modified.")
-        if action in ("CreateApplication", "StartJobRun") and asked["clientToken"] in self._tokens:
-            return _json(self._tokens[asked["clientToken"]])
+        if action in ("CreateApplication", "StartJobRun") and body["clientToken"] in self._tokens:
+            return _json(self._tokens[body["clientToken"]])
         return None
 
-    def _handled_by_moto(self, action: str, asked: dict[str, Any], answer: dict[str, Any]) -> None:
+    def _follow_up(self, action: str, body: dict[str, Any], answer: dict[str, Any]) -> None:
         if action == "CreateApplication":
-            self._tokens[asked["clientToken"]] = answer
+            self._tokens[body["clientToken"]] = answer
             self.serverless.job_runs[answer["applicationId"]] = []  # moto refuses to list none
         if action == "AddJobFlowSteps":
             for step_id in answer["StepIds"]:
-                self._take_step(asked["JobFlowId"], step_id)
+                self._accept_step(body["JobFlowId"], step_id)
         if action == "StartJobRun":
-            self._tokens[asked["clientToken"]] = answer
-            self._take_job_run(answer["applicationId"], answer["jobRunId"])
+            self._tokens[body["clientToken"]] = answer
+            self._accept_job_run(answer["applicationId"], answer["jobRunId"])
         if action == "DescribeStep" and (details := self._failures.get(answer["Step"]["Id"])):
             answer["Step"]["Status"]["FailureDetails"] = details
 
     # --- What is submitted -------------------------------------------------------------------------------------
 
-    def _take_step(self, cluster: str, step_id: str) -> None:
+    def _accept_step(self, cluster: str, step_id: str) -> None:
         step = next(s for s in self.emr.clusters[cluster].steps if s.id == step_id)
 
         def set_state(state: str, reason: str = "") -> None:
@@ -251,9 +308,9 @@ class Cluster:
         log_uri = self.emr.clusters[cluster].log_uri
         log = f"{log_uri.rstrip('/')}/{cluster}/steps/{step_id}/stderr.gz" if log_uri else None
         set_state("PENDING")
-        self._take(Job(step_id, step.name, list(step.args), log, set_state, archives=_archives(step.args)))
+        self._accept(Job(step_id, step.name, list(step.args), log, set_state, archives=_archives(step.args)))
 
-    def _take_job_run(self, application: str, run_id: str) -> None:
+    def _accept_job_run(self, application: str, run_id: str) -> None:
         run = next(r for r in self.serverless.job_runs[application] if r.id == run_id)
         run.created_at = run.updated_at = _now()
 
@@ -280,12 +337,14 @@ class Cluster:
         log = f"{logs.rstrip('/')}/applications/{application}/jobs/{run_id}/SPARK_DRIVER/stderr.gz" if logs else None
         command = ["spark-submit", *options, submit["entryPoint"], *submit["entryPointArguments"]]
         set_state("PENDING")
-        self._take(Job(run_id, run.name, command, log, set_state, driver, _archives(options)))
+        self._accept(Job(run_id, run.name, command, log, set_state, driver, _archives(options)))
 
-    def _take(self, job: Job) -> None:
-        job.first = job.command[0] not in {other.command[0] for other in self.jobs}  # services begin differently
+    def _accept(self, job: Job) -> None:
+        job.first = job.command[0] not in {
+            other.command[0] for other in self.jobs
+        }  # services start a step in different ways
         self.jobs.append(job)
-        threading.Thread(target=self._carry_out, args=(job,), daemon=True).start()
+        threading.Thread(target=self._run_and_report, args=(job,), daemon=True).start()
 
     def _cancel(self, job_id: str) -> None:
         job = next(job for job in self.jobs if job.id == job_id)
@@ -302,23 +361,12 @@ class Cluster:
         (commands / "python3.11").symlink_to(Path(sys._base_executable))  # noqa: SLF001 - the venv's own Python has its packages
         (commands / "aws").write_text(_FETCH.format(python=sys.executable))
         (commands / "aws").chmod(0o755)
-        submit = _SPARK_SUBMIT if self._spark else _SUBMIT_TO_SAIL.format(python=sys.executable, repository=REPOSITORY)
-        (commands / "spark-submit").write_text(submit)
-        (commands / "spark-submit").chmod(0o755)
-        jars = find((*delta_jars(), *s3_jars()))
-        properties = {
-            **SMALL_AND_QUICK,
-            **s3_properties(),
-            "spark.driver.extraClassPath": ":".join(map(str, jars)),  # spark-submit itself reads s3://
-            "spark.ui.enabled": "false",
-            "spark.driver.memory": "2g",
-            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmn1g",
-            "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
-        }
+        self._write_spark_submit(commands)
         conf = self.folder / "conf"
         conf.mkdir()
-        lines = [f"{name} {value}" for name, value in properties.items()]
-        (conf / "spark-defaults.conf").write_text("\n".join(lines) + "\n")
+        if self.program is StepProgram.SPARK:
+            lines = [f"{name} {value}" for name, value in self._spark_defaults().items()]
+            (conf / "spark-defaults.conf").write_text("\n".join(lines) + "\n")
         home = Path(sys.modules["pyspark"].__file__ or "").parent
         path = os.pathsep.join([str(commands), os.environ["PATH"]])
         own = {"HOME": str(self.folder), "SPARK_HOME": str(home), "SPARK_CONF_DIR": str(conf), "PATH": path}
@@ -329,7 +377,33 @@ class Cluster:
         }
         self.environment = {**kept, **own, "SPARK_LOCAL_IP": "127.0.0.1"}
 
-    def _carry_out(self, job: Job) -> None:
+    def _write_spark_submit(self, commands: Path) -> None:
+        """Write the programs, and a `spark-submit` that runs the one of the variable STEP_PROGRAM."""
+        self.prepare_result()
+        python, result = sys.executable, self.folder / "result.json"
+        programs = {
+            StepProgram.SPARK: _SPARK_SUBMIT,
+            StepProgram.SAIL: _SUBMIT_TO_SAIL.format(python=python, repository=REPOSITORY),
+            StepProgram.PREPARED: _SUBMIT_PREPARED.format(python=python, result=result, pause=self.pause),
+        }
+        submit = f'#!/bin/sh\nexec "{commands}/submit-$STEP_PROGRAM" "$@"\n'
+        for name, text in {"spark-submit": submit, **{f"submit-{p}": text for p, text in programs.items()}}.items():
+            (commands / name).write_text(text)
+            (commands / name).chmod(0o755)
+
+    def _spark_defaults(self) -> dict[str, str]:
+        jars = find((*delta_jars(), *s3_jars()))
+        return {
+            **SMALL_AND_QUICK,
+            **s3_properties(),
+            "spark.driver.extraClassPath": ":".join(map(str, jars)),  # spark-submit itself reads s3://
+            "spark.ui.enabled": "false",
+            "spark.driver.memory": "2g",
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmn1g",
+            "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
+        }
+
+    def _run_and_report(self, job: Job) -> None:
         jvm = self._free.get()
         try:
             code = self._run(job, jvm)
@@ -343,26 +417,26 @@ class Cluster:
             else:
                 job.set_state("FAILED", f"exit code {code}")
 
-    def _run(self, job: Job, jvm: KeptJvm) -> int | None:
-        """The exit code of a job's process; nothing if it was cancelled before."""
+    def _run(self, job: Job, jvm: WarmJvm) -> int | None:
+        """Run a job; the exit code of its process, None if the job was canceled before."""
         while self.hold.is_set() and not job.cancelled:
             time.sleep(0.05)
-        environment = self.environment | job.variables
-        if self._spark and not job.first:
-            environment["KEPT_JVM"] = jvm.address(environment)
+        environment = self.environment | job.variables | {"STEP_PROGRAM": self.program}
+        if self.program is StepProgram.SPARK and not job.first:
+            environment["WARM_JVM"] = jvm.address(environment)
         with self._lock:
             if job.cancelled:
                 return None
             place = self.folder / "work" / job.id
             place.mkdir(parents=True)
             self._unpack(job.archives, place)
-            with (place / "stderr").open("wb") as said:
+            with (place / "stderr").open("wb") as stderr:
                 job.process = subprocess.Popen(
                     job.command,
                     cwd=place,
                     env=environment,
                     stdout=subprocess.DEVNULL,
-                    stderr=said,
+                    stderr=stderr,
                     start_new_session=True,
                 )
             job.set_state("RUNNING")
@@ -373,7 +447,7 @@ class Cluster:
         return code
 
     def _unpack(self, archives: list[str], place: Path) -> None:
-        """What YARN and EMR Serverless do with --archives, each of them once."""
+        """Unpack --archives as YARN and EMR Serverless do, each archive once."""
         for archive in archives:
             uri, _, name = archive.partition("#")
             unpacked = self.folder / "archives" / uri.rpartition("/")[2]
@@ -398,8 +472,8 @@ def _archives(arguments: list[str]) -> list[str]:
     return [value for option, value in pairwise(arguments) if option == "--archives"]
 
 
-def _action_of(request: Request) -> str:
-    """The API's name of a call."""
+def _action_name(request: Request) -> str:
+    """The name of a call in the API."""
     if target := request.headers.get("X-Amz-Target"):
         return target.partition(".")[2]
     parts = request.path.strip("/").split("/")

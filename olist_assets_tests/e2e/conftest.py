@@ -1,4 +1,4 @@
-"""What the end-to-end tests share."""
+"""Fixtures of the end-to-end tests."""
 
 import os
 import shutil
@@ -16,13 +16,14 @@ from olist_assets.engines.code_version import steps_digest
 from olist_assets.engines.local.spark import SparkEngine
 from olist_assets.engines.remote.package import FOLDER, Package
 from olist_assets_tests.conftest import SMALL_AND_QUICK
-from olist_assets_tests.e2e.cluster import REGION, REPOSITORY, Cluster
-from olist_assets_tests.e2e.servers import free_port, listens, until
+from olist_assets_tests.e2e.cluster import REGION, REPOSITORY, Cluster, StepProgram
+from olist_assets_tests.e2e.servers import free_port, listens, wait_until
+from olist_assets_tests.e2e.shops import BUCKET, create_shop
 
 
 @pytest.fixture(scope="module")
 def spark_engine():
-    """Local Spark, compiling little, one session for all runs."""
+    """Local Spark that compiles little, with one session for all runs."""
     engine = SparkEngine(properties=SMALL_AND_QUICK)
     session = engine.session(print)
     yield engine
@@ -31,7 +32,7 @@ def spark_engine():
 
 @pytest.fixture(scope="module")
 def s3_folder(tmp_path_factory):
-    """The folder in which a real S3 server keeps its buckets, `shop` and `logs`; the AWS variables name the server."""
+    """The folder of a real S3 server's buckets, `shop` and `logs`. The AWS variables name the server."""
     place = shutil.which("versitygw", path=os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]]))
     assert place, "versitygw is missing: `make e2e` builds it, with Go"
     folder = tmp_path_factory.mktemp("s3")
@@ -45,7 +46,7 @@ def s3_folder(tmp_path_factory):
         del os.environ[name]
     os.environ.update({**keys, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": f"http://{address}"})
     configure()
-    until(lambda: listens(port), seconds=10)
+    wait_until(lambda: listens(port), seconds=10)
     for bucket in ("shop", "logs"):
         boto3.client("s3").create_bucket(Bucket=bucket)
     yield folder
@@ -57,14 +58,14 @@ def s3_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def package():
-    """The folder of the package that a cluster is given."""
+    """The folder of the package for a cluster."""
     Package.find(REPOSITORY / FOLDER)
     return str(REPOSITORY / FOLDER)
 
 
 @pytest.fixture(scope="module")
 def small_package(tmp_path_factory) -> str:
-    """A package as small as can be: steps on Sail have their packages from this environment."""
+    """A minimal package. Steps that do not run on Spark import their packages from this environment."""
     folder = tmp_path_factory.mktemp("package")
     (folder / f"steps-{steps_digest()}.zip").write_bytes(b"PK\x05\x06" + bytes(18))
     python = tarfile.TarInfo("bin/python")
@@ -81,12 +82,37 @@ def service(request) -> str:
 
 
 @pytest.fixture(scope="module")
-def cluster(request, s3_folder, tmp_path_factory):  # noqa: ARG001 - the cluster's machine needs S3
-    """A stand-in for EMR, whose steps run on local Spark; the AWS variables name its API."""
-    machine = Cluster(tmp_path_factory.mktemp("cluster"), spark=getattr(request.module, "ON_SPARK", True))
+def cluster(request, s3_folder, tmp_path_factory):  # noqa: ARG001 - its machine needs S3
+    """A stand-in for EMR with the module's STEP_PROGRAM, else Spark. The AWS variables name its API."""
+    program = getattr(request.module, "STEP_PROGRAM", StepProgram.SPARK)
+    machine = Cluster(tmp_path_factory.mktemp("cluster"), program)
     services = ("AWS_ENDPOINT_URL_EMR", "AWS_ENDPOINT_URL_EMR_SERVERLESS")
     os.environ.update(dict.fromkeys(services, machine.url))
     yield machine
     machine.stop()
     for name in services:
         del os.environ[name]
+
+
+@pytest.fixture(scope="module")
+def shops_bucket(s3_folder) -> Path:
+    """The folder of the bucket of all shops."""
+    boto3.client("s3").create_bucket(Bucket=BUCKET)
+    return s3_folder / BUCKET
+
+
+@pytest.fixture
+def shop(service, cluster, shops_bucket, small_package):
+    """A shop with an empty lake, a delivery of one day, and no cluster."""
+    for state in (cluster.calls, cluster.jobs, cluster.faults, cluster.before):
+        state.clear()
+    shop = create_shop(service, cluster, shops_bucket, small_package)
+    yield shop
+    cluster.faults.clear()
+    for job, _ in shop.engine.live():
+        shop.engine.cancel(job)
+    for job in cluster.jobs:
+        job.cancelled = True
+    cluster.hold.clear()
+    cluster.pause.unlink(missing_ok=True)
+    cluster.prepare_result()

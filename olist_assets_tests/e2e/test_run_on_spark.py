@@ -1,4 +1,4 @@
-"""`olist run --engine spark`, as a person types it: the same command, the same words, another engine."""
+"""`olist run --engine spark` as users run it: the same command and the same output as on the default engine."""
 
 import json
 import os
@@ -15,8 +15,8 @@ HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state"
 
 
 @pytest.fixture
-def nameless(tmp_path) -> dict[str, str]:
-    """The environment of a machine on which Java finds no address for any name, the machine's own included."""
+def without_host_name(tmp_path) -> dict[str, str]:
+    """The environment of a machine where Java resolves no host name, not even the machine's own."""
     (tmp_path / "hosts").touch()
     return {**os.environ, "JAVA_TOOL_OPTIONS": f"-Djdk.net.hosts.file={tmp_path / 'hosts'}"}
 
@@ -32,12 +32,12 @@ def run(folder, environment: dict[str, str], *options: str, lake: str = "lake") 
     )
 
 
-def test_a_run_on_spark_needs_nothing_but_the_option(tmp_path, nameless):
+def test_a_run_on_spark_needs_nothing_but_the_option(tmp_path, without_host_name):
     delivery = tmp_path / "source" / "2018-05-10"
     delivery.mkdir(parents=True)
     (delivery / "olist_sellers_dataset.csv").write_text(f"{HEADER}\ns1,1001,são paulo,SP\ns2,20001,rio de janeiro,XX\n")
     select = [word for layer in ("landzone", "raw", "trusted") for word in ("--select", f"{layer}/sellers")]
-    done = run(tmp_path, nameless, *select)
+    done = run(tmp_path, without_host_name, *select)
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert any(line.startswith("✓ raw/sellers 2 inserted") for line in lines)
@@ -48,11 +48,11 @@ def test_a_run_on_spark_needs_nothing_but_the_option(tmp_path, nameless):
     assert not (tmp_path / "spark-warehouse").exists()
 
 
-def test_a_jvm_that_does_not_start_has_the_last_word(nameless):
+def test_the_error_of_a_jvm_that_does_not_start_names_the_cause(without_host_name):
     engine = "from olist_assets.engines.local.spark import SparkEngine; SparkEngine().session()"
     done = subprocess.run(
         [sys.executable, "-c", engine],
-        env={**nameless, "SPARK_LOCAL_IP": "no-such-host"},
+        env={**without_host_name, "SPARK_LOCAL_IP": "no-such-host"},
         capture_output=True,
         text=True,
         check=False,
@@ -62,7 +62,7 @@ def test_a_jvm_that_does_not_start_has_the_last_word(nameless):
     assert "no-such-host" in last
 
 
-def test_a_session_that_a_run_started_ends_with_it(tmp_path):
+def test_a_session_ends_with_the_run_that_started_it(tmp_path):
     lake = TestLake(tmp_path / "lake", SparkEngine())
     lake.deliver("2018-05-10", "olist_sellers_dataset.csv", f"{HEADER}\ns1,1001,são paulo,SP\n")
     lake.materialize("landzone/sellers", "raw/sellers", day="2018-05-10")
@@ -70,7 +70,7 @@ def test_a_session_that_a_run_started_ends_with_it(tmp_path):
     assert lake.read("raw/sellers", "seller_id") == [{"seller_id": "s1"}]
 
 
-def test_a_lake_on_s3_is_reached_by_a_profile_and_encrypted_as_the_setting_says(s3, bucket, tmp_path):
+def test_a_lake_on_s3_is_reached_by_a_profile_and_encrypted_by_the_setting(s3, bucket, tmp_path):
     delivery = tmp_path / "source" / "2018-05-10"
     delivery.mkdir(parents=True)
     (delivery / "olist_sellers_dataset.csv").write_text(f"{HEADER}\ns1,1001,são paulo,SP\n")
@@ -87,7 +87,7 @@ def test_a_lake_on_s3_is_reached_by_a_profile_and_encrypted_as_the_setting_says(
     done = run(tmp_path, environment, *select, lake=f"{bucket}/lake")
     assert done.returncode == 0, done.stderr
     name = bucket.removeprefix("s3://")
-    keys = [found["Key"] for found in s3.list_objects_v2(Bucket=name, Prefix="lake/raw/sellers")["Contents"]]
+    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=name, Prefix="lake/raw/sellers")["Contents"]]
     parquet = [key for key in keys if key.endswith(".parquet")]
     assert parquet
     for key in keys:

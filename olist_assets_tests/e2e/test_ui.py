@@ -1,4 +1,4 @@
-"""Dagit as people use it, in a browser: a run whose step is on a cluster is terminated there."""
+"""The Dagster UI in a browser: terminating a run whose step is on a cluster."""
 
 import json
 import os
@@ -9,9 +9,10 @@ import sys
 import pytest
 import requests
 
-from olist_assets_tests.e2e.servers import free_port, until
+from olist_assets_tests.e2e.cluster import StepProgram
+from olist_assets_tests.e2e.servers import free_port, wait_until
 
-ON_SPARK = False
+STEP_PROGRAM = StepProgram.PREPARED
 DAY = "2018-05-10"
 SELLERS = "seller_id,seller_zip_code_prefix,seller_city,seller_state\ns1,1001,sao paulo,SP\n"
 LAUNCH = """mutation ($run: ExecutionParams!) {
@@ -19,8 +20,8 @@ LAUNCH = """mutation ($run: ExecutionParams!) {
 }"""
 
 
-class Dagit:
-    """Dagit of an engine's lake, at `url`."""
+class WebServer:
+    """The Dagster UI of a lake, at `url`."""
 
     def __init__(self, variables: dict[str, str]) -> None:
         port = free_port()
@@ -29,7 +30,7 @@ class Dagit:
         self._process = subprocess.Popen(command, env={**os.environ, **variables}, start_new_session=True)
 
     def stop(self) -> None:
-        """End it with all of its processes."""
+        """Stop it with all its processes."""
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(30)
@@ -37,21 +38,21 @@ class Dagit:
             if self._process.poll() is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    def ask(self, query: str, **variables: object) -> dict:
-        """The data of an answer to a GraphQL query."""
-        answer = requests.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60)
-        return answer.json()["data"]
+    def query(self, text: str, **variables: object) -> dict:
+        """The data that a GraphQL query returns."""
+        response = requests.post(f"{self.url}/graphql", json={"query": text, "variables": variables}, timeout=60)
+        return response.json()["data"]
 
-    def listens(self) -> bool:
-        """Whether it answers, with the code location loaded."""
+    def is_ready(self) -> bool:
+        """Whether it answers, and has loaded the code location."""
         try:
-            data = self.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
+            data = self.query("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
         except requests.ConnectionError:
             return False
         return bool(data["repositoriesOrError"].get("nodes"))
 
     def launch(self, asset: str) -> str:
-        """Materialise an asset for the day; the run's id."""
+        """Materialize an asset for the day; the id of the run."""
         selector = {
             "repositoryLocationName": "olist_assets.definitions",
             "repositoryName": "__repository__",
@@ -59,19 +60,21 @@ class Dagit:
             "assetSelection": [{"path": asset.split("/")}],
         }
         tags = [{"key": "dagster/partition", "value": DAY}]
-        launched = self.ask(LAUNCH, run={"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}})
+        launched = self.query(
+            LAUNCH, run={"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}}
+        )
         assert launched["launchRun"]["__typename"] == "LaunchRunSuccess", launched
         return launched["launchRun"]["run"]["runId"]
 
 
 @pytest.fixture
-def dagit(service, cluster, small_package, tmp_path):
-    """Dagit, whose runs' steps go to a cluster."""
+def ui(service, cluster, small_package, tmp_path):
+    """The Dagster UI of a lake whose steps run on a cluster."""
     folder = tmp_path / "source" / DAY
     folder.mkdir(parents=True)
     (folder / "olist_sellers_dataset.csv").write_text(SELLERS)
     cluster.jobs.clear()
-    dagit = Dagit(
+    web_server = WebServer(
         {
             "OLIST_ENGINE": service,
             "OLIST_LAKE": f"s3://shop/{service}",
@@ -84,24 +87,24 @@ def dagit(service, cluster, small_package, tmp_path):
             "OLIST_EMR_SERVERLESS_DELTA_JARS": "",
         }
     )
-    yield dagit
+    yield web_server
     cluster.hold.clear()
-    dagit.stop()
+    web_server.stop()
 
 
-def test_a_run_that_is_terminated_in_dagit_leaves_no_step_behind(dagit, service, cluster, s3_folder, browser):
-    until(dagit.listens, 120)
+def test_terminating_a_run_in_the_ui_cancels_its_step(ui, service, cluster, s3_folder, browser):
+    wait_until(ui.is_ready, 120)
     status = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-    landing = dagit.launch("landzone/sellers")
-    until(lambda: dagit.ask(status, id=landing)["runOrError"]["status"] == "SUCCESS", 120)
+    landing = ui.launch("landzone/sellers")
+    wait_until(lambda: ui.query(status, id=landing)["runOrError"]["status"] == "SUCCESS", 120)
     cluster.hold.set()
-    run = dagit.launch("raw/sellers")
-    until(lambda: cluster.jobs, 120)
+    run = ui.launch("raw/sellers")
+    wait_until(lambda: cluster.jobs, 120)
     page = browser.new_page()
-    page.goto(f"{dagit.url}/runs/{run}")
+    page.goto(f"{ui.url}/runs/{run}")
     page.get_by_role("button", name="Terminate").click()
     page.get_by_role("button", name="Terminate 1 run").click()
-    until(lambda: dagit.ask(status, id=run)["runOrError"]["status"] == "CANCELED", 120)
+    wait_until(lambda: ui.query(status, id=run)["runOrError"]["status"] == "CANCELED", 120)
     [job] = cluster.jobs
     assert job.cancelled
     assert cluster.running == []

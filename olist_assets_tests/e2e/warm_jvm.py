@@ -1,7 +1,7 @@
-"""spark-submit without its start: a JVM that is kept does with the arguments what spark-submit does.
+"""spark-submit without its start-up time: a warm JVM runs one application after the other.
 
-A JVM and its first Spark session cost four times what a step of a few rows does. Each application has a Spark context
-and a Python driver of its own all the same; the code is Spark's InProcessSparkSubmit.
+Starting a JVM and its first Spark session costs four times as much as a step of a few rows. Each application still has
+its own Spark context and Python driver; Spark's InProcessSparkSubmit starts them.
 """
 
 import subprocess
@@ -15,15 +15,15 @@ from py4j.protocol import Py4JJavaError
 from pyspark.java_gateway import launch_gateway
 
 
-class KeptJvm:
-    """A JVM for one application at a time, started for the first; it speaks into `folder`/log."""
+class WarmJvm:
+    """A JVM that runs one application at a time. The first one starts it; its output goes to `folder`/log."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen | None = None
 
     def address(self, environment: dict[str, str]) -> str:
-        """The socket that it listens at, and has listened since the first call."""
+        """The path of its socket. The first call starts the JVM, and waits until it listens."""
         socket = self._folder / "socket"
         if self._process is None:
             self._folder.mkdir()
@@ -36,21 +36,21 @@ class KeptJvm:
         return str(socket)
 
     def stop(self) -> None:
-        """End it; Java ends with the process that has started it."""
+        """Kill the process; Java exits with its parent."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
 
 def serve(address: str) -> None:
-    """Carry out what comes to a socket, one after the other: a list of arguments each, answered with its exit code."""
+    """Serve a socket: each connection sends a list of arguments, and receives the exit code of the application."""
     gateway = launch_gateway()
     own = _properties(gateway)
     with Listener(address) as listener:
         while True:
-            with listener.accept() as asked:
-                asked.send(_submit(gateway, asked.recv()))
-                for name in _properties(gateway) - own:  # this application's
+            with listener.accept() as connection:
+                connection.send(_submit(gateway, connection.recv()))
+                for name in _properties(gateway) - own:  # set by this application
                     gateway.jvm.System.clearProperty(name)
 
 
@@ -63,7 +63,7 @@ def _submit(gateway: JavaGateway, arguments: list[str]) -> int:
     except Py4JJavaError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    finally:  # what the end of the JVM would do
+    finally:  # as the exit of a JVM would
         session = gateway.jvm.org.apache.spark.sql.SparkSession.getDefaultSession()
         if session.isDefined():
             session.get().stop()

@@ -1,4 +1,4 @@
-"""How runs are carried out where steps run elsewhere: many at a time, and what a run leaves is ended."""
+"""Executors and sensors of local and remote engines: concurrent steps, and the cancellation of orphaned jobs."""
 
 from typing import ClassVar
 
@@ -12,14 +12,14 @@ from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine
 from olist_assets.orchestration.executors import create_executor, pool_for
 from olist_assets.orchestration.sensors import orphaned_job_sensors
 
-ELSEWHERE = (EmrEngine(lake="s3://shop/lake"), EmrServerlessEngine(lake="s3://shop/lake"))
+REMOTE_ENGINES = (EmrEngine(lake="s3://shop/lake"), EmrServerlessEngine(lake="s3://shop/lake"))
 
 
-class Recording(Engine):
-    """An engine with one job of each run left."""
+class RecordingEngine(Engine):
+    """An engine with one orphaned job per run."""
 
     is_remote: ClassVar[bool] = True
-    ended: ClassVar[list[str]] = []
+    canceled_runs: ClassVar[list[str]] = []
 
     @property
     def name(self):
@@ -27,18 +27,18 @@ class Recording(Engine):
         return "recording"
 
     def run(self, context, request):
-        """Nothing is run."""
+        """Not called."""
         raise NotImplementedError
 
     def cancel_jobs(self, run_id):
-        """Note the run."""
-        self.ended.append(run_id)
+        """Record the run."""
+        self.canceled_runs.append(run_id)
         return [f"job of {run_id}"]
 
 
 @dg.op
 def fails():
-    raise dg.Failure("as it shall")
+    raise dg.Failure("expected")
 
 
 @dg.job(executor_def=dg.in_process_executor)
@@ -46,25 +46,25 @@ def failing():
     fails()
 
 
-def test_local_steps_share_the_process_of_their_run():
+def test_local_steps_run_in_the_process_of_their_run():
     assert create_executor(SailEngine()) is dg.in_process_executor
     assert orphaned_job_sensors(SailEngine()) == []
     assert pool_for("raw/orders", "sail") == "raw.orders"
 
 
-@pytest.mark.parametrize("cluster", ELSEWHERE, ids=lambda cluster: cluster.name)
-def test_steps_elsewhere_run_many_at_a_time_in_one_pool(cluster):
-    assert create_executor(cluster).name == dg.multiprocess_executor.name
-    assert pool_for("raw/orders", cluster.name) == "emr"
-    assert [sensor.name for sensor in orphaned_job_sensors(cluster)] == [
+@pytest.mark.parametrize("remote", REMOTE_ENGINES, ids=lambda remote: remote.name)
+def test_remote_steps_run_concurrently_in_one_pool(remote):
+    assert create_executor(remote).name == dg.multiprocess_executor.name
+    assert pool_for("raw/orders", remote.name) == "emr"
+    assert [sensor.name for sensor in orphaned_job_sensors(remote)] == [
         "end_jobs_of_failure_runs",
         "end_jobs_of_canceled_runs",
     ]
-    assert {sensor.default_status for sensor in orphaned_job_sensors(cluster)} == {dg.DefaultSensorStatus.RUNNING}
+    assert {sensor.default_status for sensor in orphaned_job_sensors(remote)} == {dg.DefaultSensorStatus.RUNNING}
 
 
-def test_a_sensor_ends_what_a_failed_run_has_left():
-    engine = Recording()
+def test_a_sensor_cancels_the_jobs_of_a_failed_run():
+    engine = RecordingEngine()
     sensor = orphaned_job_sensors(engine)[0]
     with dg.DagsterInstance.ephemeral() as instance:
         result = failing.execute_in_process(instance=instance, raise_on_error=False)
@@ -75,4 +75,4 @@ def test_a_sensor_ends_what_a_failed_run_has_left():
             dagster_run=result.dagster_run,
         )
         sensor(context)
-    assert engine.ended == [result.run_id]
+    assert engine.canceled_runs == [result.run_id]

@@ -1,4 +1,4 @@
-"""A step as a job: the name that tells what it is for, and what a service is told of it."""
+"""A step as a job: the name that encodes its key, and the arguments of its submission."""
 
 from dataclasses import replace
 from datetime import date
@@ -35,24 +35,24 @@ def _plain_environment(monkeypatch):
 
 
 def properties(submission: Submission) -> dict[str, str]:
-    """What Spark is told by --conf."""
+    """The Spark properties of the --conf options."""
     words = submission.spark_arguments
     return dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "--conf")
 
 
-def test_a_jobs_name_tells_its_work():
-    work = JobKey.from_request(REQUEST)
-    assert (work.table, work.run_id) == ("trusted/order_items", REQUEST.run_id)
-    assert JobKey.parse(work.name) == work
-    assert work.folder == f"control/requests/{REQUEST.run_id}/trusted.order_items.{work.request}"
+def test_a_jobs_name_encodes_its_key():
+    key = JobKey.from_request(REQUEST)
+    assert (key.table, key.run_id) == ("trusted/order_items", REQUEST.run_id)
+    assert JobKey.parse(key.name) == key
+    assert key.folder == f"control/requests/{REQUEST.run_id}/trusted.order_items.{key.request}"
 
 
 @pytest.mark.parametrize("name", ["", "olist", "nightly report", "olist a b c d e", "other a b c d"])
-def test_the_jobs_of_others_are_not_taken_for_work(name):
+def test_names_of_other_jobs_have_no_key(name):
     assert JobKey.parse(name) is None
 
 
-def test_runs_that_ask_for_the_same_are_known_by_it():
+def test_identical_requests_of_two_runs_differ_in_the_run_only():
     again = JobKey.from_request(replace(REQUEST, run_id="another"))
     assert replace(again, run_id=REQUEST.run_id) == JobKey.from_request(REQUEST)
 
@@ -65,24 +65,24 @@ def test_runs_that_ask_for_the_same_are_known_by_it():
         ({"output": TableHandle("trusted/order_items", "s3://shop/other/trusted/order_items", WINDOW)}, "lake"),
     ],
 )
-def test_work_on_other_days_by_other_code_or_in_other_lakes_is_other_work(changed, differs):
+def test_requests_for_other_days_other_code_or_other_lakes_have_other_keys(changed, differs):
     assert getattr(JobKey.from_request(replace(REQUEST, **changed)), differs) != getattr(
         JobKey.from_request(REQUEST), differs
     )
 
 
-def test_a_job_that_is_being_cancelled_has_not_ended():
+def test_a_job_that_is_being_canceled_has_not_ended():
     assert {phase for phase in JobPhase if phase.ended} == {JobPhase.SUCCEEDED, JobPhase.FAILED}
 
 
-def test_spark_is_told_what_runs_and_how():
+def test_spark_arguments_name_properties_and_code():
     assert properties(SUBMISSION) == SPARK
     files = ["--py-files", SUBMISSION.steps, "--archives", f"{SUBMISSION.environment}#environment"]
     assert SUBMISSION.spark_arguments[-4:] == files
     assert SUBMISSION.arguments == ["--request", SUBMISSION.request, "--result", SUBMISSION.result]
 
 
-def test_driver_and_executors_know_the_region_and_no_credentials(monkeypatch):
+def test_driver_and_executors_get_the_region_but_no_credentials(monkeypatch):
     monkeypatch.setenv("AWS_REGION", "sa-east-1")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     assert SUBMISSION.variables == {"AWS_REGION": "sa-east-1"}
@@ -90,7 +90,7 @@ def test_driver_and_executors_know_the_region_and_no_credentials(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "key", "told"),
+    ("algorithm", "key", "expected"),
     [
         ("AES256", "", {"fs.s3a.encryption.algorithm": "SSE-S3"}),
         ("aws:kms", "", {"fs.s3a.encryption.algorithm": "SSE-KMS"}),
@@ -105,37 +105,39 @@ def test_driver_and_executors_know_the_region_and_no_credentials(monkeypatch):
         ),
     ],
 )
-def test_what_a_step_writes_is_encrypted_as_the_lake_is(monkeypatch, algorithm, key, told):
+def test_a_step_encrypts_its_objects_as_the_variables_say(monkeypatch, algorithm, key, expected):
     monkeypatch.setenv("AWS_SERVER_SIDE_ENCRYPTION", algorithm)
     monkeypatch.setenv("AWS_SSE_KMS_KEY_ID", key)
-    of_hadoop = {name: value for name, value in properties(SUBMISSION).items() if name.startswith("spark.hadoop.")}
-    expected = {**told, "fs.s3.enableServerSideEncryption": "true"}
-    assert of_hadoop == {f"spark.hadoop.{name}": value for name, value in expected.items()}
+    hadoop_properties = {
+        name: value for name, value in properties(SUBMISSION).items() if name.startswith("spark.hadoop.")
+    }
+    expected = {**expected, "fs.s3.enableServerSideEncryption": "true"}
+    assert hadoop_properties == {f"spark.hadoop.{name}": value for name, value in expected.items()}
 
 
-def test_the_arguments_of_the_longest_step_are_accepted_by_emr(monkeypatch):
-    """EMR takes 10,240 characters."""
+def test_the_longest_arguments_of_a_step_are_within_emrs_limit(monkeypatch):
+    """The limit is 10,240 characters."""
     monkeypatch.setenv("AWS_REGION", "ap-southeast-1")
     monkeypatch.setenv("AWS_SERVER_SIDE_ENCRYPTION", "aws:kms")
     key = "arn:aws:kms:ap-southeast-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     monkeypatch.setenv("AWS_SSE_KMS_KEY_ID", key)
     table = max(TABLES, key=len)
     root = f"s3://{'b' * 63}/{'p' * 200}"
-    work = JobKey.from_request(replace(REQUEST, output=TableHandle(table, f"{root}/{table}")))
-    folder = f"{root}/{work.folder}"
+    key = JobKey.from_request(replace(REQUEST, output=TableHandle(table, f"{root}/{table}")))
+    folder = f"{root}/{key.folder}"
     code = [f"{root}/control/code/{name}" for name in ("steps-1.zip", "environment-2.tar.gz", "main-1.py")]
     added: dict = {}
 
     class Api:
-        def add_job_flow_steps(self, **asked):
-            """Take note of what is asked."""
-            added.update(asked)
+        def add_job_flow_steps(self, **arguments):
+            """Record the arguments."""
+            added.update(arguments)
             return {"StepIds": ["s-1"]}
 
     engine = EmrEngine(lake=root)
     engine.__dict__["_emr_without_retries"] = Api()
-    submission = Submission(work.name, *code, f"{folder}/request.json", f"{folder}/result.json")
-    job = engine._add_step("j-1", submission)  # noqa: SLF001 - of a cluster that need not be there
+    submission = Submission(key.name, *code, f"{folder}/request.json", f"{folder}/result.json")
+    job = engine._add_step("j-1", submission)  # noqa: SLF001 - without a cluster
     assert job == "j-1/s-1"
     [step] = added["Steps"]
     assert len(step["Name"]) <= 256

@@ -1,4 +1,4 @@
-"""The package of a cluster: found as it was built, missed in one line, uploaded once."""
+"""The package for a cluster: found where it was built, reported in one line if it is missing, uploaded once."""
 
 import os
 
@@ -12,7 +12,7 @@ from olist_assets.errors import OlistError
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with a package of today's step code."""
+    """A folder with a package of the current step code."""
     (tmp_path / f"steps-{steps_digest()}.zip").write_bytes(b"steps")
     (tmp_path / "environment-aaaaaaaaaaaa.tar.gz").write_bytes(b"environment")
     return tmp_path
@@ -22,7 +22,7 @@ def objects(store) -> list[str]:
     return sorted(meta["path"] for page in store.list() for meta in page)
 
 
-def test_the_newest_environment_is_the_packages(folder):
+def test_the_package_has_the_newest_environment(folder):
     newest = folder / "environment-000000000000.tar.gz"
     newest.write_bytes(b"newer")
     os.utime(folder / "environment-aaaaaaaaaaaa.tar.gz", (1, 1))
@@ -31,7 +31,7 @@ def test_the_newest_environment_is_the_packages(folder):
     assert package.main.read_text().startswith('"""Run one step from the command line')
 
 
-def test_a_package_that_was_not_built_is_missed_in_one_line(tmp_path):
+def test_a_missing_package_is_a_one_line_error(tmp_path):
     with pytest.raises(OlistError) as caught:
         Package.find(tmp_path / "nowhere")
     assert str(caught.value) == (
@@ -39,39 +39,39 @@ def test_a_package_that_was_not_built_is_missed_in_one_line(tmp_path):
     )
 
 
-def test_a_package_of_other_step_code_is_not_taken(folder):
+def test_a_package_of_other_step_code_is_rejected(folder):
     (folder / f"steps-{steps_digest()}.zip").rename(folder / "steps-000000000000.zip")
     with pytest.raises(OlistError, match="was built from other step code: run `make package`"):
         Package.find(folder)
 
 
-def test_what_a_lake_holds_is_not_uploaded_again(folder):
-    store, said = MemoryStore(), []
+def test_existing_files_are_not_uploaded_again(folder):
+    store, lines = MemoryStore(), []
     package = Package.find(folder)
-    uploaded = package.upload(store, said.append)
+    uploaded = package.upload(store, lines.append)
     assert objects(store) == sorted([uploaded.steps, uploaded.environment, uploaded.main])
     assert bytes(store.get(uploaded.environment).bytes()) == b"environment"
-    assert len(said) == 3
-    assert package.upload(store, said.append) == uploaded
-    assert len(said) == 3
+    assert len(lines) == 3
+    assert package.upload(store, lines.append) == uploaded
+    assert len(lines) == 3
     (folder / "environment-bbbbbbbbbbbb.tar.gz").write_bytes(b"other")
     os.utime(folder / "environment-aaaaaaaaaaaa.tar.gz", (1, 1))
-    other = Package.find(folder).upload(store, said.append)
-    assert said[3:] == ["uploading environment-bbbbbbbbbbbb.tar.gz (0.0 MB)"]
+    other = Package.find(folder).upload(store, lines.append)
+    assert lines[3:] == ["uploading environment-bbbbbbbbbbbb.tar.gz (0.0 MB)"]
     assert (other.steps, other.main) == (uploaded.steps, uploaded.main)
 
 
-def test_who_uploads_at_the_same_time_as_another_goes_on(folder):
+def test_concurrent_uploads_do_not_fail(folder):
     store = MemoryStore()
     package = Package.find(folder)
     uploaded = package.upload(store)
     other = MemoryStore()
 
-    class Late:
-        """A store that shows nothing of what another has just put."""
+    class StaleListing:
+        """A store that does not list the objects that another process has just created."""
 
         list = staticmethod(lambda _: other.list())
         put = staticmethod(store.put)
 
-    assert package.upload(Late()) == uploaded
+    assert package.upload(StaleListing()) == uploaded
     assert len(objects(store)) == 3
