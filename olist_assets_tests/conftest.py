@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
+from xdist.scheduler import LoadScopeScheduling
 
 from olist_assets.aws.environment import configure
 from olist_assets.engines.base import LocalEngine
@@ -60,30 +61,63 @@ def pytest_configure(config):
 
 def pytest_generate_tests(metafunc):
     if "engine" in metafunc.fixturenames:
-        metafunc.parametrize("engine", _engines(metafunc.config), indirect=True, scope="session")
+        engines = _engines(metafunc.config)
+        ids = [f"on-{engine}" for engine in engines]
+        metafunc.parametrize("engine", engines, ids=ids, indirect=True, scope="session")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest evaluates `-m`
 def pytest_collection_modifyitems(config, items):
-    """Mark the end-to-end tests as long, and leave out of the others most of what is not for the first engine.
-
-    On all engines: every test on the first; of each module the first case on the others. A test's few rows take Spark a
-    hundred times as long as Sail. `--engine=spark` runs everything there.
-    """
+    """Mark end-to-end tests as long, select the cases on Spark, and put what takes long first."""
     for item in items:
         if item.path.is_relative_to(_LONG):
             item.add_marker(pytest.mark.long)
-    if config.getoption("--engine") != "all":
-        return
-    kept, left_out, tried = [], [], set()
+    if config.getoption("--engine") == "all":
+        _deselect_spark_cases(config, items)
+    items.sort(key=_start_order)
+
+
+def _deselect_spark_cases(config, items):
+    """Of the cases on Spark, keep the first one of each test that is marked `spark`."""
+    kept, deselected, selected_tests = [], [], set()
     for item in items:
-        engine = item.callspec.params.get("engine") if hasattr(item, "callspec") else None
-        if engine in (None, LOCAL_ENGINES[0]):
+        test = (item.path, item.originalname)
+        if not _runs_on_spark(item):
+            kept.append(item)
+        elif item.get_closest_marker("spark") and test not in selected_tests:
+            selected_tests.add(test)
             kept.append(item)
         else:
-            (left_out if (engine, item.path) in tried else kept).append(item)
-            tried.add((engine, item.path))
-    config.hook.pytest_deselected(items=left_out)
+            deselected.append(item)
+    config.hook.pytest_deselected(items=deselected)
     items[:] = kept
+
+
+def _start_order(item):
+    """Spark and slow modules start first, so that all workers end at about the same time."""
+    if _runs_on_spark(item):
+        return 0
+    return 1 if item.get_closest_marker("slow_module") else 2
+
+
+def _runs_on_spark(item):
+    return hasattr(item, "callspec") and item.callspec.params.get("engine") == "spark"
+
+
+class ModuleScheduling(LoadScopeScheduling):
+    """Keeps a module on one worker, so that its fixtures are set up once, and all cases on Spark on one JVM.
+
+    pytest-xdist 3.8 ignores its own `xdist_group` marks under pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "spark" if "on-spark" in nodeid else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Schedule whole modules, in the order of collection, whatever `--dist` says."""
+    config.option.loadscopereorder = False
+    return ModuleScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

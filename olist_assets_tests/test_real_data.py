@@ -33,8 +33,6 @@ LANDING_DATE = date(2018, 10, 20)
 EXTRACTED_AT = datetime(2018, 10, 20, 3, tzinfo=UTC)
 REPOSITORY = Path(__file__).parents[1]
 
-pytestmark = pytest.mark.xdist_group("dumps")  # what a dump takes to load and to compare is done once
-
 
 def real_dump() -> Path | None:
     """The folder of the real dump: OLIST_TEST_DUMP if it is set, else ../shared/olist if it exists."""

@@ -80,8 +80,6 @@ DIRT = {
 
 LAYERS = (Layer.RAW, Layer.TRUSTED, Layer.REFINED)
 
-pytestmark = pytest.mark.xdist_group("floor")  # what the module loads is loaded once
-
 
 def add_dirt(folder):
     for name, rows in DIRT.items():

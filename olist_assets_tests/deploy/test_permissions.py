@@ -9,8 +9,6 @@ import pytest
 from olist_assets_tests.deploy.policies import Request, as_list, decide
 from olist_assets_tests.deploy.stacks import ACCOUNT, BUCKETS, KEY, LAKE, LOGS, REGION, SOURCE, USER
 
-pytestmark = pytest.mark.xdist_group("deploy")  # the stack is created once
-
 INSTANCE, SERVERLESS, ORCHESTRATOR, EMR = (
     f"olist-{name}" for name in ("emr-instance", "emr-serverless", "orchestrator", "emr-service")
 )

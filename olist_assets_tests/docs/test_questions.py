@@ -21,7 +21,6 @@ INCOMPLETE = {"customers": 40, "products": 20, "sellers": 5}
 """So many rows of the dump have not been delivered: what refers to them has the unknown member's key."""
 
 IDENTITIES = [(name, identity) for name, question in QUESTIONS.items() for identity in question.identities]
-pytestmark = pytest.mark.xdist_group("questions")  # the lake is made once
 
 
 @pytest.fixture(scope="module")

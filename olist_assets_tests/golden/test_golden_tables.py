@@ -34,6 +34,7 @@ def test_a_golden_table_is_read_alike_without_an_engine(table, writer, reader):
     assert types_of(found) == TYPES
 
 
+@pytest.mark.spark
 def test_all_golden_tables_are_read_alike_by_every_engine(spark):
     found = {
         (table, writer): by_spark(spark, str(tables.FOLDER / writer / table))

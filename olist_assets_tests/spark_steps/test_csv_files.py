@@ -81,6 +81,7 @@ def _bytes(content):
         ('""', None),
     ],
 )
+@pytest.mark.spark
 def test_a_value_is_kept_as_the_text_that_it_is_and_empty_is_null(lake, text, value):
     content = f"{HEADER}s1,{text},{text},{text}\n{text},1001,sao paulo,SP\n"
     assert parsed(lake, content) == [("s1", value, value, value), (value, "1001", "sao paulo", "SP")]

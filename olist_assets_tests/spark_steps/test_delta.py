@@ -165,6 +165,7 @@ def test_nothing_to_write_is_a_commit_of_zeros_and_a_table(lake):
 # --- Replacing -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spark
 def test_replacing_a_window_leaves_the_other_days_alone(lake):
     lake.rows(
         "raw/sellers", seller("s9", date(2018, 5, 9)), seller("s10"), seller("s11", MAY_11), seller("s12", MAY_12)
@@ -211,6 +212,7 @@ def test_replacing_without_a_window_replaces_the_whole_table(lake):
 # --- Merging -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spark
 def test_merging_updates_rows_with_a_known_key_and_inserts_the_others(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1", order_status="created"), order("o2", order_status="created"))

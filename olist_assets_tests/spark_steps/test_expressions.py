@@ -35,6 +35,7 @@ def type_of(spark, expression, **columns):
         ("0534", 0xFFF452B6E0F2E60),  # the highest bits
     ],
 )
+@pytest.mark.spark
 def test_a_surrogate_key_is_the_first_60_bits_of_the_sha_256(spark, text, key):
     assert evaluate(spark, surrogate_key("text"), text=[text]) == [key]
     assert key_of(text) == key

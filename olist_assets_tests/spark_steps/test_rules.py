@@ -191,6 +191,7 @@ def typed(spark, column, texts):
         pytest.param(ZIP_CODE_PREFIX, ZIP_CODE_PREFIXES, id="zip code prefix"),
     ],
 )
+@pytest.mark.spark
 def test_a_text_becomes_a_value_or_null_where_it_cannot_be_read(spark, column, rows):
     texts = [text for text, _ in rows]
     assert list(zip(texts, typed(spark, column, texts), strict=True)) == rows

@@ -55,6 +55,7 @@ def period(person, address, valid_from, valid_to=None):
 # --- Who is in, and from when ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.spark
 def test_a_person_who_moves_has_two_periods_from_purchase_to_purchase(lake):
     lake.rows("trusted/customers", customer("c1", "ana"), customer("c2", "ana", "20001", "rio de janeiro", "RJ"))
     lake.rows("trusted/orders", order("o1", "c1", "2016-10-01 10:00:00"), order("o2", "c2", "2018-05-01 12:00:00"))

@@ -67,6 +67,7 @@ def shop(lake):
 # --- The whole ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.spark
 def test_an_order_has_its_times_values_payments_and_score(lake, fact_orders):
     lake.rows("trusted/customers", customer("c1", "ana"))
     times = {"approved": "2018-05-10 13:30:00", "carrier": "2018-05-11 12:00:00", "delivered": "2018-05-20 18:00:00"}

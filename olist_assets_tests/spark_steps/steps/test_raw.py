@@ -28,6 +28,7 @@ def counts(result: StepResult):
     return result.version_before, result.version_after, result.rows_read, result.rows_inserted
 
 
+@pytest.mark.spark
 def test_rows_have_all_columns_of_the_file_and_their_lineage(lake):
     first = lake.file(
         "olist_sellers_dataset_20180510T030000Z.csv", HEADER + 's1,1001," sao paulo ",SP\n,,,\n', day=MAY_10

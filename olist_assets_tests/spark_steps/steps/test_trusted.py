@@ -227,6 +227,7 @@ def hash_beside_the_key(table, row):
         ),
     ],
 )
+@pytest.mark.spark
 def test_a_row_has_typed_values_and_the_lineage_of_where_it_came_from(lake, table, content, row):
     result = lake.load(table, content)
     [raw] = lake.read(f"raw/{table}")
