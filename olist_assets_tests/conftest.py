@@ -8,6 +8,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
@@ -21,6 +22,7 @@ from olist_assets.engines.local.spark import SparkEngine
 from olist_assets.errors import OlistError
 from olist_assets.lake.storage import open_store
 from olist_assets.settings import LOCAL_ENGINES
+from olist_assets_tests.dumps import build_loaded_lake
 from olist_assets_tests.lakes import TestLake
 
 SMALL_AND_QUICK = {
@@ -191,6 +193,34 @@ def lake(tmp_path, engine: LocalEngine) -> TestLake:
 @pytest.fixture
 def sail_lake(tmp_path) -> TestLake:
     """An empty lake on the embedded engine, for what is not the engine's doing."""
+    return TestLake(tmp_path / "lake", SailEngine())
+
+
+@pytest.fixture(scope="session")
+def loaded_lake(tmp_path_factory) -> TestLake:
+    """A loaded lake that tests only read: see `build_loaded_lake`. A test that writes takes `loaded_lake_copy`.
+
+    The lake is in `root`, its deliveries are in `source`; the only landing date is `dumps.LANDING_DATE`. It is built
+    once per test session, for all workers, in the session's own temporary folder: so it is always today's code's.
+    """
+    session_folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session_folder = session_folder.parent
+    folder = session_folder / "loaded"
+    with FileLock(session_folder / "loaded.lock"):
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # another worker has failed here
+            folder.mkdir()
+            build_loaded_lake(folder)
+            (folder / "complete").touch()
+    return TestLake(folder / "lake", SailEngine())
+
+
+@pytest.fixture
+def loaded_lake_copy(loaded_lake, tmp_path) -> TestLake:
+    """A copy of `loaded_lake`, with its deliveries, that one test may change."""
+    shutil.copytree(loaded_lake.root, tmp_path / "lake")
+    shutil.copytree(loaded_lake.source, tmp_path / "source")
     return TestLake(tmp_path / "lake", SailEngine())
 
 
