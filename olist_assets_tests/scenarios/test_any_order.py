@@ -45,7 +45,7 @@ def test_a_run_that_failed_midway_is_repaired_by_running_its_days_again(sail_lak
     derandomize=False,  # every run of the tests tries other deliveries
     deadline=None,
     print_blob=True,
-    max_examples=settings().max_examples if settings.get_current_profile_name() == "thorough" else 20,
+    max_examples=settings().max_examples if settings.get_current_profile_name() == "thorough" else 12,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(files=delivered_files(), runs=load_plans())
