@@ -8,7 +8,6 @@ from pathlib import Path
 
 import boto3
 import pytest
-from filelock import FileLock
 from hypothesis import settings
 from moto.server import ThreadedMotoServer
 from pyspark.sql import SparkSession
@@ -24,6 +23,7 @@ from olist_assets.lake.storage import open_store
 from olist_assets.settings import LOCAL_ENGINES
 from olist_assets_tests.dumps import build_loaded_lake
 from olist_assets_tests.lakes import TestLake
+from olist_assets_tests.session_folders import build_once
 
 SMALL_AND_QUICK = {
     # A test's data fits one task; what costs is planning and compiling, so as little as possible is compiled.
@@ -200,20 +200,9 @@ def sail_lake(tmp_path) -> TestLake:
 def loaded_lake(tmp_path_factory) -> TestLake:
     """A loaded lake that tests only read: see `build_loaded_lake`. A test that writes takes `loaded_lake_copy`.
 
-    The lake is in `root`, its deliveries are in `source`; the only landing date is `dumps.LANDING_DATE`. It is built
-    once per test session, for all workers, in the session's own temporary folder: so it is always today's code's.
+    The lake is in `root`, its deliveries are in `source`; the only landing date is `dumps.LANDING_DATE`.
     """
-    session_folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        session_folder = session_folder.parent
-    folder = session_folder / "loaded"
-    with FileLock(session_folder / "loaded.lock"):
-        if not (folder / "complete").exists():
-            shutil.rmtree(folder, ignore_errors=True)  # another worker has failed here
-            folder.mkdir()
-            build_loaded_lake(folder)
-            (folder / "complete").touch()
-    return TestLake(folder / "lake", SailEngine())
+    return TestLake(build_once(tmp_path_factory, "loaded", build_loaded_lake) / "lake", SailEngine())
 
 
 @pytest.fixture
