@@ -1,4 +1,4 @@
-"""What tests share: the engines, their sessions, and a small lake to write rows into and run steps on."""
+"""Shared by all tests: engines, small and loaded lakes, an S3 server, a browser; and which tests run where and when."""
 
 import logging
 import os
@@ -26,7 +26,7 @@ from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.session_folders import build_once
 
 SMALL_AND_QUICK = {
-    # A test's data fits one task; what costs is planning and compiling, so as little as possible is compiled.
+    # The data of a test fit one task; planning and compiling take the time, so as little as possible is compiled.
     "spark.master": "local[1]",
     "spark.sql.shuffle.partitions": "1",
     "spark.databricks.delta.snapshotPartitions": "1",
@@ -44,7 +44,7 @@ settings.register_profile("thorough", deadline=None, max_examples=300)  # --hypo
 
 
 def pytest_addoption(parser):
-    parser.addoption("--engine", choices=[*LOCAL_ENGINES, "all"], default="all", help="engine that steps are tested on")
+    parser.addoption("--engine", choices=[*LOCAL_ENGINES, "all"], default="all", help="engine that runs the steps")
 
 
 def _engines(config) -> list[str]:
@@ -53,7 +53,7 @@ def _engines(config) -> list[str]:
 
 
 def pytest_configure(config):
-    """Say at once, and in one line, that Java is missing."""
+    """Stop with one line if Java is missing."""
     if "spark" in _engines(config):
         try:
             require_java()
@@ -135,7 +135,7 @@ def s3_server():
 
 @pytest.fixture
 def s3(s3_server, monkeypatch):
-    """A client of an S3 server, which the AWS variables name."""
+    """A client of an S3 server; the AWS variables name the server."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -158,7 +158,7 @@ def bucket(s3):
 
 @pytest.fixture(params=["local", "s3"])
 def root(request, tmp_path) -> str:
-    """Where a lake may lie: in a folder, and on S3."""
+    """The root of a lake: in a folder, and on S3."""
     return f"{request.getfixturevalue('bucket')}/lake" if request.param == "s3" else str(tmp_path / "lake")
 
 
@@ -170,11 +170,11 @@ def store(root):
 
 @pytest.fixture(scope="session")
 def engine(request) -> LocalEngine:
-    """Each engine in turn: what uses it runs on all of them."""
+    """Each engine in turn: a test that uses it runs on all of them."""
     if request.param == "sail":
         return SailEngine()
     spark = SparkEngine(properties=SMALL_AND_QUICK)
-    spark.session()  # the runs of a test find it running, and leave it so
+    spark.session()  # runs that find a session leave it open
     return spark
 
 
@@ -192,7 +192,7 @@ def lake(tmp_path, engine: LocalEngine) -> TestLake:
 
 @pytest.fixture
 def sail_lake(tmp_path) -> TestLake:
-    """An empty lake on the embedded engine, for what is not the engine's doing."""
+    """An empty lake on the embedded engine, for tests that do not depend on the engine."""
     return TestLake(tmp_path / "lake", SailEngine())
 
 
@@ -215,13 +215,13 @@ def loaded_lake_copy(loaded_lake, tmp_path) -> TestLake:
 
 @pytest.fixture(scope="module")
 def browser():
-    """Debian's Chromium, which looks for nothing on the network."""
+    """Debian's Chromium, without requests of its own to the network."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - few tests have it
 
     place = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     assert place, "Chromium is missing: `make test` installs it, or says how"
-    not_wanted = ("gpu", "quic", "background-networking", "component-update", "sync")
-    flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in not_wanted)]
+    disabled = ("gpu", "quic", "background-networking", "component-update", "sync")
+    flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in disabled)]
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=place, args=flags)
         yield started

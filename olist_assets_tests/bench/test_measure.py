@@ -11,10 +11,10 @@ from bench.measure import Measured, measured
 
 
 def test_a_command_is_measured_with_the_processes_below_it(tmp_path):
-    child = "import time; held = bytearray(150_000_000); time.sleep(0.5); print('held')"
+    child = "import time; kept = bytearray(150_000_000); time.sleep(0.5); print('kept')"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
     took = measured([sys.executable, "-c", parent], environment=os.environ, folder=tmp_path)
-    assert took.output == "held\n"
+    assert took.output == "kept\n"
     assert took.wall > 0.5
     assert took.cpu > 0
     assert 150e6 < took.peak_process <= took.peak_tree < 250e6
