@@ -13,7 +13,7 @@ import pytest
 
 from olist_assets.lake.files import FILE_STEMS
 
-pytestmark = pytest.mark.slow_module
+pytestmark = pytest.mark.xdist_group("cli")  # what the module loads is loaded once
 
 
 class Shell:
