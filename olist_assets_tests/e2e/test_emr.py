@@ -19,13 +19,15 @@ from olist_assets.operations.diff import differences
 from olist_assets.serving.sql.session import connect
 from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay
-from olist_assets_tests.test_real_data import real_dump
+from olist_assets_tests.dumps import real_dump
 from spark_steps.tables import TABLES
 
 MONTHS = timedelta(days=92)
 RUN = frozenset({"_run_id"})
 KEYS = tuple("/".join(asset.key.path) for asset in all_assets)
 STEPS = sorted(key for key in KEYS if key in TABLES)
+
+pytestmark = pytest.mark.slow_module
 
 
 @pytest.fixture(scope="module")

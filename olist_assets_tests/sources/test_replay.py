@@ -14,11 +14,14 @@ from olist_assets.errors import OlistError
 from olist_assets.lake.files import FILE_STEMS, extraction_time, table_for_file
 from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import Replayed, replay
-from olist_assets_tests.test_real_data import SOURCES, real_dump
+from olist_assets_tests.dumps import SOURCES, real_dump
 from spark_steps.tables import TABLES
 
 COLUMNS = {table: [c.name for c in TABLES[f"raw/{table}"].value_columns] for table in FILE_STEMS}
 ESTIMATED = "2018-06-01 00:00:00"
+
+
+REAL = [pytest.param("real", marks=pytest.mark.long)] if real_dump() else []
 
 
 def write_dump(folder, **rows):
@@ -495,7 +498,7 @@ def test_the_newest_state_of_each_order_is_the_last_row_of_the_dump(tmp_path_fac
     assert all(count == 1 and orders[state[0]] == 1 for state, count in earlier.items())
 
 
-@pytest.fixture(scope="module", params=["generated", *(["real"] if real_dump() else [])])
+@pytest.fixture(scope="module", params=["generated", *REAL])
 def replayed(request, tmp_path_factory):
     """A whole dump and its deliveries."""
     root = tmp_path_factory.mktemp(request.param)
