@@ -21,6 +21,8 @@ COLUMNS = {table: [c.name for c in TABLES[f"raw/{table}"].value_columns] for tab
 ESTIMATED = "2018-06-01 00:00:00"
 
 
+pytestmark = pytest.mark.slow_module
+
 REAL = [pytest.param("real", marks=pytest.mark.long)] if real_dump() else []
 
 
