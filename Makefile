@@ -53,7 +53,7 @@ endif
 ui: .venv/.done ## Open Dagit on the lake
 	@$(BIN)/olist ui
 
-# Types are checked beside the tests, which leave half a core idle; their report comes last.
+# Types are checked beside the tests, which do not keep both cores busy; their report comes last.
 test: system-packages setup ruff ## Lint, check types and imports, run all tests
 	@log=$$(mktemp); $(MAKE) --no-print-directory types >"$$log" 2>&1 & types=$$!; \
 	$(BIN)/python -m pytest $(PARALLEL) -m "not long"; result=$$?; \

@@ -107,13 +107,14 @@ def _runs_on_spark(item):
 
 
 class ModuleScheduling(LoadScopeScheduling):
-    """Keeps a module on one worker, so that its fixtures are set up once, and all cases on Spark on one JVM.
+    """Keeps a module on one worker, so that its fixtures are set up once, and the few cases on Spark on one JVM.
 
     pytest-xdist 3.8 ignores its own `xdist_group` marks under pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "spark" if "on-spark" in nodeid else nodeid.partition("::")[0]
+        few_on_spark = self.config.getoption("--engine") == "all"
+        return "spark" if few_on_spark and "on-spark" in nodeid else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config, log):
