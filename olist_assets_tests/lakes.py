@@ -129,7 +129,7 @@ class TestLake:
     ) -> StepResult:
         """Run the step of a table on this lake's tables, for a landing date or a window."""
         table = TABLES[table_id]
-        if not table.daily:
+        if table.full_refresh:
             window = None  # it is computed whole
         elif window is None and day:
             window = Window.from_day(day)

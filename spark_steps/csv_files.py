@@ -1,4 +1,4 @@
-"""CSV files to raw rows, the same on every engine: Arrow's reader within `mapInArrow`, keeping what it cannot parse.
+"""CSV files to raw rows, the same on every engine: Arrow's reader within `mapInArrow`, which keeps unparsable rows.
 
 The CSV dialect is RFC 4180 in UTF-8, with or without a byte order mark, line ends LF or CRLF.
 """
@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.fs
 
+from spark_steps import filesystems
 from spark_steps.protocol import LandedFile, StepError
 
 _BLOCK_BYTES = 16 << 20
-"""A row of more than two blocks cannot be read; it only arises from a quote that is never closed."""
-_CURE = "take it out of the delivery and the landzone and deliver it mended"
+"""A row of more than two blocks cannot be read; only a quote that is never closed makes such a row."""
+_REMEDY = "remove it from the delivery and the landzone, and deliver it again corrected"
 
 
 def reader(table_id: str, columns: tuple[str, ...], run_id: str) -> Callable[[Any], Iterator[pa.RecordBatch]]:
@@ -27,6 +27,9 @@ def reader(table_id: str, columns: tuple[str, ...], run_id: str) -> Callable[[An
         table_id: the raw table, for messages.
         columns: the columns that a file must have, under their source names.
         run_id: the run that appends the rows.
+
+    Returns:
+        The function. It raises StepError if a file cannot be read, is not CSV in UTF-8, or lacks a column.
     """
 
     def read_files(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -70,7 +73,7 @@ def row_schema(columns: tuple[str, ...]) -> pa.Schema:
 
 
 def _read_file(table_id: str, columns: tuple[str, ...], run_id: str, file: LandedFile) -> Iterator[pa.RecordBatch]:
-    """One file's rows in file order; at the end the rows of it that could not be parsed."""
+    """One file's rows in file order, followed by the rows that could not be parsed."""
     where = f"{table_id}: {file.name} of {file.landing_date}"
     try:
         header = _header(where, file.uri, columns)
@@ -93,10 +96,10 @@ def _read_file(table_id: str, columns: tuple[str, ...], run_id: str, file: Lande
     except pa.ArrowInvalid as error:
         if "Empty CSV file" in str(error):  # a header without a line end: no rows
             return
-        raise StepError(f"{where} {_cause(str(error))}; {_CURE}") from error
-    # Arrow closes an open quote at the end of the file, and takes all rows behind it for one value.
+        raise StepError(f"{where} {_describe(str(error))}; {_REMEDY}") from error
+    # Arrow closes an open quote at the end of the file, and reads all rows after it as one value.
     if last_value and "\n" in last_value and not _ends_with_quote(file.uri):
-        raise StepError(f"{where} ends within a quote that is never closed; {_CURE}")
+        raise StepError(f"{where} ends within a quote that is never closed; {_REMEDY}")
     if rejects:
         yield _reject_batch(rejects, columns, file, run_id)
 
@@ -105,40 +108,36 @@ def _header(where: str, uri: str, columns: tuple[str, ...]) -> list[str]:
     """The file's column names.
 
     Raises:
-        StepError: there is no header, it is not UTF-8, a column is missing or stands there twice.
+        StepError: there is no header, it is not UTF-8, or a column is missing or repeated.
     """
     with _open(uri) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:  # type: ignore[arg-type]
         try:
-            header = next((record for record in csv.reader(text) if record), [])
+            header = next((record for record in csv.reader(text) if record), None)
         except csv.Error as error:
-            raise StepError(f"{where} has a quote in its header that is never closed; {_CURE}") from error
+            raise StepError(f"{where} has a quote in its header that is never closed; {_REMEDY}") from error
         except UnicodeDecodeError as error:
-            raise StepError(f"{where} is not UTF-8; {_CURE}") from error
+            raise StepError(f"{where} is not UTF-8; {_REMEDY}") from error
     if not header:
-        raise StepError(f"{where} is empty: it has no header; {_CURE}")
+        raise StepError(f"{where} is empty: it has no header; {_REMEDY}")
     missing = [name for name in columns if name not in header]
     if missing:
-        raise StepError(f"{where} lacks the column {', '.join(missing)}; {_CURE}")
+        raise StepError(f"{where} lacks the column {', '.join(missing)}; {_REMEDY}")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise StepError(f"{where} has the column {', '.join(twice)} twice; {_CURE}")
+        raise StepError(f"{where} has the column {', '.join(twice)} twice; {_REMEDY}")
     return header
 
 
 def _open(uri: str) -> pa.NativeFile:
-    filesystem, path = _located(uri)
+    filesystem, path = filesystems.resolve(uri)
     return filesystem.open_input_stream(path)
 
 
 def _ends_with_quote(uri: str) -> bool:
-    filesystem, path = _located(uri)
+    filesystem, path = filesystems.resolve(uri)
     with filesystem.open_input_file(path) as file:
         file.seek(max(0, file.size() - 3))  # a quote and a line end
         return file.read().rstrip(b"\r\n").endswith(b'"')
-
-
-def _located(uri: str) -> tuple[pyarrow.fs.FileSystem, str]:
-    return pyarrow.fs.FileSystem.from_uri(uri) if "://" in uri else (pyarrow.fs.LocalFileSystem(), uri)
 
 
 def _arrow_reader(
@@ -146,7 +145,7 @@ def _arrow_reader(
 ) -> pyarrow.csv.CSVStreamingReader:
     return pyarrow.csv.open_csv(
         stream,
-        # One thread: only then does the reader number the rows that it cannot parse.
+        # One thread: otherwise the reader does not number the rows that it cannot parse.
         read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=keep),
         convert_options=pyarrow.csv.ConvertOptions(
@@ -156,7 +155,7 @@ def _arrow_reader(
 
 
 def _positions(start: int, rows: int, rejects: dict[int, Any]) -> list[int]:
-    """The positions of the next rows from `start` on, those of rejects left out."""
+    """The positions of the next rows from `start` on, without those of rejects."""
     if not rejects:
         return list(range(start, start + rows))
     return [p for p in range(start, start + rows + len(rejects)) if p not in rejects][:rows]
@@ -184,7 +183,7 @@ def _reject_batch(
 def _with_lineage(
     values: dict[str, Any], positions: list[int], columns: tuple[str, ...], file: LandedFile, run_id: str
 ) -> pa.RecordBatch:
-    """A batch of raw rows: `values` by column, null for those that are not given."""
+    """A batch of raw rows: `values` by column; null for columns without values."""
     rows = len(positions)
     lineage = {
         "_landing_date": file.landing_date,
@@ -200,23 +199,25 @@ def _with_lineage(
             arrays.append(pa.array(positions, column.type))
         elif column.name in lineage:
             arrays.append(pa.repeat(pa.scalar(lineage[column.name], column.type), rows))
-        elif (given := values.get(column.name)) is None:
+        elif (column_values := values.get(column.name)) is None:
             arrays.append(pa.nulls(rows, column.type))
         else:
-            arrays.append(given if isinstance(given, pa.Array) else pa.array(given, column.type))
+            arrays.append(
+                column_values if isinstance(column_values, pa.Array) else pa.array(column_values, column.type)
+            )
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _extra(batch: pa.RecordBatch) -> list[str | None]:
-    """Each row's values that the contract does not know, as JSON; null where there is none."""
+    """Each row's values in undeclared columns, as JSON; null if there are none."""
     rows = ({name: value for name, value in row.items() if value is not None} for row in batch.to_pylist())
     return [json.dumps(row, ensure_ascii=False) if row else None for row in rows]
 
 
-def _cause(arrow_message: str) -> str:
-    """What Arrow's message means to the one who delivered the file."""
+def _describe(arrow_message: str) -> str:
+    """Arrow's message in terms of the delivered file."""
     if "straddling" in arrow_message:
-        return f"holds a row of over {_BLOCK_BYTES >> 20} MiB: a quote that is never closed"
+        return f"has a row of over {_BLOCK_BYTES >> 20} MiB: a quote that is never closed"
     # A row of the wrong width reaches `keep` unless its text cannot be decoded.
     if "UTF8" in arrow_message or "Expected" in arrow_message:
         return "is not UTF-8"

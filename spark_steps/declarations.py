@@ -1,8 +1,9 @@
-"""What a declaration of a table is made of: columns, row rules, the table itself, and its increment."""
+"""The parts of a table's declaration: columns, row rules, the table itself, its increment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Layer(StrEnum):
@@ -15,7 +16,7 @@ class Layer(StrEnum):
 
 
 class Severity(StrEnum):
-    """What a broken row rule does: an error sends the row to quarantine, a warning counts it."""
+    """The effect of a violated row rule: an error sends the row to quarantine, a warning counts it."""
 
     ERROR = "error"
     WARN = "warn"
@@ -23,12 +24,24 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A row rule: a row breaks it where the SQL condition `broken` holds; `reason` is SQL text that says why."""
+    """A row rule.
+
+    Attributes:
+        name: its name, which is also that of its asset check if it is a warning.
+        violated_when: SQL condition that is true for rows that violate the rule.
+        reason: SQL expression of the reason, as text.
+        severity: the effect of a violation.
+    """
 
     name: str
     violated_when: str
     reason: str
     severity: Severity = Severity.ERROR
+
+    @classmethod
+    def warning(cls, name: str, violated_when: str, message: str) -> Self:
+        """A rule whose violations are counted; `message` is plain text without quotes."""
+        return cls(name=name, violated_when=violated_when, reason=f"'{message}'", severity=Severity.WARN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +53,12 @@ class Column:
         type: its type in Spark SQL: string, int, bigint, double, boolean, date, timestamp or decimal(p,s).
         comment: its meaning, and its unit where it has one.
         required: null is not accepted.
-        source: its name in the delivered files, where that differs.
-        clean: SQL that puts a readable text into its canonical form, over `{value}`.
-        derived: SQL over the typed columns, for a column that no file holds.
-        accepted: the values that are accepted, if they are a closed list.
-        minimum: the smallest value accepted.
-        maximum: the greatest value accepted.
+        source: its name in the delivered files, if that differs.
+        clean: SQL that brings a text into its canonical form, over `{value}`.
+        derived: SQL over the typed columns, for a column that is not delivered.
+        accepted: the accepted values; empty if all are.
+        minimum: the smallest accepted value.
+        maximum: the greatest accepted value.
     """
 
     name: str
@@ -67,20 +80,20 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSpec:
-    """A Delta table: what one row is (grain), what identifies it (key), what it holds and what it is made from.
+    """A Delta table: one row's meaning (grain) and identity (key), the columns, and the tables it is computed from.
 
     Attributes:
         layer: the layer it belongs to.
         name: its name within the layer.
-        grain: what one row stands for.
+        grain: what one row is.
         key: the columns that identify a row.
         columns: all columns, in order.
-        upstreams: keys of the tables it is computed from.
-        partition: the column it is partitioned by on storage.
-        daily: it is computed by landing date; otherwise whole, from all that there is.
-        dimension: it holds one row for the unknown member, under surrogate key -1.
+        upstreams: ids of the tables that it is computed from.
+        partition: the column that storage is partitioned by.
+        full_refresh: every run computes the whole table; otherwise it is partitioned by landing date.
+        dimension: it has one row for the unknown member, with surrogate key -1.
         rules: row rules beyond those that follow from its columns.
-        file_stem: the name of the delivered files without suffix and ending (raw only).
+        file_stem: the name of the delivered files without time suffix and extension (raw only).
     """
 
     layer: Layer
@@ -90,7 +103,7 @@ class TableSpec:
     columns: tuple[Column, ...]
     upstreams: tuple[str, ...] = ()
     partition: str | None = None
-    daily: bool = True
+    full_refresh: bool = False
     dimension: bool = False
     rules: tuple[Rule, ...] = ()
     file_stem: str | None = None
@@ -102,7 +115,7 @@ class TableSpec:
 
     @property
     def description(self) -> str:
-        """What one row stands for, and what identifies it: two sentences."""
+        """Grain and key, in two sentences."""
         key = " and ".join([", ".join(self.key[:-1]), self.key[-1]] if len(self.key) > 1 else self.key)
         return f"One row: {self.grain}. Key: {key}."
 
@@ -113,22 +126,44 @@ class TableSpec:
 
     @property
     def value_columns(self) -> tuple[Column, ...]:
-        """The columns that deliveries bring: all but lineage and derived ones."""
+        """The delivered columns: all but lineage and derived ones."""
         return tuple(c for c in self.columns if not c.name.startswith("_") and c.derived is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Increment:
-    """How a table is cut, and what a window touches of it.
+    """How a window of landing dates updates a table: by recomputing the rows of the affected keys.
 
     Attributes:
-        key: the column along which the table is cut.
-        touched: SQL of the values of `key` that the window touches, over the table's inputs by their names, the rows
-            of trusted inputs that landed in the window as `landed_<name>`, raw inputs as `raw_<name>`, and the rows
-            that the table holds as `held`. More values than need be cost time only.
-        slices: the inputs that are cut, each with its column that holds these values; the others are read whole.
+        key: the column whose values are the keys; all rows of one key are recomputed together.
+        affected_keys: SQL of the keys that the window affects, in one column. Its views: each input by its name, the
+            rows of trusted inputs that landed in the window as `landed_<name>`, raw inputs as `raw_<name>`, and the
+            table's current rows as `current_rows`. Additional keys only cost time.
+        filtered_inputs: inputs to filter by these keys, each with its column of the keys; others are read whole.
     """
 
     key: str
     affected_keys: str
     filtered_inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RefinedTable:
+    """A refined table: its declaration, the query that computes it, and its increment.
+
+    Attributes:
+        table: the declaration.
+        query: SQL of all rows, over views named like the inputs.
+        increment: how a window updates the table; None for a table that every run computes from scratch.
+
+    Raises:
+        ValueError: `full_refresh` and an increment are both declared, or neither.
+    """
+
+    table: TableSpec
+    query: str
+    increment: Increment | None = None
+
+    def __post_init__(self) -> None:
+        if self.table.full_refresh is (self.increment is not None):
+            raise ValueError(f"{self.table.id}: a table has either an increment or a full refresh")

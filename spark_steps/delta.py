@@ -1,12 +1,12 @@
-"""Reading and writing Delta tables: the DML of all steps, the same on every engine.
+"""Read and write Delta tables: the DML of all steps, the same on every engine.
 
-Tables are created from their declaration, so types, nullability and partitions never depend on who writes first.
-What a commit did is read from the Delta log, never asked of the data again.
+Tables are created from their declaration, so types, nullability and partitions do not depend on the first writer.
+Metrics of a commit come from the Delta log, not from a query over the data.
 """
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -18,26 +18,28 @@ from deltalake.schema import Field, PrimitiveType
 from deltalake.schema import Schema as DeltaSchema
 
 from spark_steps.declarations import Column, TableSpec
-from spark_steps.protocol import StepError, TableHandle
+from spark_steps.protocol import FileCounts, RowCounts, StepError, TableHandle
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 DELETED = "_deleted"
-"""A column that rows may have beside the declared ones where they are merged: true of rows that are to be deleted."""
+"""A column that `merge` accepts in addition to the declared ones: true for rows to delete."""
 
 _DELTA_TYPES = {"int": "integer", "bigint": "long"}
 
 _EXACT_IN_LOG = ("string", "int", "bigint", "date")
 
-# What writes, merges and deletes call the same thing in their commit's metrics.
-_METRICS = {
-    "rows_inserted": ("numTargetRowsInserted", "numOutputRows"),
-    "rows_updated": ("numTargetRowsUpdated",),
-    "rows_deleted": ("numTargetRowsDeleted",),
-    "rows_copied": ("numTargetRowsCopied",),
-    "files_added": ("numTargetFilesAdded", "numAddedFiles", "numFiles"),
-    "files_removed": ("numTargetFilesRemoved", "numRemovedFiles"),
+# Writes, merges and deletes have different names for the same metric of a commit.
+_ROW_METRICS = {
+    "inserted": ("numTargetRowsInserted", "numOutputRows"),
+    "updated": ("numTargetRowsUpdated",),
+    "deleted": ("numTargetRowsDeleted",),
+    "copied": ("numTargetRowsCopied",),
+}
+_FILE_METRICS = {
+    "added": ("numTargetFilesAdded", "numAddedFiles", "numFiles"),
+    "removed": ("numTargetFilesRemoved", "numRemovedFiles"),
     "bytes_added": ("numTargetBytesAdded", "numAddedBytes", "numOutputBytes"),
     "bytes_removed": ("numTargetBytesRemoved", "numRemovedBytes"),
 }
@@ -45,67 +47,54 @@ _METRICS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitMetrics:
-    """What one write did, as the Delta log counts it; all zero if there was nothing to commit.
-
-    `rows_copied` did not change: they were written anew because they stood in a file with others that did.
-    """
+    """What one write did, as the Delta log counts it; all zero and equal versions if nothing was committed."""
 
     version_before: int
     version_after: int
-    rows_inserted: int = 0
-    rows_updated: int = 0
-    rows_deleted: int = 0
-    rows_copied: int = 0
-    files_added: int = 0
-    files_removed: int = 0
-    bytes_added: int = 0
-    bytes_removed: int = 0
+    rows: RowCounts = field(default_factory=RowCounts)
+    files: FileCounts = field(default_factory=FileCounts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How many rows a merge inserts, updates and deletes."""
-
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
+def sql(spark: "SparkSession", text: str) -> "DataFrame":
+    """`spark.sql` with a complete type."""
+    return spark.sql(text)  # pyright: ignore[reportUnknownMemberType] - of an argument that is not used
 
 
 def create_if_missing(handle: TableHandle) -> int:
-    """Create the table from its declaration if it is not there; return its version."""
+    """Create the table from its declaration if it does not exist; return its version."""
     return _open_or_create(handle).version()
 
 
 def empty_commit(handle: TableHandle) -> CommitMetrics:
-    """The commit of a step that finds nothing to write; the table exists afterwards."""
+    """Metrics of a step without changes: no commit, but the table exists afterwards."""
     version = create_if_missing(handle)
     return CommitMetrics(version_before=version, version_after=version)
 
 
 def read(spark: "SparkSession", handle: TableHandle) -> "DataFrame":
-    """The table's rows as they are now: those of the handle's window if it has one.
+    """The table's current rows, restricted to the handle's window if it has one.
 
-    However often the rows are evaluated, and whoever writes meanwhile, they are those of one version. Where its log
-    tells that there are none, the engine is given no table to open, and plans as for a constant.
+    The DataFrame is pinned to the version current at the call, so re-evaluation and concurrent commits cannot change
+    it. If the Delta log lists no files, an empty literal relation is returned and the engine opens no table.
     """
     table = _open_or_create(handle)
     if not _files(handle, table).num_rows:
         columns = (f"CAST(NULL AS {column.type}) AS {column.name}" for column in handle.declaration.columns)
-        return spark.sql(f"SELECT {', '.join(columns)} WHERE false")
+        return sql(spark, f"SELECT {', '.join(columns)} WHERE false")
     rows = spark.read.format("delta").option("versionAsOf", table.version()).load(handle.uri)
     return rows.where(handle.window.predicate()) if handle.window else rows
 
 
 def row_count(handle: TableHandle) -> int:
-    """How many rows the table holds in the handle's window, from the Delta log; no data is read."""
+    """The number of rows in the handle's window, from the Delta log; no data is read."""
     files = _files(handle, _open_or_create(handle))
     return sum(files.column("num_records").to_pylist()) if files.num_rows else 0
 
 
 def rows_by_day(handle: TableHandle) -> dict[date, int]:
-    """How many rows of each landing date the table holds in the handle's window, by day, from the Delta log alone.
+    """The number of rows per landing date in the handle's window, in order of the days, from the Delta log alone.
 
-    Only of tables that are partitioned by landing date. Days without rows are left out.
+    Only for tables that are partitioned by landing date. Days without rows have no entry.
     """
     files = _files(handle, _open_or_create(handle))
     if not files.num_rows:
@@ -116,81 +105,100 @@ def rows_by_day(handle: TableHandle) -> dict[date, int]:
 
 
 def append(rows: "DataFrame", handle: TableHandle) -> CommitMetrics:
-    """Add rows in one commit."""
+    """Add rows in one commit.
+
+    Raises:
+        StepError: the rows do not have the declared columns, or the engine wrote no commit.
+    """
     return _write(rows, handle, mode="append")
 
 
 def replace(rows: "DataFrame", handle: TableHandle) -> CommitMetrics:
-    """Put rows in place of all that the table holds: in the handle's window if it has one. One commit."""
+    """Replace all rows of the handle's window, or of the table if it has none, in one commit.
+
+    Raises:
+        StepError: the rows do not have the declared columns, or the engine wrote no commit.
+    """
     if handle.window is None:
         return _write(rows, handle, mode="overwrite")
     return _write(rows, handle, mode="overwrite", options={"replaceWhere": handle.window.predicate()})
 
 
 def merge(
-    spark: "SparkSession", rows: "DataFrame", handle: TableHandle, counts: Counts, *, partitions: Sequence[str] = ()
+    spark: "SparkSession", rows: "DataFrame", handle: TableHandle, counts: RowCounts, *, partitions: Sequence[str] = ()
 ) -> CommitMetrics:
-    """Update the rows whose key the table holds and insert the others, in one commit; delete those marked so.
+    """Insert, update and delete rows by key, in one commit.
 
-    Where nothing is updated or deleted, the rows are appended. Of a partitioned table the partitions concerned are
-    written anew: planning a MERGE takes Sail seconds where columns are many, and hardly a file of such a partition
-    would be left alone by it.
+    Rows are appended if none is updated or deleted. Otherwise a table without partitions gets a MERGE. In a partitioned
+    table the affected partitions are rewritten: Sail takes seconds to plan a MERGE of many columns, which would rewrite
+    nearly all files of these partitions anyway.
 
     Args:
         spark: the session.
-        rows: one row a key, with `DELETED` as a further column where some are to be deleted.
+        rows: one row per key, with `DELETED` as an additional column if some are to be deleted.
         handle: the table.
-        counts: what becomes of the rows, as the caller, who has compared them, knows; nothing is done if all are zero.
-        partitions: all values of the partition column that rows are in or come from; only these are looked at.
+        counts: how many rows are inserted, updated and deleted; the caller has compared them with the table. Nothing
+            is done if all are zero.
+        partitions: all partitions that rows are in or move from; other partitions are not read.
+
+    Raises:
+        StepError: the rows do not have the declared columns, or the engine wrote no commit.
     """
-    if counts == Counts():
+    if counts == RowCounts():
         return empty_commit(handle)
-    if counts == Counts(inserted=counts.inserted):
+    if counts == RowCounts(inserted=counts.inserted):
         return append(rows.drop(DELETED), handle)
     version_before = create_if_missing(handle)
     table = handle.declaration
     marks = tuple(name for name in rows.columns if name == DELETED)
     align_to_schema(rows, table, *marks).createOrReplaceTempView("merge_source")
-    names = table.column_names
-    same_key = " AND ".join(f"t.{name} = s.{name}" for name in table.key)
     if table.partition is None:
-        spark.sql(f"""
-            MERGE INTO delta.`{handle.uri}` t USING merge_source s ON {same_key}
-            {f"WHEN MATCHED AND s.{DELETED} THEN DELETE" if marks else ""}
-            WHEN MATCHED THEN UPDATE SET {", ".join(f"{name} = s.{name}" for name in names)}
-            WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"s.{name}" for name in names)})
-        """).collect()
+        sql(spark, _merge_statement(handle, has_deletes=bool(marks))).collect()
         return _read_commit(handle, version_before)
     read(spark, TableHandle(handle.id, handle.uri)).createOrReplaceTempView("merge_target")
-    concerned = f"{table.partition} IN ({', '.join(sql_literal(value) for value in partitions)})"
-    anew = spark.sql(f"""
+    affected = f"{table.partition} IN ({', '.join(sql_literal(value) for value in partitions)})"
+    names = table.column_names
+    query = f"""
         SELECT {", ".join(f"t.{name}" for name in names)}
-        FROM merge_target t LEFT ANTI JOIN merge_source s ON {same_key} WHERE t.{concerned}
+        FROM merge_target t LEFT ANTI JOIN merge_source s ON {_same_key(table)} WHERE t.{affected}
         UNION ALL
         SELECT {", ".join(names)} FROM merge_source {f"WHERE NOT {DELETED}" if marks else ""}
-    """)
-    commit = _write(anew, handle, mode="overwrite", options={"replaceWhere": concerned})
-    return dataclasses.replace(
-        commit,
-        rows_inserted=counts.inserted,
-        rows_updated=counts.updated,
-        rows_deleted=counts.deleted,
-        rows_copied=commit.rows_inserted - counts.inserted - counts.updated,
-    )
+    """
+    commit = _write(sql(spark, query), handle, mode="overwrite", options={"replaceWhere": affected})
+    copied = commit.rows.inserted - counts.inserted - counts.updated
+    return dataclasses.replace(commit, rows=dataclasses.replace(counts, copied=copied))
+
+
+def _merge_statement(handle: TableHandle, *, has_deletes: bool) -> str:
+    names = handle.declaration.column_names
+    return f"""
+        MERGE INTO delta.`{handle.uri}` t USING merge_source s ON {_same_key(handle.declaration)}
+        {f"WHEN MATCHED AND s.{DELETED} THEN DELETE" if has_deletes else ""}
+        WHEN MATCHED THEN UPDATE SET {", ".join(f"{name} = s.{name}" for name in names)}
+        WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"s.{name}" for name in names)})
+    """
+
+
+def _same_key(table: TableSpec) -> str:
+    return " AND ".join(f"t.{name} = s.{name}" for name in table.key)
 
 
 def align_to_schema(rows: "DataFrame", table: TableSpec, *more: str) -> "DataFrame":
-    """The rows with exactly the declared columns, in order, in the declared types, and `more` as they are.
+    """The rows with exactly the declared columns, in their order and types, followed by the columns `more`, unchanged.
 
     Raises:
-        StepError: a declared column is missing, or there is one that is not declared.
+        StepError: a declared column is missing, or a column is not declared.
     """
     missing = sorted(set(table.column_names) - set(rows.columns))
     unknown = sorted(set(rows.columns) - {*table.column_names, *more})
     if missing or unknown:
-        raise StepError(f"{table.id}: the step's rows lack {missing or 'nothing'} and have {unknown or 'nothing'} more")
-    # Sail checks NOT NULL before a filter that stands directly below the write, so on rows that shall not be written.
-    # An offset of nothing keeps the filter first; Spark leaves it out.
+        problems = [
+            *([f"lack the columns {', '.join(missing)}"] if missing else []),
+            *([f"have undeclared columns {', '.join(unknown)}"] if unknown else []),
+        ]
+        raise StepError(f"{table.id}: the step's rows {' and '.join(problems)}")
+    # Sail checks NOT NULL before a filter that is directly below the write, so on rows that the filter removes.
+    # An offset of 0 keeps the filter first; Spark optimizes it away.
     declared = (rows[column.name].cast(column.type).alias(column.name) for column in table.columns)
     return rows.offset(0).select(*declared, *more)
 
@@ -201,7 +209,7 @@ def sql_literal(text: str) -> str:
 
 
 def _open_or_create(handle: TableHandle) -> deltalake.DeltaTable:
-    """The table's log at its newest version; the table is created if it is not there."""
+    """The table's log at its newest version; the table is created if it does not exist."""
     try:
         return deltalake.DeltaTable(handle.uri)
     except deltalake.exceptions.TableNotFoundError:
@@ -223,21 +231,21 @@ def _create(handle: TableHandle) -> deltalake.DeltaTable:
     except deltalake.exceptions.CommitFailedError:
         if not deltalake.DeltaTable.is_deltatable(handle.uri):
             raise
-        return deltalake.DeltaTable(handle.uri)  # created just now, by a request whose answer was lost or by another
+        return deltalake.DeltaTable(handle.uri)  # created meanwhile, by a lost request or by another process
 
 
 def _properties(table: TableSpec) -> dict[str, str]:
-    """Have the log keep no least and greatest values of fractions and timestamps.
+    """Table properties that keep minimum and maximum values of fractions and timestamps out of the log.
 
-    They stand there as text, and where both are equal Sail takes them for the whole file's value: a double comes back
-    with another last bit, a great decimal with other cents, a timestamp that Spark wrote without its microseconds.
+    The log has them as text, and if both are equal Sail takes them for the value of all rows in the file: a double
+    changes in its last bit, a large decimal in its cents, and a timestamp written by Spark loses its microseconds.
     """
     exact = [c.name for c in table.columns if c.type in _EXACT_IN_LOG and c.name != table.partition]
     return {} if len(exact) == len(table.columns) else {"delta.dataSkippingStatsColumns": ",".join(exact)}
 
 
 def _files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:
-    """The files of the opened table, a row each, that hold rows of the handle's window."""
+    """The data files of the handle's window, one row per file."""
     files: Any = pa.table(table.get_add_actions(flatten=True))
     if files.num_rows and handle.window:
         day = pc.field("partition._landing_date")
@@ -264,11 +272,12 @@ def _read_commit(handle: TableHandle, version_before: int) -> CommitMetrics:
     table = deltalake.DeltaTable(handle.uri)
     if table.version() == version_before:
         return CommitMetrics(version_before=version_before, version_after=version_before)
-    metrics = table.history(1)[0].get("operationMetrics") or {}
+    metrics: dict[str, Any] = table.history(1)[0].get("operationMetrics") or {}
     return CommitMetrics(
         version_before=version_before,
         version_after=table.version(),
-        **{name: _first(metrics, names) for name, names in _METRICS.items()},
+        rows=RowCounts(**{name: _first(metrics, names) for name, names in _ROW_METRICS.items()}),
+        files=FileCounts(**{name: _first(metrics, names) for name, names in _FILE_METRICS.items()}),
     )
 
 

@@ -1,4 +1,4 @@
-"""SQL expressions that several steps share, in the dialect that Spark and Sail have in common."""
+"""SQL expressions that several steps share, in the common dialect of Spark and Sail."""
 
 from collections.abc import Sequence
 
@@ -7,34 +7,39 @@ UNKNOWN_KEY = -1
 
 
 def hash_60_bits(text: str) -> str:
-    """The first 60 bits of the text's SHA-256 as a BIGINT: equal in every engine and on every rebuild."""
+    """The first 60 bits of the text's SHA-256 as a BIGINT: equal on every engine and in every rebuild."""
     return f"CAST(conv(substr(sha2({text}, 256), 1, 15), 16, 10) AS BIGINT)"
 
 
 def surrogate_key(*natural_key: str) -> str:
-    """The surrogate key of a natural key, its text columns joined by `|`; the unknown member's if one is null."""
+    """The surrogate key: a hash of the natural key's columns as text, joined by `|`; -1 if one of them is null."""
     key = hash_60_bits(" || '|' || ".join(f"CAST({column} AS STRING)" for column in natural_key))
     return f"coalesce({key}, CAST({UNKNOWN_KEY} AS BIGINT))"
 
 
 def seconds_between(start: str, end: str) -> str:
-    """Seconds from one timestamp to another, with their fraction; null if one is null."""
+    """Seconds from `start` to `end` as a double, to the microsecond; null if one of them is null."""
     return f"((unix_micros({end}) - unix_micros({start})) / 1000000.0D)"
 
 
 def half_up_average(total: str, count: str) -> str:
-    """Total / count as decimal(12,2), half up: the total a decimal of scale 2, not negative, the count above zero.
+    """Total / count as decimal(12,2), rounded half up.
 
-    In whole numbers, because engines differ in the digits that a decimal division keeps.
+    Computed in integers, because engines differ in the digits that a decimal division keeps:
+    half up of t / n is (2t + n) DIV 2n, with t in cents.
+
+    Args:
+        total: a decimal of scale 2, not negative.
+        count: an integer above zero.
     """
     cents = f"CAST({total} * 100 AS BIGINT)"
     return f"CAST(CAST((2 * {cents} + {count}) DIV (2 * {count}) AS DECIMAL(18,0)) / 100 AS DECIMAL(12,2))"
 
 
 def is_newer(left: str, right: str, columns: Sequence[str]) -> str:
-    """Whether the row `left` stands after the row `right` in the order of the columns, none of them null."""
-    steps: list[str] = []
+    """SQL that is true if row `left` is after row `right` in the order of these columns, none of which is null."""
+    cases: list[str] = []
     for position, column in enumerate(columns):
         equal = [f"{left}.{c} = {right}.{c}" for c in columns[:position]]
-        steps.append("(" + " AND ".join([*equal, f"{left}.{column} > {right}.{column}"]) + ")")
-    return "(" + " OR ".join(steps) + ")"
+        cases.append("(" + " AND ".join([*equal, f"{left}.{column} > {right}.{column}"]) + ")")
+    return "(" + " OR ".join(cases) + ")"

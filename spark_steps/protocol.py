@@ -1,32 +1,48 @@
-"""The contract between steps and whoever runs them: requests, results, and what they are made of, as JSON too."""
+"""The protocol between a step and the engine that runs it: request, result, error, and their JSON.
 
-import json
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, timedelta
+Both sides run the same version of the code, so JSON of another version need not be readable. A result has no stable
+format; what is kept of it are its `figures`.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date, datetime, timedelta
 from typing import Any, Self
+
+import msgspec
 
 from spark_steps.declarations import Severity, TableSpec
 from spark_steps.tables import TABLES
 
 
 class StepError(Exception):
-    """A step that cannot be done as asked: one line that names the table, the place and the cure."""
+    """A step cannot be run as requested: one line that names the table, the place and the remedy."""
 
     def to_json(self) -> str:
-        """The error in place of a result; `StepResult.from_json` raises it."""
-        return json.dumps({"error": str(self)})
+        """The error as JSON, written in place of a result; `StepResult.from_json` raises it."""
+        return _to_json(_Failure(str(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """The JSON of an error; of a result only that it has no error."""
+
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Landing dates from `start` up to, and without, `end`."""
+    """Landing dates from `start`, inclusive, to `end`, exclusive.
+
+    Raises:
+        ValueError: `end` is not after `start`.
+    """
 
     start: date
     end: date
 
     def __post_init__(self) -> None:
         if self.start >= self.end:
-            raise ValueError(f"a window's end must lie after its start, not {self.start} to {self.end}")
+            raise ValueError(f"a window's end must be after its start, not {self.start} to {self.end}")
 
     @classmethod
     def from_day(cls, day: date) -> Self:
@@ -42,17 +58,23 @@ class Window:
 
     @property
     def days(self) -> tuple[date, ...]:
-        """Its landing dates, in order."""
+        """The landing dates, in order."""
         return tuple(self.start + timedelta(days=n) for n in range((self.end - self.start).days))
 
     def predicate(self, column: str = "_landing_date") -> str:
-        """SQL that is true of the window's rows, with literals, so that partitions are pruned."""
+        """SQL that selects the window's rows; its dates are literals, so that engines prune partitions."""
         return f"{column} >= DATE'{self.start}' AND {column} < DATE'{self.end}'"
 
 
 @dataclass(frozen=True, slots=True)
 class TableHandle:
-    """A handle on a Delta table: which one it is, where it lies, and the landing dates that are meant (all if None)."""
+    """A reference to a Delta table.
+
+    Attributes:
+        id: the table's id, such as `trusted/orders`.
+        uri: its path or URI.
+        window: the landing dates to read or replace; None for all.
+    """
 
     id: str
     uri: str
@@ -60,7 +82,11 @@ class TableHandle:
 
     @property
     def declaration(self) -> TableSpec:
-        """What is declared of the table."""
+        """The table's declaration.
+
+        Raises:
+            KeyError: no table has this id.
+        """
         return TABLES[self.id]
 
 
@@ -69,11 +95,11 @@ class LandedFile:
     """A CSV file in the landzone.
 
     Attributes:
-        uri: where it lies.
-        name: the name that it was delivered under.
+        uri: its path or URI.
+        name: the file name in the delivery.
         file_id: the first 16 hex digits of its content's SHA-256.
-        landing_date: the day of its delivery.
-        extracted_at: when the source wrote it (UTC).
+        landing_date: the day of the delivery (UTC).
+        extracted_at: when the source wrote it; an aware time, in any zone.
     """
 
     uri: str
@@ -85,15 +111,15 @@ class LandedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRequest:
-    """Everything that a step may know.
+    """All inputs of a step; it reads no settings and no environment.
 
     Attributes:
-        output: the table that it writes.
-        window: the landing dates that it is run for; None for a table that is computed whole.
-        inputs: the tables that it reads.
-        quarantine: where a trusted step puts the rows that it does not accept.
+        output: the table to write.
+        window: the landing dates to compute; None for a table that is always computed whole.
+        inputs: the tables to read.
+        quarantine: the table for rejected rows; required for a trusted step.
         files: the landed files that a raw step appends.
-        run_id: the run that it belongs to.
+        run_id: the run that the step belongs to.
         code_version: the version of the code that made the request.
     """
 
@@ -107,40 +133,33 @@ class StepRequest:
 
     @property
     def table(self) -> str:
-        """The id of the table that is written; it names the step too."""
+        """The id of the table to write; it names the step too."""
         return self.output.id
 
     def to_json(self) -> str:
-        """The request as JSON, dates in ISO format."""
-        return json.dumps(asdict(self), default=_to_text, indent=1)
+        """The request as JSON, dates and times in ISO format."""
+        return _to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The request that `to_json` wrote."""
-        fields = json.loads(text)
-        return cls(
-            output=_handle(fields["output"]),
-            run_id=fields["run_id"],
-            code_version=fields["code_version"],
-            window=_window(fields["window"]),
-            inputs=tuple(_handle(i) for i in fields["inputs"]),
-            quarantine=_handle(fields["quarantine"]) if fields["quarantine"] else None,
-            files=tuple(
-                LandedFile(
-                    **f
-                    | {
-                        "landing_date": date.fromisoformat(f["landing_date"]),
-                        "extracted_at": datetime.fromisoformat(f["extracted_at"]),
-                    }
-                )
-                for f in fields["files"]
-            ),
-        )
+        """Parse the text of `to_json`.
+
+        Raises:
+            msgspec.DecodeError: the text is not JSON, or lacks a field, or has one of another type.
+        """
+        return msgspec.json.decode(text, type=cls)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a check over a step's rows found: how many rows fail it, and whether that is an error or a warning."""
+    """The outcome of a check over a step's rows.
+
+    Attributes:
+        name: the rule or invariant.
+        severity: what a failure means.
+        failed_rows: the number of rows that fail it.
+        description: the condition that all rows should meet, or the warning about those that do not.
+    """
 
     name: str
     severity: Severity
@@ -154,82 +173,121 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DayCounts:
-    """What a step did with the rows of one landing date, in the terms of its `StepResult`.
+class RowCounts:
+    """Numbers of rows, by what a step did with them.
 
-    `rows_held` are the day's rows that the table holds afterwards; None where it is not partitioned by landing date.
+    Attributes:
+        read: rows that the step read. A trusted step accounts for all of them:
+            read = inserted + updated + unchanged + superseded + quarantined.
+        inserted: new rows.
+        updated: rows of a key that the table had with other values.
+        deleted: rows that were removed.
+        copied: unchanged rows that were rewritten because a changed row was in the same file or partition.
+        unchanged: rows that the table had already.
+        superseded: rows for whose key there is a newer row.
+        quarantined: rows that violate a rule.
+    """
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    copied: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    quarantined: int = 0
+
+    def figures(self) -> dict[str, int]:
+        """The counts by their public names: `rows_read`, `rows_inserted` and so on."""
+        return {f"rows_{name}": value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileCounts:
+    """Numbers of data files that commits added and removed, and of their bytes."""
+
+    added: int = 0
+    removed: int = 0
+    bytes_added: int = 0
+    bytes_removed: int = 0
+
+    def __add__(self, other: "FileCounts") -> "FileCounts":
+        names = [f.name for f in fields(self)]
+        return FileCounts(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
+    def figures(self) -> dict[str, int]:
+        """The counts by their public names: `files_added`, `bytes_added` and so on."""
+        return {name if name.startswith("bytes_") else f"files_{name}": value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayCounts:
+    """What a step did with the rows of one landing date.
+
+    Attributes:
+        day: the landing date.
+        rows: the day's part of the step's rows.
+        partition_rows: rows in the day's partition after the step; None if the table has no partition per landing date.
     """
 
     day: date
-    rows_read: int = 0
-    rows_inserted: int = 0
-    rows_updated: int = 0
-    rows_unchanged: int = 0
-    rows_superseded: int = 0
-    rows_quarantined: int = 0
-    rows_held: int | None = None
+    rows: RowCounts = field(default_factory=RowCounts)
+    partition_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
-    """What a step did, in rows, files and bytes as the Delta log counts them; quarantine's files and bytes among them.
+    """What a step did, as the Delta log counts it.
 
-    `rows_copied` did not change: they were written anew because they stood in a file with others that did.
-
-    `rows_read` are the rows that the step was given; of a trusted step they all are accounted for:
-    read = inserted + updated + unchanged + superseded + quarantined.
-
-    `days` are the window's landing dates that there are rows of, in order, each with its part of the rows. A table that
-    is computed whole has none.
+    Attributes:
+        table: the id of the table.
+        version_before: the table's Delta version before the step.
+        version_after: the version after it; the same if nothing was committed.
+        rows: what became of the rows.
+        files: data files and bytes; those of the quarantine included.
+        seconds: wall time of the step.
+        checks: the checks of the step's rows.
+        days: one entry for each landing date of the window that has rows, in order. Empty for refined tables.
     """
 
     table: str
     version_before: int
     version_after: int
-    rows_read: int = 0
-    rows_inserted: int = 0
-    rows_updated: int = 0
-    rows_deleted: int = 0
-    rows_copied: int = 0
-    rows_unchanged: int = 0
-    rows_superseded: int = 0
-    rows_quarantined: int = 0
-    files_added: int = 0
-    files_removed: int = 0
-    bytes_added: int = 0
-    bytes_removed: int = 0
+    rows: RowCounts = field(default_factory=RowCounts)
+    files: FileCounts = field(default_factory=FileCounts)
     seconds: float = 0.0
-    checks: tuple[Check, ...] = field(default=())
+    checks: tuple[Check, ...] = ()
     days: tuple[DayCounts, ...] = ()
+
+    def figures(self) -> dict[str, Any]:
+        """The result of the whole run in one level, as step records keep it: `rows_read`, `files_added`, …; no days."""
+        return {
+            "table": self.table,
+            "version_before": self.version_before,
+            "version_after": self.version_after,
+            **self.rows.figures(),
+            **self.files.figures(),
+            "seconds": self.seconds,
+            "checks": tuple(asdict(check) for check in self.checks),
+        }
 
     def to_json(self) -> str:
         """The result as JSON, dates in ISO format."""
-        return json.dumps(asdict(self), default=_to_text, indent=1)
+        return _to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The result that `to_json` wrote.
+        """Parse the text of `StepResult.to_json` or of `StepError.to_json`.
 
         Raises:
-            StepError: the step could not be done, and left this error in place of a result.
+            StepError: the text is that of an error.
+            msgspec.DecodeError: the text is not JSON, or lacks a field, or has one of another type.
         """
-        fields = json.loads(text)
-        if "error" in fields:
-            raise StepError(fields["error"])
-        checks = tuple(Check(**c | {"severity": Severity(c["severity"])}) for c in fields.pop("checks"))
-        days = tuple(DayCounts(**d | {"day": date.fromisoformat(d["day"])}) for d in fields.pop("days"))
-        return cls(**fields, checks=checks, days=days)
+        error = msgspec.json.decode(text, type=_Failure).error
+        if error is not None:
+            raise StepError(error)
+        return msgspec.json.decode(text, type=cls)
 
 
-def _to_text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return str(value)
-
-
-def _window(fields: dict[str, str] | None) -> Window | None:
-    return Window(date.fromisoformat(fields["start"]), date.fromisoformat(fields["end"])) if fields else None
-
-
-def _handle(fields: dict[str, Any]) -> TableHandle:
-    return TableHandle(fields["id"], fields["uri"], _window(fields["window"]))
+def _to_json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode()

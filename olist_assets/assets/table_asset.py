@@ -1,7 +1,6 @@
 """What the assets of all Delta tables have in common: their definition, and how their step is run."""
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
@@ -69,7 +68,7 @@ def table_asset(table: TableSpec) -> Callable[[Callable[..., dg.MaterializeResul
             for name, description in _expected_checks(table).items()
         ],
     }
-    if table.daily:
+    if not table.full_refresh:
         arguments |= {"partitions_def": landing_dates, "backfill_policy": single_run_backfill}
     return dg.asset(**arguments)
 
@@ -88,7 +87,7 @@ def materialize_table(
 
     The lease on the table covers all that the step changes: its quarantine and the landed files too.
     """
-    window = to_window(context.partition_time_window) if table.daily else None
+    window = None if table.full_refresh else to_window(context.partition_time_window)
     request = StepRequest(
         output=lake.table(table.id, window),
         window=window,
@@ -100,7 +99,7 @@ def materialize_table(
     )
     with record_step(context, lake, engine, window) as record, hold_lease(lake.store, table.id, request.run_id):
         result = engine.run(context, request)
-        record.update(_figures(result))
+        record.update(result.figures())
         lake.remove_landed(files)  # the table holds them now
     metadata = {"dagster/uri": lake.display_uri(request.output.uri), "delta_version": result.version_after}
     metadata |= materialization_metadata(context, window, _totals(result), _days(table, window, result))
@@ -126,20 +125,9 @@ def _column_schema(table: TableSpec) -> dg.TableSchema:
     )
 
 
-def _figures(result: StepResult) -> dict[str, Any]:
-    """What the result tells of the whole run; a range's days would be most of it, and stand in their own events."""
-    figures = asdict(replace(result, days=()))
-    del figures["days"]
-    return figures
-
-
 def _totals(result: StepResult) -> dict[str, Any]:
-    counts = {
-        name: value
-        for name, value in _figures(result).items()
-        if name.startswith(("rows_", "files_", "bytes_")) and value
-    }
-    return {"seconds": result.seconds, **counts}
+    counts = result.rows.figures() | result.files.figures()
+    return {"seconds": result.seconds, **{name: value for name, value in counts.items() if value}}
 
 
 def _days(table: TableSpec, window: Window | None, result: StepResult) -> dict[date, dict[str, Any]]:
@@ -147,14 +135,14 @@ def _days(table: TableSpec, window: Window | None, result: StepResult) -> dict[d
     if window is None or table.layer not in _COUNTS_OF_A_DAY:
         return {}
     counted = {counts.day: counts for counts in result.days}
-    return {day: _day(table.layer, counted.get(day, DayCounts(day=day, rows_held=0))) for day in window.days}
+    return {day: _day(table.layer, counted.get(day, DayCounts(day=day, partition_rows=0))) for day in window.days}
 
 
 def _day(layer: Layer, counts: DayCounts) -> dict[str, Any]:
-    figures: dict[str, Any] = {name: getattr(counts, name) for name in _COUNTS_OF_A_DAY[layer]}
+    figures: dict[str, Any] = {name: counts.rows.figures()[name] for name in _COUNTS_OF_A_DAY[layer]}
     if layer is Layer.RAW:  # all rows that its partition holds; a trusted table has none of a landing date
-        figures["dagster/partition_row_count"] = counts.rows_held
-    if not counts.rows_read:
+        figures["dagster/partition_row_count"] = counts.partition_rows
+    if not counts.rows.read:
         figures["note"] = _NOTE_WITHOUT_ROWS[layer]
     return figures
 

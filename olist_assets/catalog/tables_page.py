@@ -171,7 +171,7 @@ def _section(table: TableSpec) -> str:
         f"- key: {_code(table.key)}",
         *([f"- partition: `{table.partition}`"] if table.partition else []),
         f"- made from: {', '.join(_reference(upstream) for upstream in table.upstreams)}"
-        + (", by landing date" if table.daily else ", whole in each run"),
+        + (", whole in each run" if table.full_refresh else ", by landing date"),
         *([f"- quarantined: rows {'; '.join(_refused(table))}"] if trusted else []),
         *(f"- warned of: {rule.reason.strip(chr(39))} (`{rule.name}`)" for rule in rules.warnings(table)),
     ]

@@ -22,8 +22,9 @@ from olist_assets.lake.files import FILE_STEMS, FIRST_LANDING_DATE, table_for_fi
 from olist_assets.lake.storage import has_content, open_store
 from olist_assets.sources.deliver import check_landing_date, dump_files, names_in_delivery
 from spark_steps import csv_files
+from spark_steps.columns import ORDER_STATUSES
 from spark_steps.protocol import LandedFile, StepError
-from spark_steps.tables import ORDER_STATUSES, TABLES
+from spark_steps.tables import TABLES
 
 _MEMORY = "512MB"
 """What DuckDB may take; what is larger it sorts on disk."""

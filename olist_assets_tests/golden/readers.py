@@ -1,4 +1,4 @@
-"""All readers of the lake's tables, each giving the same rows as plain Python values."""
+"""All readers of the lake's tables; each returns rows as plain Python values."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -43,7 +43,7 @@ def rows_of(table: pa.Table, key: tuple[str, ...] = ("id",)) -> Rows:
 
 
 def types_of(table: pa.Table) -> dict[str, str]:
-    """The columns' types in Arrow's words, without what says nothing of the values: widths of offsets, names of UTC."""
+    """The columns' types as Arrow names them, without differences in the width of offsets and in the name of UTC."""
     return {field.name: _type(field.type) for field in table.schema}
 
 

@@ -1,6 +1,6 @@
-"""The golden tables: the same rows written by each engine, committed, so that every reader is held to them for ever.
+"""The golden tables: the same rows, written by each engine and committed, so that every later reader is tested on them.
 
-`python -m olist_assets_tests.golden.tables` writes them anew, into folders of the engines' names.
+`python -m olist_assets_tests.golden.tables` rewrites them, into folders named after the engines.
 """
 
 import shutil
@@ -106,7 +106,7 @@ TABLES: dict[str, Callable[[SparkSession, str], list[dict[str, Any]]]] = {
     "evolved": _evolved,
     "checkpointed": _checkpointed,
 }
-"""Of each table what writes it; it returns the rows that the table then holds, in the order of their id."""
+"""The function that writes each table; it returns the table's rows in order of their id."""
 
 
 def _frame(spark: SparkSession, rows: list[dict[str, Any]]) -> Any:
@@ -114,13 +114,13 @@ def _frame(spark: SparkSession, rows: list[dict[str, Any]]) -> Any:
 
 
 def write(engine: LocalEngine, folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Write all tables by an engine into a folder; return the rows that each must hold."""
+    """Write all tables with an engine into a folder; return the expected rows of each."""
     spark = engine.session(print)
     return {name: make(spark, str(folder / name)) for name, make in TABLES.items()}
 
 
-def _without_traces(folder: Path) -> None:
-    """Take out what tells of the machine: its paths in the logs, Hadoop's checksums of its file system."""
+def _remove_traces(folder: Path) -> None:
+    """Remove traces of this machine: paths in the logs, checksums of Hadoop's file system."""
     for crc in folder.rglob(".*.crc"):
         crc.unlink()
     for commit in folder.rglob("_delta_log/*.json"):
@@ -131,4 +131,4 @@ if __name__ == "__main__":
     for engine in (SailEngine(), SparkEngine()):
         shutil.rmtree(FOLDER / engine.name, ignore_errors=True)
         write(engine, FOLDER / engine.name)
-        _without_traces(FOLDER / engine.name)
+        _remove_traces(FOLDER / engine.name)

@@ -1,4 +1,4 @@
-"""Tables that each engine once wrote are read alike by all readers, and are written today as they were then."""
+"""All readers return the same rows of tables that each engine wrote in the past, and engines still write them so."""
 
 import pytest
 
@@ -28,14 +28,14 @@ TYPES = {
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("writer", LOCAL_ENGINES)
 @pytest.mark.parametrize("table", EXPECTED)
-def test_a_golden_table_is_read_alike_without_an_engine(table, writer, reader):
+def test_readers_without_an_engine_return_the_same_rows_of_a_golden_table(table, writer, reader):
     found = READERS[reader](str(tables.FOLDER / writer / table))
     assert rows_of(found) == EXPECTED[table]
     assert types_of(found) == TYPES
 
 
 @pytest.mark.spark
-def test_all_golden_tables_are_read_alike_by_every_engine(spark):
+def test_every_engine_returns_the_same_rows_of_all_golden_tables(spark):
     found = {
         (table, writer): by_spark(spark, str(tables.FOLDER / writer / table))
         for table in EXPECTED
@@ -45,7 +45,7 @@ def test_all_golden_tables_are_read_alike_by_every_engine(spark):
     assert {key: types_of(rows) for key, rows in found.items()} == dict.fromkeys(found, TYPES)
 
 
-def test_the_golden_tables_hold_what_they_are_there_for():
+def test_the_golden_tables_have_checkpoints_commits_and_partitions():
     for writer in LOCAL_ENGINES:
         log = tables.FOLDER / writer / "checkpointed" / "_delta_log"
         assert list(log.glob("*.checkpoint.parquet"))
@@ -53,7 +53,7 @@ def test_the_golden_tables_hold_what_they_are_there_for():
         assert (tables.FOLDER / writer / "partitioned" / "month=2018-05").is_dir()
 
 
-def test_an_engine_writes_them_today_as_it_did(engine, tmp_path):
+def test_an_engine_still_writes_equal_tables(engine, tmp_path):
     assert tables.write(engine, tmp_path) == EXPECTED
     written = {table: READERS["delta-rs"](str(tmp_path / table)) for table in EXPECTED}
     assert {table: rows_of(rows) for table, rows in written.items()} == EXPECTED

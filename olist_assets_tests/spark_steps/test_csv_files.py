@@ -1,4 +1,4 @@
-"""CSV files become raw rows: every value as it stands there, every row that cannot be parsed kept with its text."""
+"""CSV files become raw rows: every value unchanged, every unparsable row with its text."""
 
 from datetime import UTC, datetime
 from itertools import islice
@@ -12,11 +12,11 @@ from spark_steps.protocol import LandedFile, StepError
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 FILE = "raw/sellers: olist_sellers_dataset.csv of 2018-05-10"
-MEND = "take it out of the delivery and the landzone and deliver it mended"
+REMEDY = "remove it from the delivery and the landzone, and deliver it again corrected"
 
 
 def append(lake, content):
-    """Take a file of sellers to raw; the file and the step's result."""
+    """Load a file of sellers into raw; return the file and the step's result."""
     file = lake.file("olist_sellers_dataset.csv", content)
     return file, lake.run("raw/sellers", files=[file])
 
@@ -31,14 +31,14 @@ def parsed(lake, content):
     return [tuple(row[c] for c in columns) for row in rows]
 
 
-def judged(lake, content):
+def parsed_rows(lake, content):
     """Position, id, reason for rejection and text of the file's rows, by their position in the file."""
     append(lake, content)
     return sorted(tuple(row.values()) for row in lake.read("raw/sellers", "_row", "seller_id", "_reject", "_text"))
 
 
 def refusal(lake, content):
-    """The message with which the file is refused; nothing was appended and the file lies where it was."""
+    """The message that refuses the file; nothing was appended and the file was not removed."""
     file = lake.file("olist_sellers_dataset.csv", content)
     with pytest.raises(StepError) as refused:
         lake.run("raw/sellers", files=[file])
@@ -82,7 +82,7 @@ def _bytes(content):
     ],
 )
 @pytest.mark.spark
-def test_a_value_is_kept_as_the_text_that_it_is_and_empty_is_null(lake, text, value):
+def test_a_value_is_kept_as_text_and_an_empty_one_is_null(lake, text, value):
     content = f"{HEADER}s1,{text},{text},{text}\n{text},1001,sao paulo,SP\n"
     assert parsed(lake, content) == [("s1", value, value, value), (value, "1001", "sao paulo", "SP")]
 
@@ -133,7 +133,7 @@ def test_a_value_is_kept_as_the_text_that_it_is_and_empty_is_null(lake, text, va
         pytest.param(HEADER.rstrip("\n"), [], id="header only, without a line end"),
     ],
 )
-def test_a_file_is_read_whatever_its_line_ends_marks_and_order_of_columns(lake, content, rows):
+def test_a_file_is_read_with_any_line_ends_byte_order_mark_and_column_order(lake, content, rows):
     assert parsed(lake, content) == rows
 
 
@@ -164,7 +164,7 @@ def test_a_file_is_read_whatever_its_line_ends_marks_and_order_of_columns(lake, 
         ),
     ],
 )
-def test_columns_that_the_contract_does_not_know_are_kept_as_json(lake, content, rows):
+def test_undeclared_columns_are_kept_as_json(lake, content, rows):
     append(lake, content)
     found = sorted(lake.read("raw/sellers"), key=lambda row: row["_row"])
     assert [(r["seller_id"], r["seller_state"], r["_extra"]) for r in found] == rows
@@ -242,7 +242,7 @@ def test_columns_that_the_contract_does_not_know_are_kept_as_json(lake, content,
     ],
 )
 def test_a_row_of_the_wrong_width_is_kept_with_its_reason_text_and_position(lake, body, rows):
-    assert judged(lake, HEADER + body) == rows
+    assert parsed_rows(lake, HEADER + body) == rows
 
 
 def test_a_rejected_row_has_its_lineage_and_no_values(lake):
@@ -284,16 +284,16 @@ BLOCK_BYTES = 100
 def test_rows_keep_their_positions_across_blocks_of_the_file(lake, monkeypatch, wrong):
     monkeypatch.setattr(csv_files, "_BLOCK_BYTES", BLOCK_BYTES)
     body = "".join(f"s{n:02}\n" if n in wrong else f's{n:02},1001,"sao\npaulo",SP\n' for n in range(60))
-    assert judged(lake, HEADER + body) == [
+    assert parsed_rows(lake, HEADER + body) == [
         (n, None, "expected 4 columns, got 1", f"s{n:02}") if n in wrong else (n, f"s{n:02}", None, None)
         for n in range(60)
     ]
 
 
 def test_a_row_that_is_wider_than_a_block_is_refused(lake, monkeypatch):
-    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", BLOCK_BYTES)  # reaches the reader: else the tests above say nothing
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", BLOCK_BYTES)  # proves that the setting reaches the reader
     content = f"{HEADER}s0,1001,a,SP\ns1,1001,{'x' * 2 * BLOCK_BYTES},SP\n"
-    assert refusal(lake, content) == f"{FILE} holds a row of over 0 MiB: a quote that is never closed; {MEND}"
+    assert refusal(lake, content) == f"{FILE} has a row of over 0 MiB: a quote that is never closed; {REMEDY}"
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
@@ -332,87 +332,87 @@ def _landed(path):
     [
         pytest.param(
             "seller_id,seller_city,seller_state\ns1,a,SP\n",
-            f"{FILE} lacks the column seller_zip_code_prefix; {MEND}",
+            f"{FILE} lacks the column seller_zip_code_prefix; {REMEDY}",
             id="a column is missing",
         ),
         pytest.param(
             "seller_state\nSP\n",
-            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city; {MEND}",
+            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city; {REMEDY}",
             id="several columns are missing",
         ),
         pytest.param(
             "s1,1001,a,SP\ns2,1002,b,SP\n",
-            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city, seller_state; {MEND}",
+            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city, seller_state; {REMEDY}",
             id="no header",
         ),
         pytest.param(
             HEADER.replace(",", ";") + "s1;1001;a;SP\n",
-            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city, seller_state; {MEND}",
+            f"{FILE} lacks the column seller_id, seller_zip_code_prefix, seller_city, seller_state; {REMEDY}",
             id="semicolons",
         ),
         pytest.param(
             HEADER.replace("seller_city", "Seller_City") + "s1,1001,a,SP\n",
-            f"{FILE} lacks the column seller_city; {MEND}",
+            f"{FILE} lacks the column seller_city; {REMEDY}",
             id="a column in other letters",
         ),
         pytest.param(
             "",
-            f"{FILE} is empty: it has no header; take it out of the delivery and the landzone and deliver it mended",
+            f"{FILE} is empty: it has no header; {REMEDY}",
             id="an empty file",
         ),
         pytest.param(
             "\ufeff",
-            f"{FILE} is empty: it has no header; take it out of the delivery and the landzone and deliver it mended",
+            f"{FILE} is empty: it has no header; {REMEDY}",
             id="only a mark",
         ),
         pytest.param(
             "\n\r\n\n",
-            f"{FILE} is empty: it has no header; take it out of the delivery and the landzone and deliver it mended",
+            f"{FILE} is empty: it has no header; {REMEDY}",
             id="only empty lines",
         ),
         pytest.param(
             "seller_id," + HEADER + "s1,s1,1001,a,SP\n",
-            f"{FILE} has the column seller_id twice; {MEND}",
+            f"{FILE} has the column seller_id twice; {REMEDY}",
             id="a column stands there twice",
         ),
         pytest.param(
             "note," + HEADER.rstrip("\n") + ",note\n1,s1,1001,a,SP,2\n",
-            f"{FILE} has the column note twice; {MEND}",
+            f"{FILE} has the column note twice; {REMEDY}",
             id="an unknown column stands there twice",
         ),
         pytest.param(
             (HEADER.replace("city", "cité") + "s1,1001,a,SP\n").encode("latin-1"),
-            f"{FILE} is not UTF-8; {MEND}",
+            f"{FILE} is not UTF-8; {REMEDY}",
             id="not UTF-8, in the header",
         ),
         pytest.param(
             (HEADER + "s1,1001,são paulo,SP\n").encode("latin-1"),
-            f"{FILE} is not UTF-8; {MEND}",
+            f"{FILE} is not UTF-8; {REMEDY}",
             id="not UTF-8, beside the header",
         ),
         pytest.param(
             (HEADER + "s1,1001,sao paulo,SP\n" * 1000 + "s2,1001,são paulo,SP\n").encode("latin-1"),
-            f"{FILE} is not UTF-8; {MEND}",
+            f"{FILE} is not UTF-8; {REMEDY}",
             id="not UTF-8, far from the header",
         ),
         pytest.param(
             (HEADER + "s1,1001,sao paulo,SP\n").encode("utf-16"),
-            f"{FILE} is not UTF-8; {MEND}",
+            f"{FILE} is not UTF-8; {REMEDY}",
             id="UTF-16",
         ),
         pytest.param(
             HEADER + 's1,1001,a,SP\ns2,1001,a,"' + "s3,1001,a,SP\n" * 3_000_000,  # rows within two blocks are read
-            f"{FILE} holds a row of over 16 MiB: a quote that is never closed; {MEND}",
+            f"{FILE} has a row of over 16 MiB: a quote that is never closed; {REMEDY}",
             id="a quote is never closed in a large file",
         ),
         pytest.param(
             HEADER + 's1,1001,a,SP\ns2,1001,a,"SP\ns3,1001,a,SP\n',
-            f"{FILE} ends within a quote that is never closed; {MEND}",
+            f"{FILE} ends within a quote that is never closed; {REMEDY}",
             id="a quote is never closed in the last column of a small file",
         ),
         pytest.param(
             HEADER.replace("seller_city", '"seller_city') + "s1,1001,a,SP\n" * 20_000,
-            f"{FILE} has a quote in its header that is never closed; {MEND}",
+            f"{FILE} has a quote in its header that is never closed; {REMEDY}",
             id="a quote is never closed in the header",
         ),
     ],
@@ -426,7 +426,7 @@ def test_a_file_that_cannot_be_read_is_refused_and_stays(lake, content, message)
 )  # Arrow prints the row's text as it fails
 def test_a_file_whose_row_of_the_wrong_width_is_not_utf8_is_refused_and_stays(lake):
     content = (HEADER + "s1,1001,sao paulo,SP\n" * 1000 + "s2,são paulo\n").encode("latin-1")
-    assert refusal(lake, content) == f"{FILE} is not UTF-8; {MEND}"
+    assert refusal(lake, content) == f"{FILE} is not UTF-8; {REMEDY}"
 
 
 def test_a_message_is_one_line_that_names_table_file_and_day(lake):
@@ -437,7 +437,7 @@ def test_a_message_is_one_line_that_names_table_file_and_day(lake):
         "raw/orders: olist_orders_dataset_20180511T030000Z.csv of 2018-05-10 lacks the column customer_id, "
         "order_status, order_purchase_timestamp, order_approved_at, order_delivered_carrier_date, "
         "order_delivered_customer_date, order_estimated_delivery_date; "
-        "take it out of the delivery and the landzone and deliver it mended"
+        "remove it from the delivery and the landzone, and deliver it again corrected"
     )
 
 

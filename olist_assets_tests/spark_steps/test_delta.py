@@ -1,4 +1,4 @@
-"""Tables are made as declared; each write is one commit that says what it did."""
+"""Tables are created as declared; each write is one commit with its metrics."""
 
 from datetime import date
 from pathlib import Path
@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from spark_steps import delta
-from spark_steps.delta import CommitMetrics, Counts
-from spark_steps.protocol import StepError, Window
+from spark_steps.delta import CommitMetrics
+from spark_steps.protocol import FileCounts, RowCounts, StepError, Window
 from spark_steps.tables import TABLES
 
 MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)
@@ -59,7 +59,7 @@ def log_of(handle):
 
 
 def size_of(handle, version):
-    """Bytes and files of a version, as they lie on disk."""
+    """Bytes and files of a version, on disk."""
     files = deltalake.DeltaTable(handle.uri, version=version).file_uris()
     return sum(Path(file).stat().st_size for file in files), len(files)
 
@@ -67,7 +67,7 @@ def size_of(handle, version):
 # --- Creating ------------------------------------------------------------------------------------------------------
 
 
-def test_a_table_is_made_from_its_declaration(lake):
+def test_a_table_is_created_from_its_declaration(lake):
     handle = lake.table("trusted/order_items")
     assert delta.create_if_missing(handle) == 0
     fields = log_of(handle).schema().fields
@@ -96,7 +96,7 @@ def test_a_table_is_made_from_its_declaration(lake):
         ("quarantine/sellers", ["_landing_date"], "a raw row that is not accepted as a seller"),
     ],
 )
-def test_a_table_has_its_name_grain_partition_and_a_protocol_that_every_reader_knows(lake, table_id, partition, grain):
+def test_a_table_has_its_name_grain_partition_and_the_protocol_of_all_readers(lake, table_id, partition, grain):
     handle = lake.table(table_id)
     delta.create_if_missing(handle)
     found = log_of(handle)
@@ -108,14 +108,14 @@ def test_a_table_has_its_name_grain_partition_and_a_protocol_that_every_reader_k
 
 
 @pytest.mark.parametrize("table_id", list(TABLES))
-def test_every_declared_table_can_be_made_with_its_columns_in_order(lake, table_id):
+def test_every_declared_table_can_be_created_with_its_columns_in_order(lake, table_id):
     handle = lake.table(table_id)
     assert delta.create_if_missing(handle) == 0
     assert [f.name for f in log_of(handle).schema().fields] == list(TABLES[table_id].column_names)
     assert [f.nullable for f in log_of(handle).schema().fields] == [not c.required for c in TABLES[table_id].columns]
 
 
-def test_a_table_that_is_there_is_left_as_it_is(lake):
+def test_an_existing_table_is_not_changed(lake):
     lake.rows("raw/sellers", {"seller_id": "s1"})
     assert delta.create_if_missing(lake.table("raw/sellers")) == 1
     assert sellers(lake) == [("2018-05-10", "s1")]
@@ -127,7 +127,7 @@ def test_writing_keeps_types_nullability_comments_and_protocol(lake):
     before = log_of(handle)
     delta.append(rows_of(lake, "trusted/orders", order("o1")), handle)
     merged = rows_of(lake, "trusted/orders", order("o1"), order("o2"))
-    delta.merge(lake.spark, merged, handle, Counts(inserted=1, updated=1), partitions=["2018-05"])
+    delta.merge(lake.spark, merged, handle, RowCounts(inserted=1, updated=1), partitions=["2018-05"])
     delta.replace(rows_of(lake, "trusted/orders", order("o3")), handle)
     after = log_of(handle)
     assert after.version() == 3
@@ -139,12 +139,15 @@ def test_writing_keeps_types_nullability_comments_and_protocol(lake):
 # --- Appending -----------------------------------------------------------------------------------------------------
 
 
-def test_appending_says_how_many_rows_files_and_bytes_came(lake):
+def test_appending_reports_rows_files_and_bytes(lake):
     handle = lake.table("raw/sellers")
     commit = delta.append(rows_of(lake, "raw/sellers", seller("s1"), seller("s2"), seller("s3", MAY_11)), handle)
     size, files = size_of(handle, 1)
     assert commit == CommitMetrics(
-        version_before=0, version_after=1, rows_inserted=3, files_added=files, bytes_added=size
+        version_before=0,
+        version_after=1,
+        rows=RowCounts(inserted=3),
+        files=FileCounts(added=files, bytes_added=size),
     )
     assert sellers(lake) == [("2018-05-10", "s1"), ("2018-05-10", "s2"), ("2018-05-11", "s3")]
 
@@ -156,7 +159,7 @@ def test_appending_no_rows_commits_nothing(lake):
     assert delta.append(none, handle) == CommitMetrics(version_before=1, version_after=1)
 
 
-def test_nothing_to_write_is_a_commit_of_zeros_and_a_table(lake):
+def test_an_empty_commit_has_zero_metrics_and_creates_the_table(lake):
     handle = lake.table("raw/sellers")
     assert delta.empty_commit(handle) == CommitMetrics(version_before=0, version_after=0)
     assert deltalake.DeltaTable.is_deltatable(handle.uri)
@@ -178,7 +181,7 @@ def test_replacing_a_window_leaves_the_other_days_alone(lake):
         ("2018-05-10", "new 10 too"),
         ("2018-05-12", "s12"),
     ]
-    assert (commit.version_before, commit.version_after, commit.rows_inserted, commit.files_removed) == (1, 2, 2, 2)
+    assert (commit.version_before, commit.version_after, commit.rows.inserted, commit.files.removed) == (1, 2, 2, 2)
 
 
 def test_replacing_a_window_with_no_rows_empties_it(lake):
@@ -187,7 +190,7 @@ def test_replacing_a_window_with_no_rows_empties_it(lake):
     none = rows_of(lake, "raw/sellers", seller("x")).where("seller_id IS NULL")
     commit = delta.replace(none, handle)
     assert sellers(lake) == [("2018-05-11", "s11")]
-    assert (commit.version_before, commit.version_after, commit.rows_inserted, commit.files_removed) == (1, 2, 0, 1)
+    assert (commit.version_before, commit.version_after, commit.rows.inserted, commit.files.removed) == (1, 2, 0, 1)
     assert delta.replace(none, handle) == CommitMetrics(version_before=2, version_after=2)
 
 
@@ -201,11 +204,8 @@ def test_replacing_without_a_window_replaces_the_whole_table(lake):
     assert commit == CommitMetrics(
         version_before=1,
         version_after=2,
-        rows_inserted=1,
-        files_added=1,
-        files_removed=2,
-        bytes_added=added,
-        bytes_removed=removed,
+        rows=RowCounts(inserted=1),
+        files=FileCounts(added=1, removed=2, bytes_added=added, bytes_removed=removed),
     )
 
 
@@ -217,23 +217,23 @@ def test_merging_updates_rows_with_a_known_key_and_inserts_the_others(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1", order_status="created"), order("o2", order_status="created"))
     changes = rows_of(lake, "trusted/orders", order("o2", order_status="shipped"), order("o3", order_status="created"))
-    commit = delta.merge(lake.spark, changes, handle, Counts(inserted=1, updated=1), partitions=["2018-05"])
+    commit = delta.merge(lake.spark, changes, handle, RowCounts(inserted=1, updated=1), partitions=["2018-05"])
     assert orders(lake) == [
         ("o1", "created", "2018-05"),
         ("o2", "shipped", "2018-05"),
         ("o3", "created", "2018-05"),
     ]
     assert (commit.version_before, commit.version_after) == (1, 2)
-    assert (commit.rows_inserted, commit.rows_updated, commit.rows_deleted) == (1, 1, 0)
-    assert commit.files_added > 0
-    assert commit.files_removed == 1
-    assert commit.bytes_removed == size_of(handle, 1)[0]
+    assert (commit.rows.inserted, commit.rows.updated, commit.rows.deleted) == (1, 1, 0)
+    assert commit.files.added > 0
+    assert commit.files.removed == 1
+    assert commit.files.bytes_removed == size_of(handle, 1)[0]
 
 
 def test_merging_null_over_a_value_leaves_null(lake):
     lake.rows("trusted/orders", order("o1", order_status="created"))
     changes = rows_of(lake, "trusted/orders", order("o1"))
-    delta.merge(lake.spark, changes, lake.table("trusted/orders"), Counts(updated=1), partitions=["2018-05"])
+    delta.merge(lake.spark, changes, lake.table("trusted/orders"), RowCounts(updated=1), partitions=["2018-05"])
     assert orders(lake) == [("o1", None, "2018-05")]
 
 
@@ -241,9 +241,9 @@ def test_merging_moves_a_row_to_its_new_partition(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1"), order("o2"))
     changes = rows_of(lake, "trusted/orders", order("o1", "2018-06"))
-    commit = delta.merge(lake.spark, changes, handle, Counts(updated=1), partitions=["2018-05", "2018-06"])
+    commit = delta.merge(lake.spark, changes, handle, RowCounts(updated=1), partitions=["2018-05", "2018-06"])
     assert orders(lake) == [("o1", None, "2018-06"), ("o2", None, "2018-05")]
-    assert (commit.rows_inserted, commit.rows_updated) == (0, 1)
+    assert (commit.rows.inserted, commit.rows.updated) == (0, 1)
 
 
 def test_merging_by_two_key_columns_matches_on_both(lake):
@@ -258,19 +258,19 @@ def test_merging_by_two_key_columns_matches_on_both(lake):
 
     lake.rows("trusted/order_items", item("1", "10.00"), item("2", "20.00"))
     changes = rows_of(lake, "trusted/order_items", item("2", "21.00"), item("3", "30.00"))
-    commit = delta.merge(lake.spark, changes, lake.table("trusted/order_items"), Counts(inserted=1, updated=1))
+    commit = delta.merge(lake.spark, changes, lake.table("trusted/order_items"), RowCounts(inserted=1, updated=1))
     assert lake.read("trusted/order_items", "order_id", "order_item_id", "price") == [
         {"order_id": "o1", "order_item_id": 1, "price": "10.00"},
         {"order_id": "o1", "order_item_id": 2, "price": "21.00"},
         {"order_id": "o1", "order_item_id": 3, "price": "30.00"},
     ]
-    assert (commit.rows_inserted, commit.rows_updated) == (1, 1)
+    assert (commit.rows.inserted, commit.rows.updated) == (1, 1)
 
 
 def test_merging_no_rows_commits_nothing(lake):
     lake.rows("trusted/orders", order("o1"))
     none = rows_of(lake, "trusted/orders", order("o1", order_status="shipped")).where("order_id IS NULL")
-    commit = delta.merge(lake.spark, none, lake.table("trusted/orders"), Counts(), partitions=["2018-05"])
+    commit = delta.merge(lake.spark, none, lake.table("trusted/orders"), RowCounts(), partitions=["2018-05"])
     assert commit == CommitMetrics(version_before=1, version_after=1)
     assert orders(lake) == [("o1", None, "2018-05")]
 
@@ -278,33 +278,35 @@ def test_merging_no_rows_commits_nothing(lake):
 def test_merging_a_partition_whose_name_needs_quoting(lake):
     lake.rows("trusted/orders", order("o1", order_month="o'month\\"))
     changes = rows_of(lake, "trusted/orders", order("o1", order_month="o'month\\", order_status="shipped"))
-    delta.merge(lake.spark, changes, lake.table("trusted/orders"), Counts(updated=1), partitions=["o'month\\"])
+    delta.merge(lake.spark, changes, lake.table("trusted/orders"), RowCounts(updated=1), partitions=["o'month\\"])
     assert orders(lake) == [("o1", "shipped", "o'month\\")]
 
 
 # --- What is refused -----------------------------------------------------------------------------------------------
 
 
-def test_rows_that_lack_a_column_or_have_one_more_are_refused(lake):
+def test_rows_with_a_missing_and_an_undeclared_column_are_refused(lake):
     rows = rows_of(lake, "raw/sellers", seller("s1")).withColumnRenamed("seller_city", "city").drop("_text")
     with pytest.raises(StepError) as refused:
         delta.append(rows, lake.table("raw/sellers"))
-    assert str(refused.value) == ("raw/sellers: the step's rows lack ['_text', 'seller_city'] and have ['city'] more")
+    assert str(refused.value) == (
+        "raw/sellers: the step's rows lack the columns _text, seller_city and have undeclared columns city"
+    )
     assert lake.read("raw/sellers") == []
 
 
-def test_rows_that_only_lack_a_column_are_refused(lake):
+def test_rows_with_a_missing_column_are_refused(lake):
     rows = rows_of(lake, "raw/sellers", seller("s1")).drop("_text")
     with pytest.raises(StepError) as refused:
         delta.align_to_schema(rows, TABLES["raw/sellers"])
-    assert str(refused.value) == "raw/sellers: the step's rows lack ['_text'] and have nothing more"
+    assert str(refused.value) == "raw/sellers: the step's rows lack the columns _text"
 
 
-def test_rows_that_only_have_a_column_more_are_refused(lake):
+def test_rows_with_an_undeclared_column_are_refused(lake):
     rows = rows_of(lake, "raw/sellers", seller("s1")).selectExpr("*", "seller_city AS city")
     with pytest.raises(StepError) as refused:
         delta.align_to_schema(rows, TABLES["raw/sellers"])
-    assert str(refused.value) == "raw/sellers: the step's rows lack nothing and have ['city'] more"
+    assert str(refused.value) == "raw/sellers: the step's rows have undeclared columns city"
 
 
 def test_rows_are_brought_into_the_declared_order_and_types(lake):
@@ -332,7 +334,7 @@ def test_null_in_a_required_column_is_refused_by_every_kind_of_write(lake, colum
     writes = (
         delta.append,
         delta.replace,
-        lambda r, h: delta.merge(lake.spark, r, h, Counts(updated=2), partitions=["2018-05"]),
+        lambda r, h: delta.merge(lake.spark, r, h, RowCounts(updated=2), partitions=["2018-05"]),
     )
     for write in writes:
         with pytest.raises(Exception, match=rf"NOT NULL.*{column}"):
@@ -341,12 +343,12 @@ def test_null_in_a_required_column_is_refused_by_every_kind_of_write(lake, colum
     assert orders(lake) == [("o1", None, "2018-05")]
 
 
-def test_null_in_a_required_column_of_a_row_that_is_filtered_away_is_no_matter(lake):
+def test_null_in_a_required_column_of_a_filtered_row_is_ignored(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1"))
     rows = rows_of(lake, "trusted/orders", order(None, order_status="lost"), order("o1", order_status="shipped"))
     kept = rows.where("order_status = 'shipped'")
-    delta.merge(lake.spark, kept, handle, Counts(updated=1), partitions=["2018-05"])
+    delta.merge(lake.spark, kept, handle, RowCounts(updated=1), partitions=["2018-05"])
     assert orders(lake) == [("o1", "shipped", "2018-05")]
     delta.replace(kept, handle)
     assert orders(lake) == [("o1", "shipped", "2018-05")]
@@ -395,7 +397,7 @@ def test_rows_that_were_replaced_or_merged_away_are_not_counted(lake):
     handle = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1"), order("o2"), order("o3", "2018-06"))
     merged = rows_of(lake, "trusted/orders", order("o1"))
-    delta.merge(lake.spark, merged, handle, Counts(updated=1), partitions=["2018-05"])
+    delta.merge(lake.spark, merged, handle, RowCounts(updated=1), partitions=["2018-05"])
     assert delta.row_count(handle) == 3
     delta.replace(rows_of(lake, "trusted/orders", order("o1")), handle)
     assert delta.row_count(handle) == 1
@@ -404,7 +406,7 @@ def test_rows_that_were_replaced_or_merged_away_are_not_counted(lake):
 @pytest.mark.parametrize(
     "text", ["plain", "o'brien", "back\\slash", "\\'", "'; DROP TABLE x; --", "são \U0001f600", ""]
 )
-def test_a_text_survives_as_a_sql_literal(spark, text):
+def test_a_sql_literal_evaluates_to_its_text(spark, text):
     [row] = spark.sql(f"SELECT {delta.sql_literal(text)} AS text").collect()
     assert row["text"] == text
 
@@ -413,7 +415,7 @@ def test_a_sql_literal_written_out():
     assert delta.sql_literal("a'b\\c") == "'a\\'b\\\\c'"
 
 
-def test_a_fraction_that_a_whole_file_shares_is_read_back_to_its_last_bit(lake):
+def test_a_fraction_that_all_rows_of_a_file_share_is_read_back_exactly(lake):
     """Sail takes such a value from the statistics of the log, where its text is not exact."""
     second = 1 / 86400
     point = {"geolocation_zip_code_prefix": "01001", "geolocation_city": "x", "geolocation_state": "SP"}
@@ -423,7 +425,7 @@ def test_a_fraction_that_a_whole_file_shares_is_read_back_to_its_last_bit(lake):
     assert [row["geolocation_lat"] for row in delta.read(lake.spark, table).collect()] == [second, second]
 
 
-def test_rows_that_were_read_stay_those_of_their_version(lake):
+def test_a_data_frame_is_pinned_to_the_version_at_the_call(lake):
     table = lake.table("trusted/orders")
     lake.rows("trusted/orders", order("o1"))
     rows = delta.read(lake.spark, table)

@@ -1,4 +1,4 @@
-"""The expressions that steps share give in SQL what they give in plain Python."""
+"""Shared SQL expressions evaluate to the same values as plain Python."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import product
@@ -53,7 +53,7 @@ def test_a_surrogate_key_joins_the_columns_of_its_natural_key_by_a_bar(spark):
     assert evaluate(spark, surrogate_key("a", "b"), a=["x", "x|y"], b=["y", "z"]) == [key_of("x|y"), key_of("x|y|z")]
 
 
-def test_a_surrogate_key_takes_a_time_as_microseconds_since_1970(spark):
+def test_a_surrogate_key_uses_microseconds_since_1970_for_a_time(spark):
     times = pa.array([0, 1_475_316_000_000_001], UTC_MICROSECONDS)
     keys = evaluate(spark, surrogate_key("person", "unix_micros(at)"), person=["ana", "ana"], at=times)
     assert keys == [key_of("ana|0"), key_of("ana|1475316000000001")]

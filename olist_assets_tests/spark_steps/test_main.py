@@ -1,4 +1,4 @@
-"""A step from the command line, in a process of its own: a request in, a result out, or one line that says why not."""
+"""A step from the command line, in its own process: it reads a request and writes a result or a one-line error."""
 
 import json
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from spark_steps.protocol import DayCounts, StepError, StepRequest, StepResult, Window
+from spark_steps.protocol import DayCounts, FileCounts, RowCounts, StepError, StepRequest, StepResult, Window
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 
 
 @pytest.fixture(scope="module")
 def server():
-    """The address of a Sail server, as SPARK_REMOTE takes it."""
+    """The address of a Sail server, in the form of SPARK_REMOTE."""
     os.environ.setdefault("RUST_LOG", "error")  # read when the library is loaded
     from pysail.spark import SparkConnectServer  # noqa: PLC0415 - after RUST_LOG
 
@@ -29,7 +29,7 @@ def server():
 
 
 def run(server, request, folder):
-    """Run the request's step, the request as a path and the result as a URI; the finished process and the result."""
+    """Run the step with a path for its request and a URI for its result; return the process and the result file."""
     request_file, result_file = folder / "request.json", folder / "result.json"
     request_file.write_text(request.to_json())
     process = subprocess.run(
@@ -54,7 +54,7 @@ def request_for(lake, file):
     )
 
 
-def test_a_step_from_the_command_line_leaves_its_rows_and_its_result(lake, server, tmp_path):
+def test_a_step_from_the_command_line_writes_its_rows_and_its_result(lake, server, tmp_path):
     file = lake.file("olist_sellers_dataset.csv", HEADER + "s1,1001,são paulo,SP\ns2\n")
     process, result_file = run(server, request_for(lake, file), tmp_path)
     assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
@@ -69,23 +69,21 @@ def test_a_step_from_the_command_line_leaves_its_rows_and_its_result(lake, serve
         table="raw/sellers",
         version_before=0,
         version_after=1,
-        rows_read=2,
-        rows_inserted=2,
-        files_added=len(files),
-        bytes_added=sum(path.stat().st_size for path in files),
-        days=(DayCounts(day=file.landing_date, rows_read=2, rows_inserted=2, rows_held=2),),
+        rows=RowCounts(read=2, inserted=2),
+        files=FileCounts(added=len(files), bytes_added=sum(path.stat().st_size for path in files)),
+        days=(DayCounts(day=file.landing_date, rows=RowCounts(read=2, inserted=2), partition_rows=2),),
     )
     assert list(json.loads(result_file.read_text())) == list(json.loads(result.to_json()))
 
 
-def test_a_step_that_cannot_be_done_leaves_one_line_in_place_of_its_result(lake, server, tmp_path):
+def test_a_failed_step_writes_one_line_in_place_of_its_result(lake, server, tmp_path):
     file = lake.file("olist_sellers_dataset.csv", "seller_id\ns1\n")
     process, result_file = run(server, request_for(lake, file), tmp_path)
     assert process.returncode == 1
     assert process.stdout == ""
     error = (
         "raw/sellers: olist_sellers_dataset.csv of 2018-05-10 lacks the column seller_zip_code_prefix, "
-        "seller_city, seller_state; take it out of the delivery and the landzone and deliver it mended"
+        "seller_city, seller_state; remove it from the delivery and the landzone, and deliver it again corrected"
     )
     assert process.stderr == f"error: {error}\n"
     with pytest.raises(StepError, match=f"^{re.escape(error)}$"):

@@ -1,12 +1,24 @@
-"""Windows are half-open; requests and results survive their way through JSON."""
+"""Windows are half-open; requests and results are equal after a round trip through JSON."""
 
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 
 from spark_steps.declarations import Severity
-from spark_steps.protocol import Check, DayCounts, LandedFile, StepRequest, StepResult, TableHandle, Window
+from spark_steps.protocol import (
+    Check,
+    DayCounts,
+    FileCounts,
+    LandedFile,
+    RowCounts,
+    StepError,
+    StepRequest,
+    StepResult,
+    TableHandle,
+    Window,
+)
 
 WINDOW = Window(date(2018, 5, 10), date(2018, 5, 13))
 
@@ -32,17 +44,8 @@ RESULT = StepResult(
     table="trusted/orders",
     version_before=3,
     version_after=4,
-    rows_read=15,
-    rows_inserted=1,
-    rows_updated=2,
-    rows_deleted=6,
-    rows_unchanged=3,
-    rows_superseded=4,
-    rows_quarantined=5,
-    files_added=7,
-    files_removed=8,
-    bytes_added=9,
-    bytes_removed=10,
+    rows=RowCounts(read=15, inserted=1, updated=2, deleted=6, copied=11, unchanged=3, superseded=4, quarantined=5),
+    files=FileCounts(added=7, removed=8, bytes_added=9, bytes_removed=10),
     seconds=0.123,
     checks=(
         Check("rows_accounted_for", Severity.ERROR, 0, "every row is accounted for"),
@@ -51,17 +54,61 @@ RESULT = StepResult(
     days=(
         DayCounts(
             day=date(2018, 5, 10),
-            rows_read=14,
-            rows_inserted=1,
-            rows_updated=2,
-            rows_unchanged=3,
-            rows_superseded=4,
-            rows_quarantined=4,
+            rows=RowCounts(read=14, inserted=1, updated=2, unchanged=3, superseded=4, quarantined=4),
         ),
-        DayCounts(day=date(2018, 5, 12), rows_read=1, rows_quarantined=1, rows_held=9),
+        DayCounts(day=date(2018, 5, 12), rows=RowCounts(read=1, quarantined=1), partition_rows=9),
     ),
 )
 
+
+WRITTEN_REQUEST = """
+{
+ "output": {
+  "id": "trusted/orders",
+  "uri": "s3://lake/trusted/orders",
+  "window": null
+ },
+ "run_id": "run 1",
+ "code_version": "1.2.3+abc",
+ "window": {
+  "start": "2018-05-10",
+  "end": "2018-05-13"
+ },
+ "inputs": [
+  {
+   "id": "raw/orders",
+   "uri": "s3://lake/raw/orders",
+   "window": {
+    "start": "2018-05-10",
+    "end": "2018-05-13"
+   }
+  },
+  {
+   "id": "raw/sellers",
+   "uri": "/lake/raw/sellers",
+   "window": null
+  }
+ ],
+ "quarantine": {
+  "id": "quarantine/orders",
+  "uri": "s3://lake/quarantine/orders",
+  "window": {
+   "start": "2018-05-12",
+   "end": "2018-05-13"
+  }
+ },
+ "files": [
+  {
+   "uri": "s3://lake/landzone/orders/2018-05-10/olist_orders_dataset.0123456789abcdef.csv",
+   "name": "olist_orders_dataset_20180510T030000Z.csv",
+   "file_id": "0123456789abcdef",
+   "landing_date": "2018-05-10",
+   "extracted_at": "2018-05-10T03:00:00.123456+00:00"
+  }
+ ]
+}
+"""
+"""The text of REQUEST, as `json.dumps` wrote it before msgspec did."""
 
 # --- Windows -------------------------------------------------------------------------------------------------------
 
@@ -77,7 +124,7 @@ RESULT = StepResult(
         (date(2019, 5, 11), False),
     ],
 )
-def test_a_window_holds_its_start_and_not_its_end(day, inside):
+def test_a_window_includes_its_start_and_excludes_its_end(day, inside):
     assert (day in WINDOW) is inside
 
 
@@ -87,12 +134,12 @@ def test_a_window_holds_its_start_and_not_its_end(day, inside):
         (
             date(2018, 5, 10),
             date(2018, 5, 10),
-            "a window's end must lie after its start, not 2018-05-10 to 2018-05-10",
+            "a window's end must be after its start, not 2018-05-10 to 2018-05-10",
         ),
         (
             date(2018, 5, 11),
             date(2018, 5, 10),
-            "a window's end must lie after its start, not 2018-05-11 to 2018-05-10",
+            "a window's end must be after its start, not 2018-05-11 to 2018-05-10",
         ),
     ],
 )
@@ -122,7 +169,7 @@ def test_the_window_of_a_day_ends_where_the_next_day_starts(day, window):
         (Window(date(2017, 12, 31), date(2018, 1, 2)), "2017-12-31 to 2018-01-01"),
     ],
 )
-def test_a_window_is_told_by_its_first_and_last_day(window, text):
+def test_a_window_is_displayed_as_its_first_and_last_day(window, text):
     assert str(window) == text
 
 
@@ -146,52 +193,44 @@ def test_a_windows_predicate_selects_its_days_and_no_others(spark):
 # --- Requests and results as JSON ----------------------------------------------------------------------------------
 
 
-def test_a_request_survives_its_way_through_json():
+def test_a_request_is_equal_after_a_round_trip_through_json():
     assert StepRequest.from_json(REQUEST.to_json()) == REQUEST
 
 
-def test_a_request_of_nothing_but_an_output_survives_its_way_through_json():
+def test_a_request_with_only_an_output_is_equal_after_a_round_trip_through_json():
     request = StepRequest(output=TableHandle("refined/dim_date", "/lake/dim_date"), run_id="r", code_version="1")
     assert StepRequest.from_json(request.to_json()) == request
 
 
 def test_a_request_as_json_has_its_dates_in_iso_format():
-    assert json.loads(REQUEST.to_json()) == {
-        "output": {"id": "trusted/orders", "uri": "s3://lake/trusted/orders", "window": None},
-        "run_id": "run 1",
-        "code_version": "1.2.3+abc",
-        "window": {"start": "2018-05-10", "end": "2018-05-13"},
-        "inputs": [
-            {
-                "id": "raw/orders",
-                "uri": "s3://lake/raw/orders",
-                "window": {"start": "2018-05-10", "end": "2018-05-13"},
-            },
-            {"id": "raw/sellers", "uri": "/lake/raw/sellers", "window": None},
-        ],
-        "quarantine": {
-            "id": "quarantine/orders",
-            "uri": "s3://lake/quarantine/orders",
-            "window": {"start": "2018-05-12", "end": "2018-05-13"},
-        },
-        "files": [
-            {
-                "uri": "s3://lake/landzone/orders/2018-05-10/olist_orders_dataset.0123456789abcdef.csv",
-                "name": "olist_orders_dataset_20180510T030000Z.csv",
-                "file_id": "0123456789abcdef",
-                "landing_date": "2018-05-10",
-                "extracted_at": "2018-05-10T03:00:00.123456+00:00",
-            }
-        ],
-    }
+    written = json.loads(WRITTEN_REQUEST)
+    written["files"][0]["extracted_at"] = "2018-05-10T03:00:00.123456Z"
+    assert json.loads(REQUEST.to_json()) == written
 
 
-def test_an_extraction_time_of_another_zone_arrives_as_the_same_instant_in_utc():
+def test_an_extraction_time_of_another_zone_arrives_as_the_same_instant():
     brasilia = datetime(2018, 5, 10, 0, 0, tzinfo=timezone(timedelta(hours=-3)))
     file = LandedFile("/f.csv", "f.csv", "0123456789abcdef", date(2018, 5, 10), brasilia)
     request = StepRequest(output=TableHandle("raw/orders", "/lake"), run_id="r", code_version="1", files=(file,))
     [arrived] = StepRequest.from_json(request.to_json()).files
-    assert arrived.extracted_at.isoformat() == "2018-05-10T03:00:00+00:00"
+    assert arrived.extracted_at.astimezone(UTC).isoformat() == "2018-05-10T03:00:00+00:00"
+
+
+def test_a_request_that_was_written_by_hand_is_decoded():
+    assert StepRequest.from_json(WRITTEN_REQUEST) == REQUEST
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"run_id": 5}, r"Expected `str`, got `int` - at `\$\.run_id`"),
+        ({"window": {"start": "2018-05-10", "end": "2018-05-10"}}, "a window's end must be after its start"),
+        ({"files": [{"uri": "f.csv"}]}, r"missing required field `name` - at `\$\.files\[0\]`"),
+    ],
+)
+def test_a_malformed_request_is_refused_with_the_field(change, message):
+    with pytest.raises(msgspec.DecodeError, match=message):
+        StepRequest.from_json(json.dumps(json.loads(WRITTEN_REQUEST) | change))
 
 
 def test_a_request_names_the_table_that_it_writes():
@@ -199,12 +238,17 @@ def test_a_request_names_the_table_that_it_writes():
     assert REQUEST.output.declaration.id == "trusted/orders"
 
 
-def test_a_result_survives_its_way_through_json():
+def test_a_result_is_equal_after_a_round_trip_through_json():
     assert StepResult.from_json(RESULT.to_json()) == RESULT
 
 
-def test_a_result_as_json_holds_every_number_check_and_day():
-    assert json.loads(RESULT.to_json()) == {
+def test_an_error_in_place_of_a_result_is_raised():
+    with pytest.raises(StepError, match=r"^raw/orders: no$"):
+        StepResult.from_json(StepError("raw/orders: no").to_json())
+
+
+def test_figures_of_a_result_are_flat_and_leave_out_days():
+    assert RESULT.figures() == {
         "table": "trusted/orders",
         "version_before": 3,
         "version_after": 4,
@@ -212,7 +256,7 @@ def test_a_result_as_json_holds_every_number_check_and_day():
         "rows_inserted": 1,
         "rows_updated": 2,
         "rows_deleted": 6,
-        "rows_copied": 0,
+        "rows_copied": 11,
         "rows_unchanged": 3,
         "rows_superseded": 4,
         "rows_quarantined": 5,
@@ -221,7 +265,7 @@ def test_a_result_as_json_holds_every_number_check_and_day():
         "bytes_added": 9,
         "bytes_removed": 10,
         "seconds": 0.123,
-        "checks": [
+        "checks": (
             {
                 "name": "rows_accounted_for",
                 "severity": "error",
@@ -234,30 +278,15 @@ def test_a_result_as_json_holds_every_number_check_and_day():
                 "failed_rows": 2,
                 "description": "the item names no seller",
             },
-        ],
-        "days": [
-            {
-                "day": "2018-05-10",
-                "rows_read": 14,
-                "rows_inserted": 1,
-                "rows_updated": 2,
-                "rows_unchanged": 3,
-                "rows_superseded": 4,
-                "rows_quarantined": 4,
-                "rows_held": None,
-            },
-            {
-                "day": "2018-05-12",
-                "rows_read": 1,
-                "rows_inserted": 0,
-                "rows_updated": 0,
-                "rows_unchanged": 0,
-                "rows_superseded": 0,
-                "rows_quarantined": 1,
-                "rows_held": 9,
-            },
-        ],
+        ),
     }
+
+
+def test_file_counts_add_up_field_by_field():
+    counts = FileCounts(added=1, removed=2, bytes_added=30, bytes_removed=40)
+    assert counts + FileCounts(removed=5, bytes_added=6) == FileCounts(
+        added=1, removed=7, bytes_added=36, bytes_removed=40
+    )
 
 
 def test_a_check_passes_when_no_row_fails_it():

@@ -9,7 +9,7 @@ import pytest
 
 from spark_steps import rules
 from spark_steps.declarations import Column, Layer, Rule, Severity, TableSpec
-from spark_steps.tables import TABLES
+from spark_steps.tables import TABLES, tables_in
 
 INTS = [
     ("12", 12),
@@ -192,17 +192,17 @@ def typed(spark, column, texts):
     ],
 )
 @pytest.mark.spark
-def test_a_text_becomes_a_value_or_null_where_it_cannot_be_read(spark, column, rows):
+def test_a_text_becomes_a_value_or_null_if_it_is_unreadable(spark, column, rows):
     texts = [text for text, _ in rows]
     assert list(zip(texts, typed(spark, column, texts), strict=True)) == rows
 
 
-def test_minus_zero_is_zero_for_a_coordinate_is_part_of_a_key(spark):
+def test_minus_zero_becomes_zero(spark):
     zeros = typed(spark, Column("c", "double"), ["0", "-0", "-0.0", "-0e5"])
     assert [str(zero) for zero in zeros] == ["0.0", "0.0", "0.0", "0.0"]
 
 
-def test_values_have_the_types_that_are_declared(spark):
+def test_values_have_the_declared_types(spark):
     columns = [Column("a", "int"), Column("b", "decimal(12,2)"), Column("c", "double"), Column("d", "timestamp")]
     texts = ", ".join(f"'1' AS {rules.raw_column_name(column)}" for column in columns)
     values = ", ".join(f"{rules.cast_expression(column)} AS {column.name}" for column in columns)
@@ -216,7 +216,7 @@ def test_values_have_the_types_that_are_declared(spark):
 
 @pytest.mark.parametrize("column_type", ["int", "decimal(12,2)", "double", "timestamp", "string"])
 @pytest.mark.parametrize("blank", ["", "  ", "\t", "\r\n"])
-def test_a_blank_text_breaks_no_rule_where_nothing_is_required(spark, column_type, blank):
+def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type, blank):
     column = Column("c", column_type)
     table = TableSpec(layer=Layer.TRUSTED, name="t", grain="a row", key=(), columns=(column,))
     rule, _ = rules.first_violation(rules.error_rules(table))
@@ -246,6 +246,15 @@ def test_a_blank_text_breaks_no_rule_where_nothing_is_required(spark, column_typ
                 "order_delivered_customer_date_unreadable",
                 "order_estimated_delivery_date_unreadable",
                 "delivered_before_purchase",
+            ],
+        ),
+        (
+            "trusted/customers",
+            [
+                "row_unparsed",
+                "customer_id_missing",
+                "customer_unique_id_missing",
+                "customer_state_unknown",
             ],
         ),
         (
@@ -281,10 +290,85 @@ def test_a_blank_text_breaks_no_rule_where_nothing_is_required(spark, column_typ
                 "payment_value_out_of_range",
             ],
         ),
+        (
+            "trusted/order_reviews",
+            [
+                "row_unparsed",
+                "review_id_missing",
+                "order_id_missing",
+                "review_score_unreadable",
+                "review_score_missing",
+                "review_score_out_of_range",
+                "review_creation_date_unreadable",
+                "review_answer_timestamp_unreadable",
+            ],
+        ),
+        (
+            "trusted/products",
+            [
+                "row_unparsed",
+                "product_id_missing",
+                "product_name_length_unreadable",
+                "product_description_length_unreadable",
+                "product_photos_qty_unreadable",
+                "product_weight_g_unreadable",
+                "product_length_cm_unreadable",
+                "product_height_cm_unreadable",
+                "product_width_cm_unreadable",
+            ],
+        ),
+        (
+            "trusted/sellers",
+            [
+                "row_unparsed",
+                "seller_id_missing",
+                "seller_state_unknown",
+            ],
+        ),
+        (
+            "trusted/geolocation",
+            [
+                "row_unparsed",
+                "geolocation_zip_code_prefix_missing",
+                "geolocation_lat_unreadable",
+                "geolocation_lat_missing",
+                "geolocation_lat_out_of_range",
+                "geolocation_lng_unreadable",
+                "geolocation_lng_missing",
+                "geolocation_lng_out_of_range",
+                "geolocation_city_missing",
+                "geolocation_state_missing",
+                "geolocation_state_unknown",
+            ],
+        ),
+        (
+            "trusted/product_category_translation",
+            [
+                "row_unparsed",
+                "product_category_name_missing",
+            ],
+        ),
     ],
 )
-def test_a_table_is_judged_by_its_rules_in_the_order_of_its_columns_and_warnings_last(table, names):
+def test_rules_follow_the_order_of_columns_with_warnings_last(table, names):
     assert [rule.name for rule in rules.row_rules(TABLES[table])] == names
+
+
+def test_every_trusted_table_is_listed_above():
+    [listed] = [mark.args[1] for mark in test_rules_follow_the_order_of_columns_with_warnings_last.pytestmark]
+    assert [table for table, _ in listed] == [table.id for table in tables_in(Layer.TRUSTED)]
+
+
+def test_the_accepted_ranges_written_out():
+    ranges = [rule for table in tables_in(Layer.TRUSTED) for rule in rules.row_rules(table) if "range" in rule.name]
+    assert [rule.violated_when for rule in ranges] == [
+        "price < 0",
+        "freight_value < 0",
+        "payment_value < 0",
+        "review_score < 1 OR review_score > 5",
+        "geolocation_lat < -90 OR geolocation_lat > 90",
+        "geolocation_lng < -180 OR geolocation_lng > 180",
+    ]
 
 
 def test_the_rules_of_sellers_written_out():
@@ -309,7 +393,7 @@ def test_the_rules_of_sellers_written_out():
     )
 
 
-def test_errors_and_warnings_part_a_tables_rules():
+def test_a_tables_rules_are_its_errors_followed_by_its_warnings():
     items = TABLES["trusted/order_items"]
     assert rules.warnings(items) == (
         Rule(
@@ -322,7 +406,7 @@ def test_errors_and_warnings_part_a_tables_rules():
     assert rules.error_rules(items) + rules.warnings(items) == rules.row_rules(items)
 
 
-def test_a_row_is_told_by_the_first_rule_that_it_breaks(spark):
+def test_the_first_violated_rule_is_reported(spark):
     rule, reason = rules.first_violation(
         (
             Rule(name="negative", violated_when="n < 0", reason="concat('negative: ', n)"),

@@ -1,11 +1,37 @@
-"""Where each person lived when (SCD2): a function of the trusted rows alone, so that no late delivery can bend it.
+"""Each person's address periods (SCD2), computed from trusted rows alone: the order of deliveries does not matter.
 
-Every order is an observation of the address at its purchase. Neighbouring observations of one address are a period,
-from its first observation up to the first of the next period.
+Every order is an observation of the address at its purchase. Consecutive observations of one address are one period,
+from its first observation to the first observation of the next period, exclusive.
 """
 
-from spark_steps.declarations import Increment
+from spark_steps.columns import BIGINT, BOOLEAN, TIMESTAMP, location_key
+from spark_steps.declarations import Column, Increment, Layer, RefinedTable, TableSpec
 from spark_steps.expressions import surrogate_key
+
+TABLE = TableSpec(
+    layer=Layer.REFINED,
+    name="dim_customers",
+    grain="a period of a person's address (SCD2)",
+    key=("customer_key",),
+    upstreams=("trusted/customers", "trusted/orders", "raw/customers", "raw/orders"),
+    columns=(
+        Column(
+            "customer_key",
+            BIGINT,
+            "hash of customer_unique_id and valid_from; -1 is the unknown person",
+            required=True,
+        ),
+        Column("customer_unique_id", comment="the person"),
+        Column("zip_code_prefix", comment="first five digits of the zip code"),
+        Column("city", comment="city as the customer wrote it"),
+        Column("state", comment="two-letter code of the state"),
+        location_key(of="the person"),
+        Column("valid_from", TIMESTAMP, "first instant of the period (UTC)"),
+        Column("valid_to", TIMESTAMP, "first instant after the period (UTC); null for the current one"),
+        Column("is_current", BOOLEAN, "the period has no end yet"),
+    ),
+    dimension=True,
+)
 
 QUERY = f"""
 WITH observations AS (
@@ -19,11 +45,11 @@ WITH observations AS (
   FROM orders o
   INNER JOIN customers c ON c.customer_id = o.customer_id
 ),
--- nearly all people have one order, and so one period: sorting them, which is costly, would be for nothing
+-- nearly all people have one order and therefore one period: they are left out of the costly sort
 returning_people AS (
   SELECT customer_unique_id FROM observations GROUP BY customer_unique_id HAVING count(*) > 1
 ),
-followed AS (
+ordered_observations AS (
   SELECT
     o.customer_unique_id,
     o.address,
@@ -40,8 +66,8 @@ timelines AS (
     address,
     observed_at,
     lag(address) OVER (PARTITION BY customer_unique_id ORDER BY observed_at) AS address_before
-  FROM followed
-  -- of several observations at one instant the greatest customer_id holds
+  FROM ordered_observations
+  -- of several observations at one instant, the one with the greatest customer_id wins
   WHERE next_observed_at IS NULL OR next_observed_at > observed_at
 ),
 periods AS (
@@ -71,11 +97,11 @@ FROM periods
 """
 
 _CUSTOMERS = """
-  -- '' makes values of columns, as in dim_location
+  -- || '' drops the columns' comments, as in dim_location
   SELECT customer_id || '' AS customer_id FROM landed_customers
   UNION
   SELECT customer_id || '' FROM landed_orders
-  -- the customers that a corrected order has left
+  -- customers that an order had before its correction
   UNION
   SELECT r.customer_id || '' FROM raw_orders r LEFT SEMI JOIN landed_orders o ON o.order_id = r.order_id
 """
@@ -84,10 +110,12 @@ INCREMENT = Increment(
     key="customer_unique_id",
     affected_keys=f"""
         SELECT c.customer_unique_id FROM customers c LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = c.customer_id
-        -- the people that a corrected customer has left
+        -- people that a customer had before its correction
         UNION
         SELECT r.customer_unique_id
         FROM raw_customers r LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = r.customer_id
     """,
     filtered_inputs={"customers": "customer_unique_id"},
 )
+
+MODEL = RefinedTable(TABLE, QUERY, INCREMENT)

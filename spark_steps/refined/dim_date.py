@@ -1,5 +1,31 @@
 """The calendar: every day from 2016 to the end of the year after the newest order."""
 
+from spark_steps.columns import BOOLEAN, DATE, INT
+from spark_steps.declarations import Column, Layer, RefinedTable, TableSpec
+
+TABLE = TableSpec(
+    layer=Layer.REFINED,
+    name="dim_date",
+    grain="a day",
+    key=("date_key",),
+    upstreams=("trusted/orders",),
+    columns=(
+        Column("date_key", INT, "yyyymmdd; -1 is the unknown day", required=True),
+        Column("date", DATE, "the day"),
+        Column("year", INT, "year"),
+        Column("quarter", INT, "quarter of the year, 1 to 4"),
+        Column("month", INT, "month of the year, 1 to 12"),
+        Column("month_name", comment="English name of the month"),
+        Column("year_month", comment="month, yyyy-MM"),
+        Column("day", INT, "day of the month"),
+        Column("day_of_week", INT, "1 (Monday) to 7 (Sunday)"),
+        Column("day_name", comment="English name of the day of the week"),
+        Column("is_weekend", BOOLEAN, "Saturday or Sunday"),
+    ),
+    full_refresh=True,
+    dimension=True,
+)
+
 QUERY = """
 WITH bounds AS (
   SELECT
@@ -22,3 +48,5 @@ SELECT
   dayofweek(date) IN (1, 7) AS is_weekend
 FROM days
 """
+
+MODEL = RefinedTable(TABLE, QUERY)

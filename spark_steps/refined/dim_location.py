@@ -1,15 +1,33 @@
-"""Zip prefixes (SCD1): one row for every prefix that a point, a customer or a seller names.
+"""Zip prefixes (SCD1): one row per prefix of a point, a customer or a seller.
 
-A prefix has several spellings of its city; the most frequent one stands for it, of equally frequent ones the smallest.
+A prefix has several spellings of its city; the most frequent one is taken, of equally frequent ones the smallest.
 """
 
-from spark_steps.declarations import Increment
+from spark_steps.columns import BIGINT, DOUBLE, FIVE_DIGITS
+from spark_steps.declarations import Column, Increment, Layer, RefinedTable, TableSpec
 from spark_steps.expressions import surrogate_key
-from spark_steps.tables import FIVE_DIGITS
+
+TABLE = TableSpec(
+    layer=Layer.REFINED,
+    name="dim_location",
+    grain="a zip prefix (SCD1)",
+    key=("location_key",),
+    upstreams=("trusted/geolocation", "trusted/customers", "trusted/sellers", "raw/customers", "raw/sellers"),
+    columns=(
+        Column("location_key", BIGINT, "hash of the zip prefix; -1 is the unknown place", required=True),
+        Column("zip_code_prefix", comment="first five digits of the zip code"),
+        Column("city", comment="the prefix's most frequent spelling of a city"),
+        Column("state", comment="two-letter code of that city's state"),
+        Column("latitude", DOUBLE, "median latitude of the prefix's points, in degrees"),
+        Column("longitude", DOUBLE, "median longitude of the prefix's points, in degrees"),
+        Column("points", BIGINT, "number of the prefix's points"),
+    ),
+    dimension=True,
+)
 
 QUERY = f"""
 WITH mentions AS (
-  -- '' makes values of columns: Sail refuses a union of columns whose comments differ where a branch is empty
+  -- || '' drops the columns' comments: Sail refuses a union of columns with different comments if a branch is empty
   SELECT
     geolocation_zip_code_prefix || '' AS zip_code_prefix,
     geolocation_city || '' AS city,
@@ -59,7 +77,7 @@ INCREMENT = Increment(
         SELECT customer_zip_code_prefix FROM landed_customers
         UNION
         SELECT seller_zip_code_prefix FROM landed_sellers
-        -- a prefix that a corrected row has left loses a mention
+        -- prefixes that a row had before its correction lose a mention
         UNION
         SELECT {FIVE_DIGITS.format(value="r.customer_zip_code_prefix")}
         FROM raw_customers r LEFT SEMI JOIN landed_customers c ON c.customer_id = r.customer_id
@@ -73,3 +91,5 @@ INCREMENT = Increment(
         "sellers": "seller_zip_code_prefix",
     },
 )
+
+MODEL = RefinedTable(TABLE, QUERY, INCREMENT)

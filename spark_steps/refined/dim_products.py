@@ -1,7 +1,37 @@
 """Products as they are now (SCD1), with their category in English."""
 
-from spark_steps.declarations import Increment
+from spark_steps.columns import BIGINT, INT
+from spark_steps.declarations import Column, Increment, Layer, RefinedTable, Rule, TableSpec
 from spark_steps.expressions import surrogate_key
+
+TABLE = TableSpec(
+    layer=Layer.REFINED,
+    name="dim_products",
+    grain="a product as it is now (SCD1)",
+    key=("product_key",),
+    upstreams=("trusted/products", "trusted/product_category_translation"),
+    columns=(
+        Column("product_key", BIGINT, "hash of product_id; -1 is the unknown product", required=True),
+        Column("product_id", comment="the product"),
+        Column("category", comment="category, in Portuguese"),
+        Column("category_english", comment="category, in English"),
+        Column("name_length", INT, "characters of the name"),
+        Column("description_length", INT, "characters of the description"),
+        Column("photos_qty", INT, "number of photos"),
+        Column("weight_g", INT, "weight in grams"),
+        Column("length_cm", INT, "length in centimetres"),
+        Column("height_cm", INT, "height in centimetres"),
+        Column("width_cm", INT, "width in centimetres"),
+    ),
+    dimension=True,
+    rules=(
+        Rule.warning(
+            "category_unknown",
+            "category IS NOT NULL AND category_english IS NULL",
+            "the category has no translation",
+        ),
+    ),
+)
 
 QUERY = f"""
 SELECT
@@ -31,3 +61,5 @@ INCREMENT = Increment(
     """,
     filtered_inputs={"products": "product_id"},
 )
+
+MODEL = RefinedTable(TABLE, QUERY, INCREMENT)

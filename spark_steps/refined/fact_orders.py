@@ -1,7 +1,65 @@
-"""Orders, each with the person's address period at its purchase; items and payments summed before they are joined."""
+"""Orders, each with the address period of its person at the purchase; items and payments are summed before the join."""
 
-from spark_steps.declarations import Increment
+from spark_steps.columns import (
+    BOOLEAN,
+    CUSTOMER_KEY,
+    DOUBLE,
+    INT,
+    ORDER_ID,
+    ORDER_MONTH,
+    ORDER_STATUS,
+    PURCHASE_DATE_KEY,
+    PURCHASED_AT,
+    TIMESTAMP,
+    count,
+    location_key,
+    total,
+)
+from spark_steps.declarations import Column, Increment, Layer, RefinedTable, TableSpec
 from spark_steps.expressions import seconds_between
+
+TABLE = TableSpec(
+    layer=Layer.REFINED,
+    name="fact_orders",
+    grain="an order",
+    key=("order_id",),
+    upstreams=(
+        "trusted/orders",
+        "trusted/customers",
+        "trusted/order_items",
+        "trusted/order_payments",
+        "trusted/order_reviews",
+        "refined/dim_customers",
+    ),
+    columns=(
+        ORDER_ID,
+        CUSTOMER_KEY,
+        location_key(),
+        PURCHASE_DATE_KEY,
+        ORDER_STATUS,
+        PURCHASED_AT,
+        Column("order_approved_at", TIMESTAMP, "when the payment was approved (UTC)"),
+        Column("order_delivered_carrier_date", TIMESTAMP, "when the carrier took it (UTC)"),
+        Column("order_delivered_customer_date", TIMESTAMP, "when the customer had it (UTC)"),
+        Column("order_estimated_delivery_date", TIMESTAMP, "delivery date promised at purchase (UTC)"),
+        Column("approval_hours", DOUBLE, "hours from purchase to approval"),
+        Column("delivery_days", DOUBLE, "days from purchase to delivery"),
+        Column("estimated_days", DOUBLE, "days from purchase to the promised date"),
+        Column("delay_days", DOUBLE, "days from the promised date to delivery; negative: early"),
+        Column("is_late", BOOLEAN, "delivered after the promised date; null until delivered"),
+        count("items", "items"),
+        count("products", "different products"),
+        count("sellers", "different sellers"),
+        total("items_value", "sum of the items' prices"),
+        total("freight_value", "sum of the items' freight"),
+        total("order_value", "items_value + freight_value"),
+        count("payments", "payments"),
+        total("payment_value", "sum of the payments"),
+        Column("review_score", INT, "score of the newest answer, 1 to 5"),
+        ORDER_MONTH,
+    ),
+    partition="order_month",
+)
 
 QUERY = f"""
 WITH item_sums AS (
@@ -9,7 +67,7 @@ WITH item_sums AS (
   FROM order_items
   GROUP BY order_id
 ),
--- two steps instead of count(DISTINCT), which keeps a set an order and takes ten times as long
+-- two steps instead of count(DISTINCT), which keeps one set per order and takes ten times as long
 product_counts AS (
   SELECT order_id, count(*) AS products
   FROM (SELECT DISTINCT order_id, product_id FROM order_items WHERE product_id IS NOT NULL) ids
@@ -82,16 +140,16 @@ INCREMENT = Increment(
         SELECT order_id FROM landed_order_reviews
         UNION
         SELECT o.order_id FROM orders o LEFT SEMI JOIN landed_customers c ON c.customer_id = o.customer_id
-        -- orders whose period has moved, has another address, or is gone
+        -- orders whose period was moved or removed, or has another address
         UNION
-        SELECT h.order_id
-        FROM held h
+        SELECT f.order_id
+        FROM current_rows f
         LEFT JOIN dim_customers d
-          ON d.customer_key = h.customer_key
-          AND d.location_key = h.location_key
-          AND h.order_purchase_timestamp >= d.valid_from
-          AND (d.valid_to IS NULL OR h.order_purchase_timestamp < d.valid_to)
-        WHERE h.customer_key <> -1 AND d.customer_key IS NULL
+          ON d.customer_key = f.customer_key
+          AND d.location_key = f.location_key
+          AND f.order_purchase_timestamp >= d.valid_from
+          AND (d.valid_to IS NULL OR f.order_purchase_timestamp < d.valid_to)
+        WHERE f.customer_key <> -1 AND d.customer_key IS NULL
     """,
     filtered_inputs={
         "orders": "order_id",
@@ -101,23 +159,4 @@ INCREMENT = Increment(
     },
 )
 
-
-def increment_by_order(source: str, *columns: str, also: str = "") -> Increment:
-    """The increment of a fact that has a row for each row of `source` and takes these columns from fact_orders.
-
-    Touched are the orders of the rows that landed, orders that landed, those of which the fact holds other values than
-    fact_orders, and what `further`, SQL that goes on with UNION, adds.
-    """
-    differs = " OR ".join(f"h.{column} <> o.{column}" for column in columns)
-    return Increment(
-        key="order_id",
-        affected_keys=f"""
-            SELECT order_id FROM landed_{source}
-            UNION
-            SELECT order_id FROM landed_orders
-            UNION
-            SELECT h.order_id FROM held h INNER JOIN fact_orders o ON o.order_id = h.order_id WHERE {differs}
-            {also}
-        """,
-        filtered_inputs={source: "order_id", "fact_orders": "order_id"},
-    )
+MODEL = RefinedTable(TABLE, QUERY, INCREMENT)

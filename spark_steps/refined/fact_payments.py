@@ -1,6 +1,27 @@
 """Payments of the orders that have arrived."""
 
-from spark_steps.refined.fact_orders import increment_by_order
+from spark_steps.columns import CUSTOMER_KEY, INT, MONEY, ORDER_ID, ORDER_MONTH, PURCHASE_DATE_KEY
+from spark_steps.declarations import Column, Layer, RefinedTable, TableSpec
+from spark_steps.refined.order_facts import increment_by_order
+
+TABLE = TableSpec(
+    layer=Layer.REFINED,
+    name="fact_payments",
+    grain="a payment of an order",
+    key=("order_id", "payment_sequential"),
+    upstreams=("trusted/order_payments", "trusted/orders", "refined/fact_orders"),
+    columns=(
+        ORDER_ID,
+        Column("payment_sequential", INT, "number of the payment within the order", required=True),
+        CUSTOMER_KEY,
+        PURCHASE_DATE_KEY,
+        Column("payment_type", comment="means of payment", required=True),
+        Column("payment_installments", INT, "number of instalments"),
+        Column("payment_value", MONEY, "amount paid in BRL", required=True),
+        ORDER_MONTH,
+    ),
+    partition="order_month",
+)
 
 QUERY = """
 SELECT
@@ -17,3 +38,5 @@ INNER JOIN fact_orders o ON o.order_id = p.order_id
 """
 
 INCREMENT = increment_by_order("order_payments", "customer_key")
+
+MODEL = RefinedTable(TABLE, QUERY, INCREMENT)

@@ -1,4 +1,4 @@
-"""Running a step: a step is a function of its request, and the request is all that it gets."""
+"""The steps: each is a function of its request and reads nothing else."""
 
 import time
 from collections.abc import Callable
@@ -18,12 +18,19 @@ _STEPS: dict[Layer, Callable[[SparkSession, StepRequest], StepResult]] = {
 
 
 def run_step(spark: SparkSession, request: StepRequest) -> StepResult:
-    """Run the step that writes `request.output`, and say what it did.
+    """Run the step that writes `request.output`.
 
-    The session's time zone must be UTC.
+    Args:
+        spark: the session; its time zone must be UTC.
+        request: all inputs of the step.
+
+    Returns:
+        What the step did; its `seconds` are wall time.
 
     Raises:
-        StepError: the step cannot be done; nothing of it was committed.
+        StepError: the step failed and the table was not changed. A trusted step may have committed its quarantine; a
+            rerun repairs that.
+        ValueError: the request lacks something that every step of its layer needs.
     """
     started = time.perf_counter()
     result = _STEPS[request.output.declaration.layer](spark, request)

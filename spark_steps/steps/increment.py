@@ -1,8 +1,8 @@
-"""Increments: what a window of landing dates changes in a refined table, and nothing else of it.
+"""Increments: compute and merge only the rows of a refined table that a window of landing dates can change.
 
-A table is cut along one column: all its rows of one value follow from the input rows of that value. A window touches
-some values. For these alone the table's query is run, on inputs cut down to them, and what differs from the rows held
-is merged in one commit. So an increment and the whole computation are the same query, and end in the same table.
+All rows of one key follow from the input rows of that key. A window affects some keys. The table's query runs on inputs
+filtered to these keys, and the result is compared with the current rows; the differences are merged in one commit. An
+increment and a full computation run the same query, so they end in the same table.
 """
 
 from collections import Counter
@@ -15,14 +15,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from spark_steps import delta
 from spark_steps.declarations import Increment, Layer, TableSpec
-from spark_steps.protocol import StepRequest, TableHandle
+from spark_steps.protocol import RowCounts, StepRequest, TableHandle
 
-_MIN_KEYS, _MAX_FRACTION, _MAX_KEYS = 1_000, 5, 200_000
-"""An increment is for up to a fifth of as many values as the table has rows; for 1,000 always, for 200,000 at most."""
+_MIN_LIMIT, _ROWS_PER_KEY, _MAX_LIMIT = 1_000, 5, 200_000
+"""An increment is limited to max(1,000, rows / 5) affected keys, capped at 200,000."""
 
 
 def create_input_views(spark: SparkSession, request: StepRequest) -> dict[str, DataFrame]:
-    """Make each input known to SQL by the name that queries have for it; returns them by that name."""
+    """Create a view of each input, under the name that queries use; return the inputs by that name."""
     frames: dict[str, DataFrame] = {}
     for handle in request.inputs:
         table = handle.declaration
@@ -36,109 +36,121 @@ def create_input_views(spark: SparkSession, request: StepRequest) -> dict[str, D
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The rows that shall be inserted, updated or deleted, how many of each, and how many need no change.
+    """The differences between the computed rows and the current ones.
 
-    `rows` are as the table has them, with `_change`, and the partition that a row is held in as `_held_partition`;
-    rows to be deleted are shown as they are held, all others as they should be.
+    Attributes:
+        rows: rows to insert, update or delete, with the table's columns, `_change` and `_current_partition`. Rows to
+            delete have their current values, all others the new ones.
+        counts: how many rows are inserted, updated and deleted.
+        unchanged: how many rows need no change.
     """
 
     rows: pa.Table
-    counts: delta.Counts
+    counts: RowCounts
     unchanged: int = 0
 
     @property
     def computed(self) -> int:
-        """How many rows the query gave."""
+        """The number of rows that the query returned."""
         return self.counts.inserted + self.counts.updated + self.unchanged
 
 
 def find_changes(
     spark: SparkSession, request: StepRequest, increment: Increment, query: str, inputs: Mapping[str, DataFrame]
 ) -> Changes | None:
-    """Run the query for the values that the window touches, and compare its rows with those that the table holds.
+    """Run the query for the keys that the window affects, and compare its rows with the current ones.
 
     Args:
         spark: the session.
-        request: the step's.
-        increment: how the table is cut.
-        query: what computes it.
-        inputs: its inputs, as `views` gives them.
+        request: the step's request.
+        increment: the table's increment.
+        query: the table's query.
+        inputs: the inputs, as `create_input_views` returns them.
 
     Returns:
-        What differs; None if the table is better computed whole: where it is empty, where it is asked for without a
-        window, and where a good part of it is touched. So touched values and rows, which pass through the driver, are
-        few.
+        The differences, or None if a full computation is cheaper: the table is empty, the request has no window, or
+        more keys are affected than max(1,000, rows / 5), capped at 200,000. The limit also bounds what is collected to
+        the driver.
     """
     output = replace(request.output, window=None)
-    rows_held = delta.row_count(output)
-    if request.window is None or not rows_held:
+    row_count = delta.row_count(output)
+    if request.window is None or not row_count:
         return None
-    held = delta.read(spark, output)
-    held.createOrReplaceTempView("held")
-    limit = min(max(_MIN_KEYS, rows_held // _MAX_FRACTION), _MAX_KEYS)
-    values = _find_affected_keys(spark, increment, limit + 1)
-    if values.num_rows > limit:
+    current = delta.read(spark, output)
+    current.createOrReplaceTempView("current_rows")
+    limit = min(max(_MIN_LIMIT, row_count // _ROWS_PER_KEY), _MAX_LIMIT)
+    keys = _find_affected_keys(spark, increment, limit + 1)
+    if keys.num_rows > limit:
         return None
-    if not values.num_rows:
-        return Changes(values, delta.Counts())
-    wanted = spark.createDataFrame(values)
-
-    def cut(rows: DataFrame, column: str, name: str) -> None:
-        rows.join(wanted, rows[column] == wanted[increment.key], "left_semi").createOrReplaceTempView(name)
-
-    for name, column in increment.filtered_inputs.items():
-        cut(inputs[name], column, name)
-    cut(held, increment.key, "held")
+    if not keys.num_rows:
+        return Changes(keys, RowCounts())
+    _create_filtered_views(spark.createDataFrame(keys), increment, {**inputs, "current_rows": current})
     table = output.declaration
-    delta.align_to_schema(spark.sql(query), table).createOrReplaceTempView("computed")
-    rows = spark.sql(_compare_query(table)).toArrow()
-    found = Counter(rows.column("_change").to_pylist())
+    delta.align_to_schema(delta.sql(spark, query), table).createOrReplaceTempView("computed_rows")
+    rows = delta.sql(spark, _comparison_query(table)).toArrow()
+    counts: Counter[str] = Counter(rows.column("_change").to_pylist())
     return Changes(
         rows.filter(pc.field("_change") != "unchanged"),
-        delta.Counts(inserted=found["inserted"], updated=found["updated"], deleted=found["deleted"]),
-        unchanged=found["unchanged"],
+        RowCounts(inserted=counts["inserted"], updated=counts["updated"], deleted=counts["deleted"]),
+        unchanged=counts["unchanged"],
     )
 
 
-def _find_affected_keys(spark: SparkSession, increment: Increment, most: int) -> pa.Table:
-    """The values that the window touches, in one column; of too many, `most` of them."""
+def _find_affected_keys(spark: SparkSession, increment: Increment, limit: int) -> pa.Table:
+    """The keys that the window affects, in one column; no more than `limit` of them."""
     key = increment.key
-    return spark.sql(
-        f"SELECT DISTINCT {key} FROM ({increment.affected_keys}) v WHERE {key} IS NOT NULL LIMIT {most}"
+    return delta.sql(
+        spark, f"SELECT DISTINCT {key} FROM ({increment.affected_keys}) k WHERE {key} IS NOT NULL LIMIT {limit}"
     ).toArrow()
 
 
-def _compare_query(table: TableSpec) -> str:
-    """The rows that were computed and those held, side by side by key, with what becomes of each."""
+def _create_filtered_views(keys: DataFrame, increment: Increment, frames: Mapping[str, DataFrame]) -> None:
+    """Replace the views of the filtered inputs and of the current rows by views of the affected keys alone."""
+    for name, column in {**increment.filtered_inputs, "current_rows": increment.key}.items():
+        rows = frames[name]
+        rows.join(keys, rows[column] == keys[increment.key], "left_semi").createOrReplaceTempView(name)
+
+
+def _comparison_query(table: TableSpec) -> str:
+    """SQL of the computed and the current rows, joined by key, each with its change."""
     key = table.key[0]
-    newest = ", ".join(
-        f"CASE WHEN c.{key} IS NULL THEN h.{name} ELSE c.{name} END AS {name}" for name in table.column_names
+    values = ", ".join(
+        f"CASE WHEN n.{key} IS NULL THEN c.{name} ELSE n.{name} END AS {name}" for name in table.column_names
     )
-    same_row = " AND ".join(f"c.{name} <=> h.{name}" for name in table.column_names)
-    same_key = " AND ".join(f"c.{name} = h.{name}" for name in table.key)
+    same_row = " AND ".join(f"n.{name} <=> c.{name}" for name in table.column_names)
+    same_key = " AND ".join(f"n.{name} = c.{name}" for name in table.key)
     return f"""
-        SELECT {newest},
+        SELECT {values},
           CASE
-            WHEN h.{key} IS NULL THEN 'inserted'
-            WHEN c.{key} IS NULL THEN 'deleted'
+            WHEN c.{key} IS NULL THEN 'inserted'
+            WHEN n.{key} IS NULL THEN 'deleted'
             WHEN {same_row} THEN 'unchanged'
             ELSE 'updated'
           END AS _change,
-          {f"h.{table.partition}" if table.partition else "CAST(NULL AS STRING)"} AS _held_partition
-        FROM computed c FULL OUTER JOIN held h ON {same_key}
+          {f"c.{table.partition}" if table.partition else "CAST(NULL AS STRING)"} AS _current_partition
+        FROM computed_rows n FULL OUTER JOIN current_rows c ON {same_key}
     """
 
 
 def merge(spark: SparkSession, changes: Changes, output: TableHandle) -> delta.CommitMetrics:
-    """Bring changed rows into the table in one commit; none if there are none."""
+    """Write the changes in one commit; none if there are no changes.
+
+    Raises:
+        StepError: the engine wrote no commit.
+    """
     if not changes.rows.num_rows:
         return delta.empty_commit(output)
     table = output.declaration
     rows, marks = changes.rows.select(table.column_names), changes.rows.column("_change").to_pylist()
-    partitions: set[str] = set()
+    partitions: set[str | None] = set()
     if table.partition:
-        partitions = {*rows.column(table.partition).to_pylist(), *changes.rows.column("_held_partition").to_pylist()}
+        partitions.update(rows.column(table.partition).to_pylist())
+        partitions.update(changes.rows.column("_current_partition").to_pylist())
     marked = rows.append_column(delta.DELETED, pa.array([mark == "deleted" for mark in marks]))
     return delta.merge(
-        spark, spark.createDataFrame(marked), output, changes.counts, partitions=sorted(partitions - {None})
+        spark,
+        spark.createDataFrame(marked),
+        output,
+        changes.counts,
+        partitions=sorted(partition for partition in partitions if partition is not None),
     )

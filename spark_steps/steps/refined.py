@@ -1,6 +1,6 @@
-"""Refined: the star schema. One module a table or family, each a query over views named like its inputs."""
+"""Refined: run a table's query over views of its inputs, for the affected keys of a window or for the whole table."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
@@ -8,96 +8,60 @@ from spark_steps import delta, rules
 from spark_steps.declarations import Layer, Severity, TableSpec
 from spark_steps.expressions import UNKNOWN_KEY
 from spark_steps.protocol import Check, StepRequest, StepResult
-from spark_steps.refined import (
-    aggregates,
-    dim_customers,
-    dim_date,
-    dim_location,
-    dim_products,
-    dim_sellers,
-    fact_order_items,
-    fact_orders,
-    fact_payments,
-    fact_reviews,
-)
+from spark_steps.refined import MODELS
 from spark_steps.steps.increment import create_input_views, find_changes, merge
-
-_QUERIES = {
-    "dim_date": dim_date.QUERY,
-    "dim_products": dim_products.QUERY,
-    "dim_sellers": dim_sellers.QUERY,
-    "dim_location": dim_location.QUERY,
-    "dim_customers": dim_customers.QUERY,
-    "fact_orders": fact_orders.QUERY,
-    "fact_order_items": fact_order_items.QUERY,
-    "fact_payments": fact_payments.QUERY,
-    "fact_reviews": fact_reviews.QUERY,
-    "aggregate_sales_performance_by_city": aggregates.SALES_PERFORMANCE_BY_CITY,
-    "aggregate_sales_per_month": aggregates.SALES_PER_MONTH,
-    "aggregate_payments_per_month": aggregates.PAYMENTS_PER_MONTH,
-    "aggregate_orders_per_day": aggregates.ORDERS_PER_DAY,
-}
-
-_INCREMENTS = {
-    "dim_products": dim_products.INCREMENT,
-    "dim_sellers": dim_sellers.INCREMENT,
-    "dim_location": dim_location.INCREMENT,
-    "dim_customers": dim_customers.INCREMENT,
-    "fact_orders": fact_orders.INCREMENT,
-    "fact_order_items": fact_order_items.INCREMENT,
-    "fact_payments": fact_payments.INCREMENT,
-    "fact_reviews": fact_reviews.INCREMENT,
-}
-"""The other tables are small, or sums over all that there is: they are always computed whole."""
 
 
 def load(spark: SparkSession, request: StepRequest) -> StepResult:
-    """Bring the table to what its inputs say, in one commit: what the window touches of it, or the whole.
+    """Bring the table up to date with its inputs, in one commit: by an increment if it has one, otherwise as a whole.
 
-    Of an increment `rows_read` are the rows that it computed, otherwise all rows of the inputs, without raw ones: these
-    only tell what a window touches.
+    The result's rows read are the rows that an increment computed, or all rows of the inputs after a full computation.
+    Raw inputs do not count: they only serve to find affected keys.
+
+    Raises:
+        StepError: the query's columns are not the declared ones, or the engine wrote no commit.
     """
-    table = request.output.declaration
-    query, increment = _QUERIES[table.name], _INCREMENTS.get(table.name)
+    model = MODELS[request.output.id]
     inputs = create_input_views(spark, request)
-    found = find_changes(spark, request, increment, query, inputs) if increment else None
-    if found is None:
-        commit = _replace_whole(spark, request, query)
+    changes = find_changes(spark, request, model.increment, model.query, inputs) if model.increment else None
+    if changes is None:
+        commit = _replace_all(spark, request, model.query)
         read = [handle for handle in request.inputs if handle.declaration.layer is not Layer.RAW]
         rows_read, rows_unchanged = sum(delta.row_count(replace(handle, window=None)) for handle in read), 0
     else:
-        commit = merge(spark, found, request.output)
-        rows_read, rows_unchanged = found.computed, found.unchanged
+        commit = merge(spark, changes, request.output)
+        rows_read, rows_unchanged = changes.computed, changes.unchanged
     return StepResult(
         table=request.table,
-        rows_read=rows_read,
-        rows_unchanged=rows_unchanged,
-        checks=_checks(spark, request),
-        **asdict(commit),
+        version_before=commit.version_before,
+        version_after=commit.version_after,
+        rows=replace(commit.rows, read=rows_read, unchanged=rows_unchanged),
+        files=commit.files,
+        checks=_check(spark, request),
     )
 
 
-def _replace_whole(spark: SparkSession, request: StepRequest, query: str) -> delta.CommitMetrics:
+def _replace_all(spark: SparkSession, request: StepRequest, query: str) -> delta.CommitMetrics:
     table = request.output.declaration
-    rows = delta.align_to_schema(spark.sql(query), table)
+    rows = delta.align_to_schema(delta.sql(spark, query), table)
     if table.dimension:
-        rows = rows.unionAll(delta.align_to_schema(spark.sql(_unknown_member(table)), table))
+        rows = rows.unionAll(delta.align_to_schema(delta.sql(spark, _unknown_member(table)), table))
     return delta.replace(rows, replace(request.output, window=None))
 
 
 def _unknown_member(table: TableSpec) -> str:
-    """The row that facts point to while they wait for the real one: surrogate key -1, all else unknown."""
+    """SQL of the row that facts refer to until the real one arrives: surrogate key -1, everything else unknown."""
     key, *others = table.columns
-    nothing = {True: str(UNKNOWN_KEY), False: "NULL"}  # a required column is a key into another dimension
-    values = ", ".join(f"CAST({nothing[c.required]} AS {c.type}) AS {c.name}" for c in others)
+    unknown = {True: str(UNKNOWN_KEY), False: "NULL"}  # a required column is a key of another dimension
+    values = ", ".join(f"CAST({unknown[c.required]} AS {c.type}) AS {c.name}" for c in others)
     return f"SELECT CAST({UNKNOWN_KEY} AS {key.type}) AS {key.name}, {values}"
 
 
-def _checks(spark: SparkSession, request: StepRequest) -> tuple[Check, ...]:
-    """The table's warnings, counted over what was written; no query where it has none."""
+def _check(spark: SparkSession, request: StepRequest) -> tuple[Check, ...]:
+    """The table's warnings, counted over the whole table; no query if it has none."""
     warnings = rules.warnings(request.output.declaration)
     if not warnings:
         return ()
     counts = [f"count_if({rule.violated_when}) AS {rule.name}" for rule in warnings]
-    [found] = delta.read(spark, replace(request.output, window=None)).selectExpr(*counts).collect()
-    return tuple(Check(r.name, Severity.WARN, found[r.name], r.reason.strip("'")) for r in warnings)
+    [failed] = delta.read(spark, replace(request.output, window=None)).selectExpr(*counts).collect()
+    return tuple(Check(r.name, Severity.WARN, failed[r.name], r.reason.strip("'")) for r in warnings)

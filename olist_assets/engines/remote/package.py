@@ -33,7 +33,7 @@ FOLDER = Path("dist/emr")
 CODE = "control/code"
 """Where a lake keeps them."""
 
-_REQUIREMENTS = ("pyarrow", "deltalake", "pandas", "numpy")  # pyspark is the cluster's own
+_REQUIREMENTS = ("pyarrow", "deltalake", "pandas", "numpy", "msgspec")  # pyspark is the cluster's own
 _PYTHON = (3, 11)  # that of EMR's Spark 4.1
 _PLATFORM = "x86_64-manylinux_2_28"
 _LEFT_OUT = {"tests", "include"}

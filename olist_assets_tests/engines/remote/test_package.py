@@ -28,7 +28,7 @@ def test_the_newest_environment_is_the_packages(folder):
     os.utime(folder / "environment-aaaaaaaaaaaa.tar.gz", (1, 1))
     package = Package.of(folder)
     assert (package.steps.name, package.environment) == (f"steps-{steps_digest()}.zip", newest)
-    assert package.main.read_text().startswith('"""A step from a command line')
+    assert package.main.read_text().startswith('"""Run one step from the command line')
 
 
 def test_a_package_that_was_not_built_is_missed_in_one_line(tmp_path):

@@ -19,7 +19,7 @@ from olist_assets.serving.report.axes import spec
 from olist_assets.serving.report.brazil import STATES
 from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.serving.report.report_lakes import NASTY, SALES, sell
-from spark_steps.tables import STATES as CODES
+from spark_steps.columns import STATES as CODES
 
 AT = datetime(2018, 10, 23, 4, 10, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
-"""Trusted rows in few words, a reference for surrogate keys, and whole refined tables: what the tests beside it share.
+"""Trusted rows in few words, reference surrogate keys, and whole refined tables, for the tests in this folder.
 
-Times are texts in UTC, amounts are texts in BRL. What a test does not name is null, or does not matter to it.
+Times are texts in UTC, amounts are texts in BRL. Values that a test does not name are null or irrelevant to it.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ def build(lake, *names):
 
 
 def order(order_id, customer_id, purchased=NOON, *, status="delivered", **times):
-    """An order; of its later times `approved`, `carrier`, `delivered` and `estimated` those that are known."""
+    """An order; its known later times are `approved`, `carrier`, `delivered` and `estimated`."""
     return {
         "order_id": order_id,
         "customer_id": customer_id,

@@ -24,13 +24,13 @@ NOWHERE = {"zip_code_prefix": None, "city": None, "state": None}
 
 @pytest.fixture
 def dim_customers(lake):
-    """Builds the dimension and returns it whole."""
+    """Build the dimension and return all its rows."""
 
-    def built():
+    def read():
         build(lake, "dim_customers")
         return whole(lake, "dim_customers", "customer_unique_id", "valid_from")
 
-    return built
+    return read
 
 
 def bought(lake, *purchases):
@@ -92,7 +92,7 @@ def test_without_orders_there_is_only_the_unknown_person(dim_customers):
     assert dim_customers() == [UNKNOWN_CUSTOMER]
 
 
-def test_new_customers_enter_a_dimension_that_holds_others(lake, dim_customers):
+def test_new_customers_are_added_to_a_dimension_with_other_customers(lake, dim_customers):
     bought(lake, ("ana", "2018-01-01 10:00:00", SAO_PAULO))
     assert dim_customers() == [UNKNOWN_CUSTOMER, period("ana", SAO_PAULO, "2018-01-01 10:00:00")]
 
@@ -105,12 +105,12 @@ def test_new_customers_enter_a_dimension_that_holds_others(lake, dim_customers):
     ]
 
 
-def test_an_address_holds_from_the_purchase_and_not_from_its_landing_date(lake, dim_customers):
+def test_an_address_is_valid_from_the_purchase_and_not_from_its_landing_date(lake, dim_customers):
     bought(lake, ("ana", "2016-09-04 21:15:19", SAO_PAULO))  # it lands in 2018, as all rows of these tests
     assert dim_customers() == [UNKNOWN_CUSTOMER, period("ana", SAO_PAULO, "2016-09-04 21:15:19")]
 
 
-def test_the_newest_address_holds_even_if_its_purchase_lies_in_the_future(lake, dim_customers):
+def test_the_newest_address_is_current_even_if_its_purchase_is_in_the_future(lake, dim_customers):
     bought(lake, ("ana", "2018-01-01 10:00:00", SAO_PAULO), ("ana", "2199-12-31 23:59:59", RIO))
     assert dim_customers() == [
         UNKNOWN_CUSTOMER,
@@ -169,7 +169,7 @@ def test_another_zip_prefix_city_or_state_is_another_address(lake, dim_customers
     assert dim_customers() == expected
 
 
-def test_who_moves_back_to_the_first_address_begins_a_third_period(lake, dim_customers):
+def test_moving_back_to_the_first_address_begins_a_third_period(lake, dim_customers):
     bought(
         lake,
         ("ana", "2018-01-01 10:00:00", SAO_PAULO),
@@ -213,7 +213,7 @@ def test_an_address_of_nulls_is_an_address_and_equal_to_itself(lake, dim_custome
     ]
 
 
-def test_of_several_orders_at_one_instant_the_greatest_customer_id_holds(lake, dim_customers):
+def test_of_several_orders_at_one_instant_the_greatest_customer_id_wins(lake, dim_customers):
     noon = "2018-01-01 12:00:00"
     # neither the order's id nor the order of arrival decides
     lake.rows("trusted/orders", order("o9", "c1", noon), order("o1", "c3", noon), order("o5", "c2", noon))
@@ -226,11 +226,11 @@ def test_of_several_orders_at_one_instant_the_greatest_customer_id_holds(lake, d
     assert dim_customers() == [UNKNOWN_CUSTOMER, period("ana", RIO, noon)]
 
 
-def test_an_address_that_did_not_hold_at_its_instant_ends_no_period(lake, dim_customers):
+def test_an_address_that_lost_at_its_instant_ends_no_period(lake, dim_customers):
     bought(
         lake,
         ("ana", "2018-01-01 10:00:00", RIO),
-        ("ana", "2018-02-01 10:00:00", SAO_PAULO),  # c2: c3 holds at that instant
+        ("ana", "2018-02-01 10:00:00", SAO_PAULO),  # c2: c3 wins at that instant
         ("ana", "2018-02-01 10:00:00", RIO),
     )
     assert dim_customers() == [UNKNOWN_CUSTOMER, period("ana", RIO, "2018-01-01 10:00:00")]
@@ -257,7 +257,7 @@ def test_people_at_one_instant_and_address_have_periods_of_their_own(lake, dim_c
     ]
 
 
-def test_every_timeline_of_up_to_three_orders_is_that_of_plain_python(lake, dim_customers):
+def test_every_timeline_of_up_to_three_orders_equals_that_of_plain_python(lake, dim_customers):
     instants = ["2018-01-01 10:00:00", "2018-01-01 10:00:01", "2018-02-01 00:00:00"]
     observations = list(product(instants, [SAO_PAULO, RIO, NOWHERE]))
     timelines = [steps for n in (1, 2, 3) for steps in product(observations, repeat=n)]
@@ -272,8 +272,9 @@ def test_every_timeline_of_up_to_three_orders_is_that_of_plain_python(lake, dim_
 
     expected = [UNKNOWN_CUSTOMER]
     for person, timeline in people.items():
-        held = dict(sorted(timeline, key=lambda step: step[0]))  # of one instant the last, its customer_id is greatest
-        starts = [(at, a) for n, (at, a) in enumerate(held.items()) if n == 0 or a != list(held.values())[n - 1]]
+        # of one instant the last wins: its customer_id is greatest
+        lived = dict(sorted(timeline, key=lambda step: step[0]))
+        starts = [(at, a) for n, (at, a) in enumerate(lived.items()) if n == 0 or a != list(lived.values())[n - 1]]
         ends = [at for at, _ in starts[1:]]
         expected += [period(person, a, at, end) for (at, a), end in zip(starts, [*ends, None], strict=True)]
     assert len(people) == 9 + 81 + 729
@@ -283,7 +284,7 @@ def test_every_timeline_of_up_to_three_orders_is_that_of_plain_python(lake, dim_
 # --- Late and repeated deliveries -----------------------------------------------------------------------------------
 
 
-def test_a_late_order_bends_the_timeline_to_what_it_would_have_been(lake, dim_customers):
+def test_a_late_order_gives_the_timeline_of_an_order_in_time(lake, dim_customers):
     # load 1: the first order
     lake.rows("trusted/orders", order("o1", "c1", "2018-01-01 10:00:00"))
     lake.rows("trusted/customers", customer("c1", "ana", **SAO_PAULO))
@@ -358,7 +359,7 @@ def test_a_repeated_delivery_changes_no_period(lake, dim_customers):
         assert dim_customers() == expected
 
 
-def test_a_corrected_address_replaces_the_one_that_was_delivered_first(lake, dim_customers):
+def test_a_corrected_address_replaces_the_first_one(lake, dim_customers):
     header = "customer_id,customer_unique_id,customer_zip_code_prefix,customer_city,customer_state\n"
     lake.rows("trusted/orders", order("o1", "c1", "2018-01-01 10:00:00"), order("o2", "c2", "2018-02-01 10:00:00"))
     lake.load("customers", f"{header}c1,ana,01001,sao paulo,SP\nc2,ana,20001,rio de janeiro,RJ\n")
@@ -388,7 +389,7 @@ def test_every_order_falls_in_exactly_one_period_of_its_person(lake):
     build(lake, "dim_customers", "fact_orders", "fact_order_items")
     keys = [
         ("o1", period_key("ana", "2018-01-01 10:00:00")),
-        ("o2", period_key("ana", "2018-01-01 10:00:00")),  # at that instant c3 holds, who lives where c1 lived
+        ("o2", period_key("ana", "2018-01-01 10:00:00")),  # at that instant c3 wins, with the address of c1
         ("o3", period_key("ana", "2018-01-01 10:00:00")),
         ("o4", period_key("ana", "2018-03-01 10:00:00")),
         ("o5", period_key("bia", "2018-02-01 10:00:00")),

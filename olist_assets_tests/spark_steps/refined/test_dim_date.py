@@ -1,4 +1,4 @@
-"""The calendar: which days it holds and what it says of each."""
+"""The calendar: its days and their attributes."""
 
 from datetime import date, timedelta
 
@@ -49,7 +49,7 @@ def first_and_last(lake, *orders):
 
 
 def every_day(first, last):
-    """What the calendar holds, computed in Python."""
+    """The expected calendar, computed in Python."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     return [
         {
@@ -69,7 +69,7 @@ def every_day(first, last):
     ]
 
 
-def test_the_calendar_holds_every_day_once_and_the_unknown_day(lake):
+def test_the_calendar_has_every_day_once_and_the_unknown_day(lake):
     orders = [order("o1", "c1", "2016-09-04 21:15:19"), order("o2", "c2", "2018-10-17 17:30:18")]
     assert calendar(lake, *orders) == [UNKNOWN_DAY, *every_day(date(2016, 1, 1), date(2019, 12, 31))]
 
@@ -80,7 +80,7 @@ def test_the_calendar_holds_every_day_once_and_the_unknown_day(lake):
         ("2016-01-01 00:00:00", "2017-12-31"),
         ("2018-12-31 23:59:59.999999", "2019-12-31"),
         ("2019-01-01 00:00:00", "2020-12-31"),
-        ("2031-06-15 12:00:00", "2032-12-31"),  # nobody's clock is asked
+        ("2031-06-15 12:00:00", "2032-12-31"),  # no clock is used
     ],
 )
 def test_the_calendar_runs_from_2016_to_the_end_of_the_year_after_the_newest_order(lake, newest_order, last_day):
@@ -88,7 +88,7 @@ def test_the_calendar_runs_from_2016_to_the_end_of_the_year_after_the_newest_ord
     assert first_and_last(lake, *orders) == ("2016-01-01", last_day)
 
 
-def test_a_calendar_without_orders_has_no_gap_either(lake):
+def test_a_calendar_without_orders_has_no_gap(lake):
     assert calendar(lake) == [UNKNOWN_DAY, *every_day(date(2016, 1, 1), date(2017, 12, 31))]
 
 
@@ -98,7 +98,7 @@ def test_an_order_older_than_2016_has_its_day_in_the_calendar(lake):
     assert days == [UNKNOWN_DAY, *every_day(date(2015, 1, 1), date(2016, 12, 31))]
 
 
-def test_a_cancelled_order_counts_as_the_newest(lake):
+def test_a_canceled_order_counts_as_the_newest(lake):
     assert first_and_last(lake, order("o1", "c1", "2018-05-10 12:00:00", status="canceled"))[1] == "2019-12-31"
 
 
@@ -110,7 +110,7 @@ def _day(date_key, day_of_week, *, is_weekend, **more):
     return plain | names | {"day_of_week": day_of_week, "is_weekend": is_weekend} | more
 
 
-def test_what_the_calendar_says_of_a_day(lake):
+def test_the_attributes_of_a_day(lake):
     expected = [
         _day(20160101, 5, is_weekend=False, quarter=1, month_name="January", day_name="Friday"),
         _day(20160229, 1, is_weekend=False, quarter=1, month_name="February", day_name="Monday"),  # a leap day

@@ -1,4 +1,4 @@
-"""Zip prefixes: one row each, whatever spellings and points it has, whoever knows of it."""
+"""Zip prefixes: one row each, from points, customers and sellers."""
 
 import pytest
 
@@ -26,13 +26,13 @@ UNKNOWN_PLACE = {
 
 @pytest.fixture
 def dim_location(lake):
-    """Builds the dimension and returns it whole."""
+    """Build the dimension and return all its rows."""
 
-    def built():
+    def read():
         build(lake, "dim_location")
         return whole(lake, "dim_location", "zip_code_prefix")
 
-    return built
+    return read
 
 
 def place(zip_code_prefix, city="sao paulo", state="SP", *, latitude=None, longitude=None, points=0):
@@ -47,7 +47,7 @@ def place(zip_code_prefix, city="sao paulo", state="SP", *, latitude=None, longi
     }
 
 
-def test_a_prefix_of_one_point_lies_there(lake, dim_location):
+def test_a_prefix_of_one_point_has_its_coordinates(lake, dim_location):
     lake.rows("trusted/geolocation", point("01001", -23.5, -46.625))
     assert dim_location() == [UNKNOWN_PLACE, place("01001", latitude=-23.5, longitude=-46.625, points=1)]
 
@@ -56,7 +56,7 @@ def test_without_any_address_there_is_only_the_unknown_place(dim_location):
     assert dim_location() == [UNKNOWN_PLACE]
 
 
-def test_a_prefix_of_an_odd_number_of_points_lies_at_the_middle_one_of_each_direction(lake, dim_location):
+def test_a_prefix_of_an_odd_number_of_points_has_the_middle_latitude_and_longitude(lake, dim_location):
     lake.rows(
         "trusted/geolocation",
         point("01001", -23.75, -46.5),
@@ -66,7 +66,7 @@ def test_a_prefix_of_an_odd_number_of_points_lies_at_the_middle_one_of_each_dire
     assert dim_location() == [UNKNOWN_PLACE, place("01001", latitude=-23.5, longitude=-46.5, points=3)]
 
 
-def test_a_prefix_of_an_even_number_of_points_lies_half_way_between_the_middle_two(lake, dim_location):
+def test_a_prefix_of_an_even_number_of_points_has_the_mean_of_the_middle_two(lake, dim_location):
     lake.rows(
         "trusted/geolocation",
         point("01001", -23.75, -46.0),
@@ -78,7 +78,7 @@ def test_a_prefix_of_an_even_number_of_points_lies_half_way_between_the_middle_t
 
 
 @pytest.mark.parametrize("lacking", ["geolocation", "customers", "sellers"])
-def test_any_one_of_the_three_may_have_no_rows_yet(lake, dim_location, lacking):
+def test_any_of_the_three_inputs_may_be_empty(lake, dim_location, lacking):
     known = {"geolocation": point("01001", -23.5, -46.5), "customers": customer("c1", "ana"), "sellers": seller("s1")}
     for table in known.keys() - {lacking}:
         lake.rows(f"trusted/{table}", known[table])
@@ -93,17 +93,17 @@ def test_any_one_of_the_three_may_have_no_rows_yet(lake, dim_location, lacking):
     )
 
 
-def test_a_prefix_that_only_customers_know_has_a_row_without_coordinates(lake, dim_location):
+def test_a_prefix_of_customers_only_has_a_row_without_coordinates(lake, dim_location):
     lake.rows("trusted/customers", customer("c1", "ana", "20001", "rio de janeiro", "RJ"))
     assert dim_location() == [UNKNOWN_PLACE, place("20001", "rio de janeiro", "RJ")]
 
 
-def test_a_prefix_that_only_sellers_know_has_a_row_without_coordinates(lake, dim_location):
+def test_a_prefix_of_sellers_only_has_a_row_without_coordinates(lake, dim_location):
     lake.rows("trusted/sellers", seller("s1", "13023", "campinas", "SP"))
     assert dim_location() == [UNKNOWN_PLACE, place("13023", "campinas", "SP")]
 
 
-def test_prefixes_of_points_customers_and_sellers_are_a_row_each(lake, dim_location):
+def test_prefixes_of_points_customers_and_sellers_have_one_row_each(lake, dim_location):
     lake.rows("trusted/geolocation", point("01001", -23.5, -46.5))
     lake.rows("trusted/customers", customer("c1", "ana", "20001", "rio de janeiro", "RJ"), customer("c2", "bia"))
     lake.rows("trusted/sellers", seller("s1", "13023", "campinas", "SP"), seller("s2", "20001", "rio de janeiro", "RJ"))
@@ -115,7 +115,7 @@ def test_prefixes_of_points_customers_and_sellers_are_a_row_each(lake, dim_locat
     ]
 
 
-def test_the_most_frequent_spelling_of_a_city_stands_for_its_prefix(lake, dim_location):
+def test_the_most_frequent_spelling_names_the_city_of_a_prefix(lake, dim_location):
     lake.rows(
         "trusted/geolocation",
         point("01001", -23.5, -46.5, "sao paulo"),
@@ -136,7 +136,7 @@ def test_spellings_are_counted_over_points_customers_and_sellers(lake, dim_locat
     assert dim_location() == [UNKNOWN_PLACE, place("01001", latitude=-23.375, longitude=-46.375, points=2)]
 
 
-def test_of_equally_frequent_spellings_the_smallest_stands_for_the_prefix(lake, dim_location):
+def test_of_equally_frequent_spellings_the_smallest_names_the_city(lake, dim_location):
     lake.rows(
         "trusted/customers",
         customer("c1", "ana", "72001", "taguatinga", "DF"),
@@ -169,7 +169,7 @@ def test_a_city_and_its_state_come_from_one_spelling(lake, dim_location):
     assert dim_location() == [UNKNOWN_PLACE, place("72001", "valparaiso", "GO")]
 
 
-def test_a_prefix_has_a_name_if_anybody_knows_it(lake, dim_location):
+def test_a_prefix_has_a_city_if_any_row_has_one(lake, dim_location):
     nameless = {"city": None, "state": None}
     lake.rows(
         "trusted/customers",
@@ -181,7 +181,7 @@ def test_a_prefix_has_a_name_if_anybody_knows_it(lake, dim_location):
     assert dim_location() == [UNKNOWN_PLACE, place("01001"), place("01002", **nameless)]
 
 
-def test_an_address_without_prefix_makes_no_place(lake, dim_location):
+def test_an_address_without_prefix_adds_no_row(lake, dim_location):
     lake.rows("trusted/customers", customer("c1", "ana", None, "sao paulo", "SP"))
     lake.rows("trusted/sellers", seller("s1", None, "campinas", "SP"))
     assert dim_location() == [UNKNOWN_PLACE]

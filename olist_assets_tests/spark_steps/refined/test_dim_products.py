@@ -43,13 +43,13 @@ def translation(category, english):
 
 @pytest.fixture
 def dim_products(lake):
-    """Builds the dimension and returns it whole."""
+    """Build the dimension and return all its rows."""
 
-    def built():
+    def read():
         build(lake, "dim_products")
         return whole(lake, "dim_products", "product_id")
 
-    return built
+    return read
 
 
 def test_a_product_has_its_sizes_and_its_category_in_both_languages(lake, dim_products):
@@ -77,7 +77,7 @@ def test_without_products_there_is_only_the_unknown_one(dim_products):
     assert dim_products() == [UNKNOWN_PRODUCT]
 
 
-def test_a_category_without_translation_stays_in_portuguese_only_and_is_warned_of(lake, dim_products):
+def test_a_category_without_translation_is_null_in_english_and_a_warning(lake, dim_products):
     lake.rows("trusted/products", product("p1", "pc_gamer"), product("p2", "artes"), product("p3"))
     lake.rows("trusted/product_category_translation", translation("artes", "art"))
     assert dim_products() == [
@@ -101,7 +101,7 @@ def test_a_category_without_products_adds_no_row(lake, dim_products):
     assert dim_products() == [UNKNOWN_PRODUCT]
 
 
-def test_products_of_one_category_are_a_row_each(lake, dim_products):
+def test_products_of_one_category_have_one_row_each(lake, dim_products):
     lake.rows("trusted/products", product("p1", "artes"), product("p2", "artes"))
     lake.rows("trusted/product_category_translation", translation("artes", "art"))
     assert dim_products() == [UNKNOWN_PRODUCT, known("p1", "artes", "art"), known("p2", "artes", "art")]
@@ -117,7 +117,7 @@ def test_a_changed_product_is_one_row_with_its_newest_state_under_its_old_key(la
     assert dim_products() == [UNKNOWN_PRODUCT, known("p1", "bebes") | {"weight_g": 300}, known("p2")]
 
 
-def test_a_translation_that_comes_later_fills_the_english_name(lake, dim_products):
+def test_a_late_translation_fills_the_english_name(lake, dim_products):
     lake.rows("trusted/products", product("p1", "artes"))
     assert dim_products() == [UNKNOWN_PRODUCT, known("p1", "artes")]
     lake.rows("trusted/product_category_translation", translation("artes", "art"))
@@ -127,6 +127,6 @@ def test_a_translation_that_comes_later_fills_the_english_name(lake, dim_product
 def test_a_rebuild_gives_every_product_the_same_key(lake, dim_products):
     lake.rows("trusted/products", *(product(f"p{n}") for n in range(5)))
     before = dim_products()
-    lake.rows("trusted/products", product("p-1"))  # the rows stand in another order now
+    lake.rows("trusted/products", product("p-1"))  # the rows are in another order now
     assert [row for row in dim_products() if row["product_id"] != "p-1"] == before
     assert before == [UNKNOWN_PRODUCT, *(known(f"p{n}") for n in range(5))]

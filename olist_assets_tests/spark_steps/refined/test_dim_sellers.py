@@ -17,13 +17,13 @@ HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 
 @pytest.fixture
 def dim_sellers(lake):
-    """Builds the dimension and returns it whole."""
+    """Build the dimension and return all its rows."""
 
-    def built():
+    def read():
         build(lake, "dim_sellers")
         return whole(lake, "dim_sellers", "seller_id")
 
-    return built
+    return read
 
 
 def known(seller_id, zip_code_prefix, city, state):
@@ -71,6 +71,6 @@ def test_a_seller_who_moves_is_one_row_with_the_new_place_under_the_old_key(lake
 def test_a_rebuild_gives_every_seller_the_same_key(lake, dim_sellers):
     lake.rows("trusted/sellers", *(seller(f"s{n}") for n in range(5)))
     before = dim_sellers()
-    lake.rows("trusted/sellers", seller("s-1"))  # the rows stand in another order now
+    lake.rows("trusted/sellers", seller("s-1"))  # the rows are in another order now
     assert [row for row in dim_sellers() if row["seller_id"] != "s-1"] == before
     assert before == [UNKNOWN_SELLER, *(known(f"s{n}", "13023", "campinas", "SP") for n in range(5))]

@@ -42,13 +42,13 @@ def known(seller_id, zip_code_prefix):
 
 @pytest.fixture
 def fact_order_items(lake):
-    """Builds the fact, and before it the dimensions that are named, and returns it whole."""
+    """Build the named dimensions and the fact, and return all rows of the fact."""
 
-    def built(*dimensions):
+    def read(*dimensions):
         build(lake, *dimensions, "fact_order_items")
         return whole(lake, "fact_order_items", "order_id", "order_item_id")
 
-    return built
+    return read
 
 
 @pytest.fixture
@@ -102,13 +102,13 @@ def test_an_item_whose_order_has_not_arrived_waits_for_it(shop, fact_order_items
     assert fact_order_items() == [PLAIN, second]
 
 
-def test_an_item_whose_customer_has_not_arrived_is_of_the_unknown_person_and_place(shop, fact_order_items):
+def test_an_item_whose_customer_has_not_arrived_has_the_unknown_person_and_place(shop, fact_order_items):
     shop.rows("refined/fact_orders", arrived("o2", None))
     shop.rows("trusted/order_items", item("o2"))
     assert fact_order_items() == [PLAIN | {"order_id": "o2", "customer_key": -1, "location_key": -1}]
 
 
-def test_an_item_of_an_unknown_product_or_seller_has_key_minus_one_until_it_comes(lake, fact_order_items):
+def test_an_item_of_an_unknown_product_or_seller_has_key_minus_one_until_it_arrives(lake, fact_order_items):
     lake.rows("refined/fact_orders", arrived("o1", "ana"))
     lake.rows("trusted/products", product("p1"))
     lake.rows("trusted/sellers", seller("s1"))
@@ -134,12 +134,12 @@ def test_an_item_of_an_unknown_product_or_seller_has_key_minus_one_until_it_come
     ]
 
 
-def test_an_item_that_names_no_seller_is_of_the_unknown_one(shop, fact_order_items):
+def test_an_item_without_a_seller_has_the_unknown_seller(shop, fact_order_items):
     shop.rows("trusted/order_items", item("o1", seller=None))
     assert fact_order_items() == [PLAIN | NO_SELLER]
 
 
-def test_an_item_of_a_seller_without_zip_prefix_comes_from_the_unknown_place(shop, fact_order_items):
+def test_an_item_of_a_seller_without_zip_prefix_has_the_unknown_place(shop, fact_order_items):
     shop.rows("refined/dim_sellers", known("s2", None))
     shop.rows("trusted/order_items", item("o1", seller="s2"))
     assert fact_order_items() == [PLAIN | {"seller_key": key_of("s2"), "seller_location_key": -1}]
@@ -152,7 +152,7 @@ def test_items_of_orders_of_any_status_are_kept(shop, fact_order_items):
     assert fact_order_items() == [PLAIN | {"order_id": o, "order_status": status} for o, status in statuses.items()]
 
 
-def test_a_seller_who_moves_takes_the_items_along(shop, fact_order_items):
+def test_items_follow_their_seller_to_a_new_place(shop, fact_order_items):
     header = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
     shop.rows("trusted/order_items", item("o1"))
     assert fact_order_items() == [PLAIN]

@@ -42,18 +42,18 @@ BARE = {
     "review_score": None,
     "order_month": "2018-05",
 }
-"""Order o1 of Ana, of which nothing is known beside the purchase."""
+"""Order o1 of Ana, of which only the purchase is known."""
 
 
 @pytest.fixture
 def fact_orders(lake):
-    """Builds the fact, with the dimension that it needs, and returns it whole."""
+    """Build the fact and its dimension, and return all rows of the fact."""
 
-    def built():
+    def read():
         build(lake, "dim_customers", "fact_orders")
         return whole(lake, "fact_orders", "order_id")
 
-    return built
+    return read
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_without_orders_there_are_no_rows(lake, fact_orders):
 # --- Items and payments ---------------------------------------------------------------------------------------------
 
 
-def test_two_items_and_two_payments_do_not_multiply(shop, fact_orders):
+def test_two_items_and_two_payments_are_not_multiplied(shop, fact_orders):
     shop.rows("trusted/order_items", item("o1", 1, price="10.00"), item("o1", 2, price="20.00"))
     shop.rows("trusted/order_payments", payment("o1", 1, value="30.00"), payment("o1", 2, value="2.00"))
     shop.rows("trusted/order_reviews", review("r1", "o1", 5), review("r2", "o1", 5))
@@ -151,7 +151,7 @@ def test_three_equal_payments_of_an_order_are_three(shop, fact_orders):
     assert fact_orders() == [BARE | {"payments": 3, "payment_value": "23.31"}]
 
 
-def test_products_and_sellers_are_counted_by_their_ids_and_unknown_ones_not_at_all(shop, fact_orders):
+def test_products_and_sellers_are_counted_by_distinct_ids_without_null(shop, fact_orders):
     shop.rows(
         "trusted/order_items",
         item("o1", 1, product="p1", seller="s1"),
@@ -166,7 +166,7 @@ def test_products_and_sellers_are_counted_by_their_ids_and_unknown_ones_not_at_a
     ]
 
 
-def test_an_item_without_seller_is_an_item_of_no_seller(shop, fact_orders):
+def test_an_item_without_seller_counts_as_an_item_and_not_as_a_seller(shop, fact_orders):
     shop.rows("trusted/order_items", item("o1", seller=None))
     assert fact_orders() == [
         BARE
@@ -197,7 +197,7 @@ def test_the_order_value_is_the_sum_of_items_and_freight_and_not_of_payments(sho
     ]
 
 
-def test_what_belongs_to_other_orders_is_not_counted(shop, fact_orders):
+def test_items_payments_and_reviews_of_other_orders_are_not_counted(shop, fact_orders):
     shop.rows("trusted/order_items", item("o2"))
     shop.rows("trusted/order_payments", payment("o2"))
     shop.rows("trusted/order_reviews", review("r1", "o2", 1))
@@ -207,7 +207,7 @@ def test_what_belongs_to_other_orders_is_not_counted(shop, fact_orders):
 # --- Times ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_order_is_late_if_it_came_after_the_promised_instant(lake, fact_orders):
+def test_an_order_is_late_if_it_was_delivered_after_the_promised_instant(lake, fact_orders):
     promised = "2018-05-19 00:00:00"
     deliveries = {
         "o1": ("2018-05-19 00:00:01", 1 / 86_400, True),
@@ -229,7 +229,7 @@ def test_an_order_is_late_if_it_came_after_the_promised_instant(lake, fact_order
     ]
 
 
-def test_what_is_not_known_of_an_undelivered_order_stays_null(lake, fact_orders):
+def test_durations_of_an_undelivered_order_are_null(lake, fact_orders):
     statuses = ["shipped", "canceled", "unavailable", "created", None]
     lake.rows("trusted/customers", customer("c1", "ana"))
     lake.rows(
@@ -245,7 +245,7 @@ def test_what_is_not_known_of_an_undelivered_order_stays_null(lake, fact_orders)
     ]
 
 
-def test_a_delivery_that_was_never_promised_is_neither_late_nor_in_time(lake, fact_orders):
+def test_a_delivery_without_a_promised_date_is_neither_late_nor_in_time(lake, fact_orders):
     lake.rows("trusted/customers", customer("c1", "ana"))
     lake.rows("trusted/orders", order("o1", "c1", delivered="2018-05-11 12:00:00"))
     assert fact_orders() == [BARE | {"order_delivered_customer_date": "2018-05-11 12:00:00", "delivery_days": 1.0}]
@@ -309,7 +309,7 @@ def test_orders_of_every_status_are_kept(lake, fact_orders):
     assert fact_orders() == [BARE | {"order_id": f"o{n}", "order_status": s} for n, s in enumerate(statuses)]
 
 
-def test_an_order_whose_customer_has_not_arrived_is_kept_under_the_unknown_person_and_place(lake, fact_orders):
+def test_an_order_whose_customer_has_not_arrived_has_the_unknown_person_and_place(lake, fact_orders):
     lake.rows("trusted/orders", order("o1", "c1"), order("o2", "c2"))
     lake.rows("trusted/customers", customer("c2", "bia", "20001"))
     lake.rows("trusted/order_items", item("o1"))
@@ -323,7 +323,7 @@ def test_an_order_whose_customer_has_not_arrived_is_kept_under_the_unknown_perso
     assert fact_orders() == [BARE | sums, bia]
 
 
-def test_a_person_without_zip_prefix_is_known_and_lives_in_the_unknown_place(lake, fact_orders):
+def test_a_person_without_zip_prefix_has_the_unknown_place(lake, fact_orders):
     lake.rows("trusted/orders", order("o1", "c1"))
     lake.rows("trusted/customers", customer("c1", "ana", None, None, None))
     assert fact_orders() == [BARE | {"location_key": -1}]
@@ -381,7 +381,7 @@ def test_the_orders_of_2016_have_a_person_and_a_place(lake, fact_orders):
     ]
 
 
-def test_a_late_order_takes_the_persons_other_orders_to_their_new_period(lake, fact_orders):
+def test_a_late_order_moves_the_persons_other_orders_to_their_new_period(lake, fact_orders):
     lake.rows("trusted/customers", customer("c1", "ana", "01001"), customer("c2", "ana", "20001"))
     lake.rows("trusted/orders", order("o1", "c1", "2018-05-01 12:00:00"), order("o2", "c2", "2018-05-03 12:00:00"))
     assert fact_orders() == [

@@ -19,13 +19,13 @@ PLAIN = {
 
 @pytest.fixture
 def fact_payments(lake):
-    """Builds the fact and returns it whole."""
+    """Build the fact and return all its rows."""
 
-    def built():
+    def read():
         build(lake, "fact_payments")
         return whole(lake, "fact_payments", "order_id", "payment_sequential")
 
-    return built
+    return read
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_three_equal_vouchers_of_an_order_are_three_payments(shop, fact_payments
     assert fact_payments() == [PLAIN | {"payment_sequential": n, "payment_type": "voucher"} for n in (1, 2, 3)]
 
 
-def test_a_payment_of_nothing_and_one_without_instalments_are_kept(shop, fact_payments):
+def test_a_zero_payment_and_one_without_instalments_are_kept(shop, fact_payments):
     shop.rows("trusted/order_payments", payment("o1", means="not_defined", installments=None, value="0.00"))
     nothing = {"payment_type": "not_defined", "payment_installments": None, "payment_value": "0.00"}
     assert fact_payments() == [PLAIN | nothing]
@@ -80,7 +80,7 @@ def test_a_payment_whose_order_has_not_arrived_waits_for_it(shop, fact_payments)
     ]
 
 
-def test_a_payment_whose_customer_has_not_arrived_is_of_the_unknown_person(lake, fact_payments):
+def test_a_payment_whose_customer_has_not_arrived_has_the_unknown_person(lake, fact_payments):
     lake.rows("refined/fact_orders", arrived("o1", None))
     lake.rows("trusted/order_payments", payment("o1"))
     assert fact_payments() == [PLAIN | {"customer_key": -1}]

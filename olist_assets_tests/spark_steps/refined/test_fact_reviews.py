@@ -1,4 +1,4 @@
-"""Reviews: one row a review of an order."""
+"""Reviews: one row per review of an order."""
 
 import pytest
 
@@ -21,13 +21,13 @@ PLAIN = {
 
 @pytest.fixture
 def fact_reviews(lake):
-    """Builds the fact and returns it whole."""
+    """Build the fact and return all its rows."""
 
-    def built():
+    def read():
         build(lake, "fact_reviews")
         return whole(lake, "fact_reviews", "review_id", "order_id")
 
-    return built
+    return read
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_title_is_not_a_comment(shop, fact_reviews):
     assert fact_reviews() == [PLAIN]
 
 
-def test_hours_to_the_answer_are_unknown_unless_both_times_are_known(shop, fact_reviews):
+def test_hours_to_the_answer_are_null_unless_both_times_are_known(shop, fact_reviews):
     answered = "2018-05-20 00:00:00.900000"
     shop.rows(
         "trusted/order_reviews",
@@ -99,7 +99,7 @@ def test_a_review_whose_order_has_not_arrived_waits_for_it(shop, fact_reviews):
     assert fact_reviews() == [PLAIN, PLAIN | bia | {"purchase_date_key": 20180601, "order_month": "2018-06"}]
 
 
-def test_a_review_whose_customer_has_not_arrived_is_of_the_unknown_person(lake, fact_reviews):
+def test_a_review_whose_customer_has_not_arrived_has_the_unknown_person(lake, fact_reviews):
     lake.rows("refined/fact_orders", arrived("o1", None))
     lake.rows("trusted/order_reviews", review("r1", "o1"))
     assert fact_reviews() == [PLAIN | {"customer_key": -1}]

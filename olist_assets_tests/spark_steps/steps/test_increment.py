@@ -1,6 +1,6 @@
-"""Increments: a run changes what its days touch and leaves all else alone, down to the files.
+"""Increments: a run changes the rows that its days affect, and no other file.
 
-That increments end in the right tables, whatever comes in which order, and on every engine, is for `test_any_order.py`.
+`test_any_order.py` shows that increments give the right tables for any order of deliveries on every engine.
 """
 
 from datetime import date
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.slow_module
 
 @pytest.fixture
 def shop(sail_lake):
-    """A lake that has loaded its first day: an order of April and one of May, and all that belongs to them."""
+    """A lake with one loaded day: an order of April, an order of May, and their details."""
     lake = sail_lake
     lake.rows("trusted/customers", customer("c1", "ana"), customer("c2", "bia", "20001", "rio de janeiro", "RJ"))
     lake.rows(
@@ -59,14 +59,14 @@ def files(lake, name):
     return set(deltalake.DeltaTable(lake.table(f"refined/{name}").uri).file_uris())
 
 
-def test_a_new_order_is_added_and_no_file_is_touched(shop):
+def test_a_new_order_is_added_without_rewriting_a_file(shop):
     shop.rows("trusted/customers", customer("c3", "caio") | LANDED_NEXT_DAY)
     shop.rows("trusted/orders", order("o3", "c3") | LANDED_NEXT_DAY)
     shop.rows("trusted/order_items", item("o3", 1) | LANDED_NEXT_DAY)
     before = {name: files(shop, name) for name in ("dim_customers", "fact_orders", "fact_order_items")}
     for name, files_before in before.items():
         result = shop.run(f"refined/{name}", day=NEXT_DAY)
-        assert (result.rows_read, result.rows_inserted, result.files_removed) == (1, 1, 0)
+        assert (result.rows.read, result.rows.inserted, result.files.removed) == (1, 1, 0)
         assert files_before < files(shop, name)
     assert [row["order_id"] for row in shop.read("refined/fact_orders")] == ["o1", "o2", "o3"]
 
@@ -75,12 +75,12 @@ def test_a_changed_order_leaves_other_months_alone(shop):
     shop.rows("trusted/order_payments", payment("o2", 2, value="1.00") | LANDED_NEXT_DAY)
     before = files(shop, "fact_orders")
     result = shop.run("refined/fact_orders", day=NEXT_DAY)
-    assert (result.rows_read, result.rows_updated, result.rows_inserted) == (1, 1, 0)
+    assert (result.rows.read, result.rows.updated, result.rows.inserted) == (1, 1, 0)
     kept = before & files(shop, "fact_orders")
     assert ["order_month=2018-04" in file for file in kept] == [True]
 
 
-def test_a_period_that_is_gone_is_deleted(shop):
+def test_a_period_that_no_longer_exists_is_deleted(shop):
     """The order turns out to be Bia's, and older than her other one: Ana has none, and Bia's period begins earlier."""
     shop.rows("trusted/customers", customer("c3", "bia", "20001", "rio de janeiro", "RJ") | LANDED_NEXT_DAY)
     shop.rows("raw/orders", {"order_id": "o1", "customer_id": "c1"}, {"order_id": "o1", "customer_id": "c3"})
@@ -88,7 +88,7 @@ def test_a_period_that_is_gone_is_deleted(shop):
     deltalake.DeltaTable(orders.uri).delete("order_id = 'o1'")
     shop.rows("trusted/orders", order("o1", "c3", "2018-04-10 12:00:00") | LANDED_NEXT_DAY)
     result = shop.run("refined/dim_customers", day=NEXT_DAY)
-    assert (result.rows_inserted, result.rows_updated, result.rows_deleted) == (1, 0, 2)
+    assert (result.rows.inserted, result.rows.updated, result.rows.deleted) == (1, 0, 2)
     keys = [row["customer_key"] for row in shop.read("refined/dim_customers")]
     assert keys == [-1, period_key("bia", "2018-04-10 12:00:00")]
 
@@ -97,31 +97,31 @@ def test_a_period_that_is_gone_is_deleted(shop):
 def test_running_a_day_again_commits_nothing(shop, name):
     result = shop.run(f"refined/{name}")
     assert result.version_after == result.version_before
-    assert (result.rows_inserted, result.rows_updated, result.rows_deleted) == (0, 0, 0)
-    assert result.rows_unchanged == result.rows_read > 0
+    assert (result.rows.inserted, result.rows.updated, result.rows.deleted) == (0, 0, 0)
+    assert result.rows.unchanged == result.rows.read > 0
 
 
 @pytest.mark.parametrize("name", DAILY)
 def test_a_day_without_deliveries_commits_nothing(shop, name):
     result = shop.run(f"refined/{name}", day=date(2018, 6, 1))
-    assert (result.rows_read, result.version_after) == (0, result.version_before)
+    assert (result.rows.read, result.version_after) == (0, result.version_before)
 
 
-def test_a_table_of_which_a_good_part_is_touched_is_computed_whole(shop, monkeypatch):
-    monkeypatch.setattr(increment, "_MIN_KEYS", 1)
+def test_a_table_is_computed_as_a_whole_if_many_keys_are_affected(shop, monkeypatch):
+    monkeypatch.setattr(increment, "_MIN_LIMIT", 1)
     before = files(shop, "fact_orders")
     result = shop.run("refined/fact_orders")
-    assert result.rows_inserted == 2
+    assert result.rows.inserted == 2
     assert not before & files(shop, "fact_orders")
 
 
-def test_an_unknown_member_stays_as_it_is(shop):
+def test_an_increment_keeps_the_unknown_member(shop):
     shop.rows("trusted/products", {"product_id": "p2"} | LANDED_NEXT_DAY)
     shop.run("refined/dim_products", day=NEXT_DAY)
     assert [row["product_id"] for row in shop.read("refined/dim_products")] == [None, "p2", "p1"]
 
 
-def test_items_get_their_product_and_seller_when_these_come(sail_lake):
+def test_items_get_their_product_and_seller_when_these_arrive(sail_lake):
     lake = sail_lake
     lake.rows("trusted/customers", customer("c1", "ana"))
     lake.rows("trusted/orders", order("o1", "c1"))

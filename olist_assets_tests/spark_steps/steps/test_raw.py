@@ -1,4 +1,4 @@
-"""Raw holds everything that landed, as it landed: append-only, one commit a run, each file once a landing date."""
+"""Raw has every delivered row unchanged: append-only, one commit per run, each file once per landing date."""
 
 from dataclasses import replace
 from datetime import date
@@ -7,7 +7,7 @@ from pathlib import Path
 import deltalake
 import pytest
 
-from spark_steps.protocol import DayCounts, LandedFile, StepError, StepResult, Window
+from spark_steps.protocol import DayCounts, LandedFile, RowCounts, StepError, StepResult, Window
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)
@@ -25,7 +25,7 @@ def sellers(lake):
 
 def counts(result: StepResult):
     """Versions before and after, rows read and inserted."""
-    return result.version_before, result.version_after, result.rows_read, result.rows_inserted
+    return result.version_before, result.version_after, result.rows.read, result.rows.inserted
 
 
 @pytest.mark.spark
@@ -127,7 +127,7 @@ def test_misspelt_columns_keep_their_source_names(lake):
     ]
 
 
-def test_a_later_run_appends_and_leaves_the_earlier_rows(lake):
+def test_a_later_run_appends_and_keeps_the_earlier_rows(lake):
     first = lake.run("raw/sellers", files=[lake.file("first.csv", HEADER + "s1,1001,a,SP\ns2,1002,b,SP\n")])
     second = lake.run("raw/sellers", files=[lake.file("second.csv", HEADER + "s1,1001,c,SP\n")])
     assert [counts(first), counts(second)] == [(0, 1, 2, 2), (1, 2, 1, 1)]
@@ -166,7 +166,7 @@ def test_a_rerun_with_the_same_files_changes_nothing(lake):
     assert sellers(lake) == [("2018-05-10", "f.csv", 0, "s1")]
 
 
-def test_a_rerun_appends_only_the_files_that_came_since(lake):
+def test_a_rerun_appends_only_new_files(lake):
     first = lake.file("first.csv", HEADER + "s1,1001,a,SP\n")
     lake.run("raw/sellers", files=[first])
     second = lake.file("second.csv", HEADER + "s2,1001,a,SP\n")
@@ -211,7 +211,7 @@ def test_a_file_of_a_day_outside_the_window_is_not_appended_twice(lake):
     assert sellers(lake) == [("2018-05-12", "late.csv", 0, "s1")]
 
 
-def test_each_day_of_a_window_is_told_its_rows_appended_and_held(lake):
+def test_appended_and_total_rows_are_reported_per_landing_date(lake):
     may_9 = date(2018, 5, 9)
     lake.run("raw/sellers", day=may_9, files=[lake.file("9.csv", HEADER + "s9,1001,a,SP\n", day=may_9)])
     lake.run("raw/sellers", day=MAY_10, files=[lake.file("10.csv", HEADER + "s10,1001,a,SP\n", day=MAY_10)])
@@ -225,11 +225,11 @@ def test_each_day_of_a_window_is_told_its_rows_appended_and_held(lake):
     window = Window(MAY_10, date(2018, 5, 13))
     result = lake.run("raw/sellers", window=window, files=files)
     assert result.days == (
-        DayCounts(day=MAY_10, rows_read=2, rows_inserted=2, rows_held=3),
-        DayCounts(day=MAY_12, rows_read=3, rows_inserted=3, rows_held=3),
+        DayCounts(day=MAY_10, rows=RowCounts(read=2, inserted=2), partition_rows=3),
+        DayCounts(day=MAY_12, rows=RowCounts(read=3, inserted=3), partition_rows=3),
     )
     assert counts(result) == (2, 3, 5, 5)
-    nothing_new = (DayCounts(day=MAY_10, rows_held=3), DayCounts(day=MAY_12, rows_held=3))
+    nothing_new = (DayCounts(day=MAY_10, partition_rows=3), DayCounts(day=MAY_12, partition_rows=3))
     assert lake.run("raw/sellers", window=window, files=files).days == nothing_new
     assert lake.run("raw/sellers", window=window).days == nothing_new
     assert lake.run("raw/sellers", day=MAY_11).days == ()
@@ -238,7 +238,7 @@ def test_each_day_of_a_window_is_told_its_rows_appended_and_held(lake):
 # --- Nothing to append ---------------------------------------------------------------------------------------------
 
 
-def test_a_run_without_files_changes_nothing_but_leaves_a_table(lake):
+def test_a_run_without_files_creates_the_table_and_changes_nothing(lake):
     assert counts(lake.run("raw/sellers")) == (0, 0, 0, 0)
     assert lake.read("raw/sellers") == []
     lake.run("raw/sellers", files=[lake.file("f.csv", HEADER + "s1,1001,a,SP\n")])
@@ -255,14 +255,14 @@ def test_a_file_without_rows_changes_nothing(lake):
 # --- Nothing is lost -----------------------------------------------------------------------------------------------
 
 
-def test_one_unreadable_file_keeps_the_whole_run_from_being_appended(lake):
+def test_one_unreadable_file_fails_the_run_and_nothing_is_appended(lake):
     good = lake.file("good.csv", HEADER + "s1,1001,a,SP\n")
     bad = lake.file("bad.csv", "seller_id\ns2\n")
     with pytest.raises(StepError) as refused:
         lake.run("raw/sellers", files=[good, bad])
     assert str(refused.value) == (
         "raw/sellers: bad.csv of 2018-05-10 lacks the column seller_zip_code_prefix, seller_city, seller_state; "
-        "take it out of the delivery and the landzone and deliver it mended"
+        "remove it from the delivery and the landzone, and deliver it again corrected"
     )
     assert version(lake) == 0
     assert lake.read("raw/sellers") == []
@@ -270,13 +270,13 @@ def test_one_unreadable_file_keeps_the_whole_run_from_being_appended(lake):
     assert sellers(lake) == [("2018-05-10", "good.csv", 0, "s1")]
 
 
-def test_the_step_leaves_the_files_where_they_lie(lake):
+def test_the_step_does_not_remove_files(lake):
     file = lake.file("f.csv", HEADER + "s1,1001,a,SP\n")
     lake.run("raw/sellers", files=[file])
     assert Path(file.uri).read_text() == HEADER + "s1,1001,a,SP\n"
 
 
-def test_a_file_that_has_gone_fails_the_run_and_appends_nothing(lake):
+def test_a_missing_file_fails_the_run_and_nothing_is_appended(lake):
     gone = LandedFile(str(lake.root / "gone.csv"), "gone.csv", "0" * 16, MAY_10, lake.file("f.csv", "x").extracted_at)
     good = lake.file("good.csv", HEADER + "s1,1001,a,SP\n")
     with pytest.raises(Exception, match=r"gone\.csv"):

@@ -1,0 +1,35 @@
+"""Payments per month and means of payment, of all orders."""
+
+from spark_steps.columns import DOUBLE, ORDER_MONTH, count, total
+from spark_steps.declarations import Column, Layer, RefinedTable, TableSpec
+
+TABLE = TableSpec(
+    layer=Layer.REFINED,
+    name="aggregate_payments_per_month",
+    grain="a month and a means of payment; all orders",
+    key=("order_month", "payment_type"),
+    upstreams=("refined/fact_payments",),
+    columns=(
+        ORDER_MONTH,
+        Column("payment_type", comment="means of payment", required=True),
+        count("payments", "payments"),
+        count("orders", "different orders"),
+        total("payment_value", "sum of the payments"),
+        Column("average_installments", DOUBLE, "mean number of instalments"),
+    ),
+    full_refresh=True,
+)
+
+QUERY = """
+SELECT
+  order_month,
+  payment_type,
+  count(*) AS payments,
+  count(DISTINCT order_id) AS orders,
+  sum(payment_value) AS payment_value,
+  avg(CAST(payment_installments AS DOUBLE)) AS average_installments
+FROM fact_payments
+GROUP BY order_month, payment_type
+"""
+
+MODEL = RefinedTable(TABLE, QUERY)

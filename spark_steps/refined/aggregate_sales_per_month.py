@@ -1,0 +1,58 @@
+"""Sales per month, with the customers whose first sale falls into it."""
+
+from spark_steps.columns import ORDER_MONTH, average, count, total
+from spark_steps.declarations import Layer, RefinedTable, TableSpec
+from spark_steps.expressions import half_up_average
+from spark_steps.refined.sales import LATE_SHARE, LATE_SHARE_COLUMN, SALES
+
+TABLE = TableSpec(
+    layer=Layer.REFINED,
+    name="aggregate_sales_per_month",
+    grain="a month; sales only",
+    key=("order_month",),
+    upstreams=("refined/fact_orders", "refined/dim_customers"),
+    columns=(
+        ORDER_MONTH,
+        count("orders", "orders"),
+        count("customers", "different people"),
+        count("new_customers", "people whose first sale it is"),
+        count("items", "items"),
+        total("revenue", "sum of the items' prices"),
+        total("freight", "sum of the items' freight"),
+        total("payment_value", "sum of the payments"),
+        average("average_ticket", "revenue / orders"),
+        count("delivered", "orders that were delivered"),
+        LATE_SHARE_COLUMN,
+    ),
+    full_refresh=True,
+)
+
+QUERY = f"""
+WITH {SALES},
+first_sales AS (
+  SELECT customer_unique_id, min(order_month) AS order_month
+  FROM sales
+  WHERE customer_unique_id IS NOT NULL
+  GROUP BY customer_unique_id
+),
+new_customers AS (SELECT order_month, count(*) AS new_customers FROM first_sales GROUP BY order_month),
+months AS (
+  SELECT
+    order_month,
+    count(*) AS orders,
+    count(DISTINCT customer_unique_id) AS customers,
+    sum(items) AS items,
+    sum(items_value) AS revenue,
+    sum(freight_value) AS freight,
+    sum(payment_value) AS payment_value,
+    count(order_delivered_customer_date) AS delivered,
+    {LATE_SHARE} AS late_share
+  FROM sales
+  GROUP BY order_month
+)
+SELECT m.*, coalesce(n.new_customers, 0) AS new_customers, {half_up_average("revenue", "orders")} AS average_ticket
+FROM months m
+LEFT JOIN new_customers n ON n.order_month = m.order_month
+"""
+
+MODEL = RefinedTable(TABLE, QUERY)
