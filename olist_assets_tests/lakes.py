@@ -26,7 +26,7 @@ from spark_steps.steps import run_step
 from spark_steps.tables import TABLES
 
 DAY = date(2018, 5, 10)
-"""The landing date of tests that need just one."""
+"""The landing date of tests that need only one."""
 
 ASSETS = build_assets(Settings.from_environment({}))
 """The whole lineage under default settings."""
@@ -55,8 +55,8 @@ _ARROW_TYPES = {
 class TestLake:
     """A lake in the folder `root`, the deliveries beside it in `source`, a Dagster instance in memory, an engine.
 
-    Values are written as text where that reads best: times as `2018-05-10 03:00:00` (UTC), amounts as `58.90`. Rows
-    are written and read by delta-rs: only steps run on the engine, so only they cost what the engine costs.
+    Values may be written as text: times as `2018-05-10 03:00:00` (UTC), amounts as `58.90`. Rows are written and read
+    by delta-rs, so only steps use the engine.
     """
 
     __test__ = False
@@ -92,7 +92,7 @@ class TestLake:
     # --- Rows -------------------------------------------------------------------------------------------------
 
     def rows(self, table_id: str, *rows: dict[str, Any]) -> None:
-        """Append literal rows to a table; columns left out are null, lineage columns have defaults."""
+        """Append literal rows to a table; missing columns are null, lineage columns have defaults."""
         handle = self.table(table_id)
         delta.create_if_missing(handle)
         full = [_LINEAGE | row for row in rows]
@@ -100,7 +100,7 @@ class TestLake:
         deltalake.write_deltalake(handle.uri, pa.table(arrays), mode="append")
 
     def read(self, table_id: str, *columns: str) -> list[dict[str, Any]]:
-        """All rows of a table in the order of its key, whole or only the columns named."""
+        """All rows of a table in the order of its key, with all columns or the named ones."""
         table = TABLES[table_id]
         delta.create_if_missing(self.table(table_id))
         rows = deltalake.DeltaTable(str(self.root / table_id)).to_pyarrow_table().to_pylist()
@@ -110,7 +110,7 @@ class TestLake:
     # --- Deliveries -------------------------------------------------------------------------------------------
 
     def deliver(self, day: str, name: str, content: str | bytes) -> None:
-        """Put a file into a day's delivery."""
+        """Write a file into a day's delivery."""
         path = self.source / day / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -131,7 +131,7 @@ class TestLake:
     def run(
         self, table_id: str, *, day: date | None = DAY, files: Iterable[LandedFile] = (), window: Window | None = None
     ) -> StepResult:
-        """Run the step of a table for a landing date or a window, its inputs being this lake's tables."""
+        """Run the step of a table on this lake's tables, for a landing date or a window."""
         table = TABLES[table_id]
         if table.full_refresh:
             window = None  # it is computed whole
@@ -150,7 +150,7 @@ class TestLake:
         return run_step(self.spark, request)
 
     def load(self, table: str, content: str | bytes, **more: Any) -> StepResult:
-        """Take a CSV text through raw and trusted; returns what the trusted step did."""
+        """Load a CSV text into raw and trusted; returns the result of the trusted step."""
         file = self.file(f"{TABLES[f'raw/{table}'].file_stem}.csv", content, **more)
         self.run(f"raw/{table}", day=file.landing_date, files=[file])
         return self.run(f"trusted/{table}", day=file.landing_date)
@@ -158,13 +158,13 @@ class TestLake:
     def materialize(
         self, *assets: str, day: str | None = None, to: str | None = None, raise_on_error: bool = True
     ) -> dg.ExecuteInProcessResult:
-        """Materialise assets through Dagster, as a run does: resources, IO manager, metadata and checks.
+        """Materialize assets through Dagster, as a run does: resources, IO manager, metadata and checks.
 
         Args:
             assets: keys such as `refined/dim_products`; the whole lineage if none is named.
-            day: the landing date; not needed where all assets are computed whole.
-            to: the last landing date, where a range is meant.
-            raise_on_error: let a failed step fail the test; otherwise the result reports it.
+            day: the landing date; not needed if all assets are computed whole.
+            to: the last landing date of a range that begins on `day`.
+            raise_on_error: let a failed step fail the test; otherwise the result has the failure.
         """
         self.source.mkdir(parents=True, exist_ok=True)
         tags = {"dagster/asset_partition_range_start": day, "dagster/asset_partition_range_end": to}
@@ -200,7 +200,7 @@ class TestLake:
 
 
 def _array(values: list[Any], spark_type: str) -> pa.Array:
-    """The values, or the texts that stand for them, as a column of a Spark SQL type."""
+    """The values, given as values or texts, as a column of a Spark SQL type."""
     texts = pa.array([None if value is None else str(value) for value in values], pa.string())
     if spark_type == "timestamp":
         return texts.cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))

@@ -14,7 +14,7 @@ from olist_assets_tests.lakes import ASSETS, TestLake
 
 ORDERS = 300
 
-pytestmark = pytest.mark.xdist_group("lineage")  # what the module loads is loaded once
+pytestmark = pytest.mark.slow_module
 
 
 @pytest.fixture(scope="module")

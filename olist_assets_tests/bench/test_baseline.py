@@ -1,30 +1,21 @@
 """The benchmark measures the same work on both sides: the baseline's tables equal the product's, dirt included."""
 
 import csv
-import os
-import sys
-from datetime import date
-from decimal import Decimal
 
-import duckdb
-import pyarrow as pa
 import pytest
-from deltalake import DeltaTable as Delta
-from deltalake import write_deltalake
-from test_real_data import EXTRACTED_AT, LANDING_DATE, Dump
+from deltalake import DeltaTable
 
-from bench import report
 from bench.baseline import Delivery, build
-from bench.errors import BenchError
-from bench.full_load import Figures, Result, Step, build_figures
-from bench.measure import Measurement, measure
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.operations.diff import differences
+from olist_assets.sources.deliver import deliver
 from olist_assets.sources.generator.dump import generate
+from olist_assets_tests.dumps import EXTRACTED_AT, LANDING_DATE, load_days
+from olist_assets_tests.lakes import TestLake
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES, tables_in
 
-# --- The baseline's tables -----------------------------------------------------------------------------------------
+# --- The baseline's tables ------------------------------------------------------------------------------------------
 
 BLANK = " "
 DIRT = {
@@ -76,11 +67,9 @@ DIRT = {
         {"geolocation_state": ""},
     ],
 }
-"""Rows that are added to a made-up dump: of each what differs from the file's first row."""
+"""Rows that are added to a generated dump, as differences from the first row of the file."""
 
 LAYERS = (Layer.RAW, Layer.TRUSTED, Layer.REFINED)
-
-pytestmark = pytest.mark.xdist_group("baseline")  # what the module loads is loaded once
 
 
 def add_dirt(folder):
@@ -94,35 +83,27 @@ def add_dirt(folder):
 
 @pytest.fixture(scope="module")
 def lakes(tmp_path_factory):
-    """One dump, taken to tables by the baseline and by the product's steps: the roots of both lakes."""
+    """One dump with dirt, taken to tables by the baseline and by the product's steps: the roots of both lakes."""
     root = tmp_path_factory.mktemp("lakes")
     generate(root / "dump", orders=400, days=200, seed=3)
     add_dirt(root / "dump")
-    with duckdb.connect() as duck:
-        spark = SailEngine().session()
-        Dump(name="dirty", folder=root / "dump", root=root / "product", spark=spark, duck=duck).run_all()
-    seconds = build(Delivery(root / "dump", LANDING_DATE, EXTRACTED_AT), root / "baseline")
+    product = TestLake(root / "product", SailEngine())
+    deliver(root / "dump", str(product.source), day=LANDING_DATE)
+    load_days(product, [LANDING_DATE])
+    delivery = Delivery(product.source / f"{LANDING_DATE}", LANDING_DATE, EXTRACTED_AT)
+    seconds = build(delivery, root / "baseline")
     assert list(seconds) == list(LAYERS)
     assert min(seconds.values()) > 0
-    return root / "baseline", root / "product"
-
-
-@pytest.mark.parametrize("table", [table for layer in LAYERS for table in tables_in(layer)], ids=lambda table: table.id)
-def test_every_table_of_the_floor_equals_that_of_the_product(lakes, table):
-    baseline, product = lakes
-    assert differences(table, baseline, product, without=frozenset({"_run_id"})) == []
-
-
-@pytest.mark.parametrize("table", tables_in(Layer.QUARANTINE), ids=lambda table: table.id)
-def test_the_floor_rejects_the_rows_that_the_product_rejects(lakes, table):
-    baseline, product = lakes
-    assert differences(table, baseline, product, without=frozenset({"_run_id", "record", "reason"})) == []
+    return root / "baseline", product.root
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.id)
-def test_the_floor_writes_tables_as_declared(lakes, table):
+def test_every_table_of_the_baseline_equals_that_of_the_product(lakes, table):
     baseline, product = lakes
-    ours, theirs = Delta(baseline / table.id), Delta(product / table.id)
+    # The baseline quarantines the same rows by the same rules; it does not write their texts and reasons.
+    columns = {"_run_id", "record", "reason"} if table.layer is Layer.QUARANTINE else {"_run_id"}
+    assert differences(table, baseline, product, without=frozenset(columns)) == []
+    ours, theirs = DeltaTable(baseline / table.id), DeltaTable(product / table.id)
     assert ours.metadata().partition_columns == theirs.metadata().partition_columns
     assert [(f.name, f.type, f.nullable) for f in ours.schema().fields] == [
         (f.name, f.type, f.nullable) for f in theirs.schema().fields
@@ -132,7 +113,7 @@ def test_the_floor_writes_tables_as_declared(lakes, table):
 def test_a_row_of_each_kind_of_dirt_is_rejected(lakes):
     baseline, _ = lakes
     rules = {
-        table.name: sorted(Delta(baseline / table.id).to_pyarrow_table()["rule"].to_pylist())
+        table.name: sorted(DeltaTable(baseline / table.id).to_pyarrow_table()["rule"].to_pylist())
         for table in tables_in(Layer.QUARANTINE)
     }
     assert rules == {
@@ -146,180 +127,3 @@ def test_a_row_of_each_kind_of_dirt_is_rejected(lakes):
         "geolocation": ["geolocation_lat_out_of_range", "geolocation_state_missing"],
         "product_category_translation": [],
     }
-
-
-# --- The comparison -------------------------------------------------------------------------------------------------
-
-MONTH = {"order_month": "2018-05", "payment_type": "boleto", "payments": 2, "payment_value": Decimal("10.00")}
-MONTH_SCHEMA = pa.schema(
-    {
-        "order_month": pa.string(),
-        "payment_type": pa.string(),
-        "payments": pa.int64(),
-        "payment_value": pa.decimal128(18, 2),
-        "average_installments": pa.float64(),
-    }
-)
-
-
-@pytest.mark.parametrize(
-    ("left", "right", "expected"),
-    [
-        ([MONTH], [MONTH], []),
-        ([], [], []),
-        ([MONTH], [], ["1 rows only in the first"]),
-        ([], [MONTH], ["1 rows only in the second"]),
-        ([MONTH, MONTH], [MONTH, MONTH], ["2 rows with a duplicate key"]),
-        ([MONTH, MONTH], [MONTH], ["1 rows with a duplicate key"]),
-        ([MONTH], [MONTH | {"payment_value": Decimal("10.01")}], ["1 rows with another payment_value"]),
-        ([MONTH | {"average_installments": 1.5}], [MONTH], ["1 rows with another average_installments"]),
-        ([MONTH | {"average_installments": 3.0}], [MONTH | {"average_installments": 3.0 + 1e-12}], []),
-        (
-            [MONTH | {"average_installments": 3.0}],
-            [MONTH | {"average_installments": 3.0 + 1e-6}],
-            ["1 rows with another average_installments"],
-        ),
-    ],
-)
-def test_differences_are_counted_by_column(tmp_path, left, right, expected):
-    table = TABLES["refined/aggregate_payments_per_month"]
-    for lake, rows in (("left", left), ("right", right)):
-        write_deltalake(tmp_path / lake / table.id, pa.Table.from_pylist(rows, MONTH_SCHEMA))
-    found = differences(table, tmp_path / "left", tmp_path / "right")
-    assert found == [f"{table.id}: {line}" for line in expected]
-
-
-def test_columns_of_other_types_are_a_difference(tmp_path):
-    table = TABLES["refined/aggregate_payments_per_month"]
-    write_deltalake(tmp_path / "left" / table.id, pa.Table.from_pylist([MONTH], MONTH_SCHEMA))
-    write_deltalake(tmp_path / "right" / table.id, pa.table({"order_month": ["2018-05"]}))
-    [found] = differences(table, tmp_path / "left", tmp_path / "right")
-    assert found.startswith(f"{table.id}: columns ")
-
-
-# --- Measuring ------------------------------------------------------------------------------------------------------
-
-
-def test_a_command_is_measured_with_the_processes_below_it(tmp_path):
-    child = "import time; held = bytearray(150_000_000); time.sleep(0.5); print('held')"
-    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
-    took = measure([sys.executable, "-c", parent], environment=os.environ, folder=tmp_path)
-    assert took.output == "held\n"
-    assert took.wall > 0.5
-    assert took.cpu > 0
-    assert 150e6 < took.peak_process <= took.peak_tree < 250e6
-
-
-def test_a_command_that_fails_is_an_error_with_what_it_said(tmp_path):
-    with pytest.raises(BenchError, match=r"exit code 3: no lake$"):
-        measure(
-            [sys.executable, "-c", "import sys; print('no lake'); sys.exit(3)"], environment=os.environ, folder=tmp_path
-        )
-
-
-def test_the_parts_of_a_run_add_up_to_its_wall_time():
-    took = Measurement(started=100.0, wall=20.0, cpu=9.0, peak_process=1, peak_tree=2, output="")
-    figures = build_figures(
-        took,
-        [
-            Step("landzone/orders", started=104.0, seconds=1.0, work=1.0, files=0, bytes=0),
-            Step("raw/orders", started=106.0, seconds=5.0, work=2.0, files=1, bytes=10),
-            Step("trusted/orders", started=111.5, seconds=2.5, work=2.0, files=3, bytes=20),
-            Step("refined/dim_date", started=116.0, seconds=1.0, work=0.5, files=1, bytes=5),
-        ],
-    )
-    assert figures.layers == {"landzone": 1.0, "raw": 2.0, "trusted": 2.0, "refined": 0.5}
-    assert figures.parts == {
-        "start-up": 4.0,
-        "engine start": 3.0,
-        "work": 5.5,
-        "around steps": 1.0,
-        "between steps": 3.5,
-        "end": 3.0,
-    }
-    assert sum(figures.parts.values()) == figures.wall == 20.0
-    assert (figures.files, figures.bytes) == (5, 35)
-
-
-# --- The report -----------------------------------------------------------------------------------------------------
-
-
-def figures(factor, **parts):
-    return Figures(
-        layers={"raw": 1.0 * factor, "trusted": 2.0 * factor, "refined": 1.0 * factor},
-        parts={"start-up": 0.5, "work": 4.0 * factor, **parts},
-        wall=5.0 * factor,
-        cpu=6.0,
-        peak_process=700_000_000,
-        peak_tree=1_400_000_000,
-        files=100 * factor,
-        bytes=50_000_000,
-    )
-
-
-RESULT = Result(
-    dump="small",
-    orders=1_234,
-    csv_bytes=25_300_000,
-    runs=2,
-    baseline=figures(1),
-    engines={"sail": figures(2, **{"engine start": 0.25, "between steps": 1.0, "end": 0.5})},
-    reruns={"sail": figures(0)},
-    equal=("refined/dim_date", "refined/fact_orders"),
-)
-MACHINE = report.Machine(
-    system="Linux x86_64",
-    cores=2,
-    memory_bytes=24 << 30,
-    python="3.11.7",
-    versions={"pysail": "0.7.2"},
-    day=date(2018, 5, 10),
-    load=0.2,
-)
-PAGE = """\
-# small: 1,234 orders, 25 MB of CSV
-
-Linux x86_64, 2 cores, 24 GiB; Python 3.11.7, pysail 0.7.2; 2018-05-10; load 0.2 before it began; \
-the fastest of 2 runs of each. 2 refined tables of each engine equal the baseline's in every row.
-
-|  | baseline | sail |
-| --- | --: | --: |
-| **Seconds of work** |  |  |
-| landzone | - | - |
-| raw | 1.00 | 2.00 (2.0x) |
-| trusted | 2.00 | 4.00 (2.0x) |
-| refined | 1.00 | 2.00 (2.0x) |
-| all layers | 4.00 | 8.00 (2.0x) |
-| **Seconds of the command** |  |  |
-| start-up: until the first step | 0.50 | 0.50 (1.0x) |
-| engine start | - | 0.25 |
-| work | 4.00 | 8.00 (2.0x) |
-| around steps: handles | - | - |
-| between steps: Dagster, step records | - | 1.00 |
-| after the last step | - | 0.50 |
-| from start to end | 5.00 | 10.00 (2.0x) |
-| of CPU | 6.00 | 6.00 (1.0x) |
-| **Memory and storage** |  |  |
-| MB of the largest process | 700 | 700 (1.0x) |
-| MB of all processes | 1,400 | 1,400 (1.0x) |
-| data files written | 100 | 200 (2.0x) |
-| MB of data files | 50.0 | 50.0 (1.0x) |
-| **The same delivery again** |  |  |
-| seconds of work | 4.00 | 0.00 (0.0x) |
-| from start to end | 5.00 | 0.00 (0.0x) |
-| data files written | 100 | 0 (0.0x) |
-
-"""
-
-
-def test_the_page_shows_each_figure_with_its_multiple_of_the_baseline():
-    page = report.markdown(RESULT, MACHINE)
-    assert page.startswith(PAGE)
-    assert page.removeprefix(PAGE).startswith("*The baseline*: ")
-
-
-def test_a_result_is_written_as_json_and_as_a_page(tmp_path):
-    paths = report.write(RESULT, MACHINE, tmp_path / "results")
-    assert [path.name for path in paths] == ["small.json", "small.md"]
-    assert '"trusted": 4.0' in paths[0].read_text()
-    assert paths[1].read_text() == report.markdown(RESULT, MACHINE)

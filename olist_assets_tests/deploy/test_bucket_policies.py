@@ -6,8 +6,6 @@ from olist_assets_tests.deploy.arns import s3
 from olist_assets_tests.deploy.policies import Request, decide
 from olist_assets_tests.deploy.stacks import ACCOUNT, BUCKETS
 
-pytestmark = pytest.mark.xdist_group("deploy")  # the stack is created once
-
 OWN = {
     "aws:SecureTransport": "true",
     "s3:TlsVersion": "1.3",

@@ -4,13 +4,9 @@ import json
 import re
 from importlib import resources
 
-import pytest
-
 from olist_assets_tests.deploy.arns import EMR, INSTANCE, ORCHESTRATOR, SERVERLESS, role
 from olist_assets_tests.deploy.policies import Request, decide
 from olist_assets_tests.deploy.stacks import ACCOUNT, KEY, LAKE, LOGS, REGION, SOURCE
-
-pytestmark = pytest.mark.xdist_group("deploy")  # the stack is created once
 
 WITHOUT_RESOURCES = {
     "elasticmapreduce:ListClusters",

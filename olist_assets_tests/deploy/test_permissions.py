@@ -18,8 +18,6 @@ from olist_assets_tests.deploy.arns import (
 from olist_assets_tests.deploy.policies import Request, as_list, decide
 from olist_assets_tests.deploy.stacks import ACCOUNT, LAKE, LOGS, SOURCE, USER
 
-pytestmark = pytest.mark.xdist_group("deploy")  # the stack is created once
-
 # --- Steps ------------------------------------------------------------------------------------------------------------
 
 

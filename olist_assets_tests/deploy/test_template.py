@@ -6,12 +6,8 @@ the template with all its functions resolved: see `test_moto_does_not_create_the
 
 import re
 
-import pytest
-
 from olist_assets.catalog.glue import DATABASES
 from olist_assets_tests.deploy.stacks import ACCOUNT, BUCKETS, KEY, LAKE, LOGS, SOURCE, TEMPLATE
-
-pytestmark = pytest.mark.xdist_group("deploy")  # the stack is created once
 
 TAG = {"Key": "olist:lakehouse", "Value": "olist"}
 

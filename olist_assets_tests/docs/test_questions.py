@@ -8,33 +8,19 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from olist_assets.engines.local.sail import SailEngine
 from olist_assets.serving.sql.session import connect
-from olist_assets.sources.generator.dump import generate
 from olist_assets_tests.docs.questions import QUESTIONS
-from olist_assets_tests.lakes import TestLake
 from spark_steps.declarations import Layer
 from spark_steps.tables import tables_in
 
 FOLDER = Path(__file__).parents[2] / "docs" / "questions"
-INCOMPLETE = {"customers": 40, "products": 20, "sellers": 5}
-"""The number of rows that are not delivered; references to them have the unknown member's key."""
-
 IDENTITIES = [(name, identity) for name, question in QUESTIONS.items() for identity in question.identities]
-pytestmark = pytest.mark.xdist_group("questions")  # the lake is loaded once
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    """A lake of 1,500 generated orders in two years; some customers, products and sellers are not delivered."""
-    lake = TestLake(tmp_path_factory.mktemp("questions") / "lake", SailEngine())
-    delivery = lake.source / "2018-10-20"
-    generate(delivery, orders=1500, days=730, seed=3)
-    for table, missing in INCOMPLETE.items():
-        file = delivery / f"olist_{table}_dataset.csv"
-        file.write_text("".join(file.read_text().splitlines(keepends=True)[:-missing]))
-    lake.materialize(day="2018-10-20")
-    return str(lake.root)
+def shop(loaded_lake):
+    """The root of a lake of two years, in which some customers, products and sellers have not been delivered."""
+    return str(loaded_lake.root)
 
 
 @pytest.fixture(scope="module")

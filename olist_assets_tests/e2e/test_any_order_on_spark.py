@@ -1,8 +1,8 @@
-"""Deliveries in any order on Spark: the world that holds the worst, as far as a minute or two allow."""
+"""The worst-case deliveries on Spark: the runs with deletes and moves, and the tables with the hardest increments."""
 
 from olist_assets_tests.lakes import TestLake
-from olist_assets_tests.scenarios.delivery_strategies import STORY, Range, load
-from olist_assets_tests.scenarios.test_any_order import compared, delivered, differences
+from olist_assets_tests.scenarios.delivery_strategies import SCENARIO, Range, load
+from olist_assets_tests.scenarios.oracle_comparison import compared_tables, differences, loaded_files
 
 RUNS = (Range(0, 2), Range(3, 5))
 TABLES = (
@@ -10,12 +10,11 @@ TABLES = (
     "refined/dim_customers",
     "refined/fact_orders",
 )
-"""Those whose increments are the hardest."""
 
 
-def test_a_world_that_holds_the_worst_is_right_after_each_run(tmp_path, spark_engine):
+def test_worst_case_deliveries_give_correct_tables_after_every_run(tmp_path, spark_engine):
     lake = TestLake(tmp_path / "lake", spark_engine)
-    files = [file for file in STORY if f"raw/{file.table}" in TABLES]
+    files = [file for file in SCENARIO if f"raw/{file.table}" in TABLES]
     for number, run in enumerate(RUNS):
         load(lake, files, run, TABLES)
-        assert differences(lake, delivered(files, RUNS[: number + 1]), compared(TABLES)) == {}
+        assert differences(lake, loaded_files(files, RUNS[: number + 1]), compared_tables(TABLES)) == {}

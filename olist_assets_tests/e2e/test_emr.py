@@ -19,8 +19,8 @@ from olist_assets.operations.diff import differences
 from olist_assets.serving.sql.session import connect
 from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay
+from olist_assets_tests.dumps import real_dump
 from olist_assets_tests.lakes import ASSETS
-from olist_assets_tests.test_real_data import real_dump
 from spark_steps.declarations import TableSpec
 from spark_steps.tables import TABLES
 
@@ -31,6 +31,8 @@ SELECTED = {
     "emr": KEYS,
     "emr-serverless": ("landzone/sellers", "raw/sellers", "trusted/sellers", "refined/dim_sellers"),
 }
+
+pytestmark = pytest.mark.slow_module
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
-"""Small nasty worlds: deliveries of a few days in which ids meet, rows are corrected, and children miss their parents.
+"""Hypothesis strategies for small deliveries with collisions, corrections and missing parents, and one fixed scenario.
 
-Ids come from small pools, so that rows collide. Half of a world's rows land on one day and the others thinly on the
-days around it: a wrong increment shows where a window touches little, and that little bears on what came otherwise.
+Ids come from small pools, so that rows collide. Most rows land on the first day and the others are spread thinly over
+the days after it: a wrong increment only shows when a window affects few rows that depend on rows outside it.
 """
 
 import csv
@@ -20,10 +20,10 @@ from spark_steps.protocol import LandedFile, Window
 from spark_steps.tables import TABLES
 
 DAYS = 6
-"""A world's days are numbered from 0."""
+"""The number of days of a scenario; they are numbered from 0."""
 
 Row = dict[str, str]
-"""Texts by source column; the columns left out are empty."""
+"""Texts by source column; missing columns are empty."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class File:
 
     @property
     def extracted_at(self) -> str:
-        """The hour as a time: of one day for all files, so that what lands later may well have been written earlier."""
+        """The hour as a time of the same day for all files, so that a file that lands later may be older."""
         return f"2018-05-01 {self.hour:02}:00:00"
 
     @property
@@ -57,7 +57,7 @@ class File:
 
 @dataclass(frozen=True)
 class Range:
-    """Days that are loaded in one run: from the first to the last, both included."""
+    """Days that are loaded in one run, from the first to the last, both included."""
 
     first: int
     last: int
@@ -76,7 +76,7 @@ WHOLE = Range(0, DAYS - 1)
 
 
 def load(lake: TestLake, files: Sequence[File], days: Range, tables: Sequence[str] = tuple(TABLES)) -> None:
-    """Take a range's deliveries through the lineage as one run does: each table's step for the range, in order."""
+    """Take a range's deliveries through the steps of these tables, in order, as one run does."""
     landed: dict[str, list[LandedFile]] = defaultdict(list)
     for file in files:
         if file in days:
@@ -89,10 +89,10 @@ def load(lake: TestLake, files: Sequence[File], days: Range, tables: Sequence[st
             assert [check for check in result.checks if check.severity == "error" and not check.passed] == []
 
 
-# --- What is usual: six orders and all that belongs to them ---------------------------------------------------------
+# --- The regular rows: six orders and all that belongs to them ------------------------------------------------------
 
 _PEOPLE = ("ana", "ana", "ana", "ana", "bia", "caio")
-"""Of the customers c1 to c6 the people that they usually are."""
+"""The person of each of the customers c1 to c6 in the regular rows."""
 
 _TIMES = (
     "2018-01-10 12:00:00",
@@ -105,7 +105,7 @@ _TIMES = (
 _ADDRESSES = (
     ("01001", "sao paulo", "SP"),
     ("20001", "rio de janeiro", "RJ"),
-    ("1001", "sao paulo", "SP"),  # the first one, its zero lost
+    ("1001", "sao paulo", "SP"),  # the first one without its leading zero
     ("01001", "são paulo", "SP"),
     ("20001", "niteroi", "RJ"),
     ("13023", "", ""),
@@ -193,11 +193,11 @@ def _translation(category: str, english: str) -> Row:
 
 _ORDERS, _PRODUCTS, _SELLERS = 6, 3, 3
 
-# Two spellings of a prefix balance one another, so that one who leaves or comes tips them over.
+# Two spellings of a prefix are equally frequent, so that one person who leaves or comes decides between them.
 _HOMES = tuple(_ADDRESSES[n] for n in (0, 1, 2, 3, 4, 5))
 _SELLER_HOMES = tuple(_ADDRESSES[n] for n in (0, 1, 7))
 
-USUAL: tuple[tuple[str, Row], ...] = (
+REGULAR: tuple[tuple[str, Row], ...] = (
     *(("orders", _order(n, n, n, "delivered", (_LATER[1], "", _LATER[2], _LATER[1]))) for n in range(_ORDERS)),
     *(("customers", _customer(n, n, _HOMES[n])) for n in range(_ORDERS)),
     *(("order_items", _item(n, 0, n % _PRODUCTS, n % _SELLERS, "10.00", "1.00")) for n in range(_ORDERS)),
@@ -207,7 +207,7 @@ USUAL: tuple[tuple[str, Row], ...] = (
     ("order_reviews", _review(0, 0, "5", "", (_LATER[1], _LATER[2]))),
     ("order_reviews", _review(1, 1, "5", "", (_LATER[1], _LATER[2]))),
     ("order_reviews", _review(2, 1, "4", "", (_LATER[1], _LATER[2]))),  # a second answer for an order
-    ("order_reviews", _review(2, 2, "4", "", (_LATER[1], _LATER[2]))),  # a review that stands for two orders
+    ("order_reviews", _review(2, 2, "4", "", (_LATER[1], _LATER[2]))),  # a review of two orders
     *(("products", _product(n, ("beleza", "moveis", "")[n], "100")) for n in range(_PRODUCTS)),
     *(("sellers", _seller(n, _SELLER_HOMES[n])) for n in range(_SELLERS)),
     ("geolocation", point("01001", "-23.5", "-46.5", "são paulo", "SP")),
@@ -216,11 +216,11 @@ USUAL: tuple[tuple[str, Row], ...] = (
     ("product_category_translation", _translation("beleza", "health_beauty")),
     ("product_category_translation", _translation("moveis", "furniture")),
 )
-"""Rows, each with its table: a person who goes from one place to another and back, and two who buy once."""
+"""Rows, each with its table: a person who moves to another place and back, and two who buy once."""
 
-# --- What is not usual ----------------------------------------------------------------------------------------------
+# --- Corrections and faults -----------------------------------------------------------------------------------------
 
-_BROKEN = {
+_INVALID_CELLS = {
     "orders": [("order_status", "lost"), ("order_purchase_timestamp", "yesterday"), ("customer_id", "")],
     "customers": [("customer_id", ""), ("customer_unique_id", ""), ("customer_state", "XX")],
     "order_items": [("price", "-1.00"), ("freight_value", "much"), ("order_item_id", ""), ("product_id", "")],
@@ -231,16 +231,16 @@ _BROKEN = {
     "geolocation": [("geolocation_lat", "91"), ("geolocation_lng", "west"), ("geolocation_state", "")],
     "product_category_translation": [("product_category_name", "")],
 }
-"""Of each source the cells that send a row to quarantine."""
+"""The cells of each source that send a row to quarantine."""
 
-_any_order = st.integers(0, _ORDERS)  # the last one never comes
+_any_order = st.integers(0, _ORDERS)  # the last one is never delivered
 _later = st.sampled_from(_LATER)
 _addresses = st.sampled_from(_ADDRESSES)
 
 
 @st.composite
-def _other_order(draw: st.DrawFn) -> Row:
-    """An order in another state; often its customer or its time is another one too."""
+def _corrected_order(draw: st.DrawFn) -> Row:
+    """An order in another state; often with another customer or time."""
     number, others = draw(st.integers(0, _ORDERS - 1)), st.integers(0, _ORDERS - 1)
     customer = draw(st.one_of(st.just(number), st.just(number), others))
     time = draw(st.one_of(st.just(number), others, others))
@@ -249,15 +249,15 @@ def _other_order(draw: st.DrawFn) -> Row:
 
 
 @st.composite
-def _other_customer(draw: st.DrawFn) -> Row:
-    """A customer row with another address, or of another person."""
+def _corrected_customer(draw: st.DrawFn) -> Row:
+    """A customer row with another address or person."""
     number, others = draw(st.integers(0, _ORDERS - 1)), st.integers(0, _ORDERS - 1)
     return _customer(number, draw(st.one_of(st.just(number), others)), draw(_addresses))
 
 
-OTHER: dict[str, st.SearchStrategy[Row]] = {
-    "customers": _other_customer(),
-    "orders": _other_order(),
+CORRECTIONS: dict[str, st.SearchStrategy[Row]] = {
+    "customers": _corrected_customer(),
+    "orders": _corrected_order(),
     "sellers": st.builds(_seller, st.integers(0, _SELLERS - 1), _addresses),
     "order_items": st.builds(
         _item,
@@ -302,34 +302,33 @@ OTHER: dict[str, st.SearchStrategy[Row]] = {
         st.sampled_from(["11.00", "0.00", "7.77"]),
     ),
 }
-"""Of each source rows that disagree with the usual ones of the same key, or are a few more."""
+"""For each source, rows that differ from the regular ones of the same key, and a few additional rows."""
 
-_tables = st.sampled_from([*OTHER, *["customers"] * 3, *["orders"] * 3, "sellers"])
+_tables = st.sampled_from([*CORRECTIONS, *["customers"] * 3, *["orders"] * 3, "sellers"])
 
 
 @st.composite
 def _corrections(draw: st.DrawFn) -> tuple[str, Row]:
     table = draw(_tables)
-    return table, draw(OTHER[table])
+    return table, draw(CORRECTIONS[table])
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[File, ...]:
-    """The files of some days' deliveries: the usual rows, two in three on the first day, and rows that correct them.
+def delivered_files(draw: st.DrawFn) -> tuple[File, ...]:
+    """The files of some days' deliveries: the regular rows, two in three on the first day, and rows that correct them.
 
-    A few rows never come, a few are broken, and a few files come once more, on their own day or another one. Rows of a
-    table that were written in one hour and land on one day are a file. The first day lands first, but what is loaded
-    first is another matter.
+    A few rows are never delivered, a few violate a rule, and a few files are delivered twice, on the same day or on
+    different days. The rows of one table, day and hour are one file.
     """
-    usual_days = st.sampled_from([0] * 12 + [1, 2, 3, 4, 5, None])
-    usual = [(draw(usual_days), 2, table, row) for table, row in USUAL]
+    regular_days = st.sampled_from([0] * 12 + [1, 2, 3, 4, 5, None])
+    regular = [(draw(regular_days), 2, table, row) for table, row in REGULAR]
     corrections = st.tuples(st.integers(1, DAYS - 1), st.sampled_from([3, 4, 4, 1]), _corrections())
     others = [(day, hour, *row) for day, hour, row in draw(st.lists(corrections, min_size=8, max_size=14))]
     rows: dict[tuple[str, int, int], list[Row]] = defaultdict(list)
-    for day, hour, table, row in usual + others:
+    for day, hour, table, row in regular + others:
         if day is not None:
-            broken = draw(st.sampled_from([{}] * 15 + [dict([cell]) for cell in _BROKEN[table]]))
-            rows[table, day, hour].append(row | broken)
+            invalid = draw(st.sampled_from([{}] * 15 + [dict([cell]) for cell in _INVALID_CELLS[table]]))
+            rows[table, day, hour].append(row | invalid)
     files = [File(*place, tuple(of_file)) for place, of_file in rows.items()]
     again = st.tuples(st.sampled_from(files), st.integers(0, DAYS - 1), st.integers(1, 4))
     files += [File(file.table, day, hour, file.rows) for file, day, hour in draw(st.lists(again, max_size=2))]
@@ -337,8 +336,8 @@ def worlds(draw: st.DrawFn) -> tuple[File, ...]:
 
 
 @st.composite
-def ranges(draw: st.DrawFn) -> tuple[Range, ...]:
-    """Ranges that cover all days, in any order, among them some that repeat days."""
+def load_plans(draw: st.DrawFn) -> tuple[Range, ...]:
+    """Ranges that cover all days, in any order; some of them repeat days."""
     cuts = draw(st.sampled_from([(), *(cut for n in (2, 3, 4) for cut in combinations(range(1, DAYS), n))]))
     parts = [Range(first, last - 1) for first, last in zip([0, *cuts], [*cuts, DAYS], strict=True)]
     parts = draw(st.one_of(st.just(parts), st.permutations(parts)))
@@ -347,11 +346,11 @@ def ranges(draw: st.DrawFn) -> tuple[Range, ...]:
     return tuple(parts)
 
 
-# --- A world that holds the worst on purpose ------------------------------------------------------------------------
+# --- The fixed scenario ---------------------------------------------------------------------------------------------
 
 
-def _story() -> tuple[File, ...]:
-    usual = [(table, row) for table, row in USUAL]
+def _scenario() -> tuple[File, ...]:
+    regular = [(table, row) for table, row in REGULAR]
     late = {
         ("orders", "o5"),
         ("customers", "c6"),
@@ -360,10 +359,10 @@ def _story() -> tuple[File, ...]:
         ("product_category_translation", "beleza"),
     }
     days: list[list[tuple[str, Row]]] = [
-        [(table, row) for table, row in usual if (table, next(iter(row.values()))) not in late],
-        # parents that come after their children
-        [(table, row) for table, row in usual if (table, next(iter(row.values()))) in late],
-        # late children; an order in a newer state, of another month, and of the same instant as another of the person
+        [(table, row) for table, row in regular if (table, next(iter(row.values()))) not in late],
+        # parents that are delivered after their children
+        [(table, row) for table, row in regular if (table, next(iter(row.values()))) in late],
+        # late children; an order in a newer state, in another month, at the same instant as another order of the person
         [
             ("order_items", _item(1, 1, 2, 0, "33.5", "2.5")),
             ("order_payments", _payment(2, 1, "boleto", "3", "7.77")),
@@ -372,15 +371,17 @@ def _story() -> tuple[File, ...]:
             ("orders", _order(0, 0, 3, "canceled", (_LATER[3], "", "", _LATER[1]))),
             ("sellers", _seller(2, _ADDRESSES[1]) | {"seller_state": "sp"}),
         ],
-        # who was away on the second purchase was not, so the third, which nothing touches, falls into the first period,
-        # and a prefix loses its most frequent spelling; of two purchases at one instant the deciding address changes
+        # the address of the second purchase is corrected to the first one, so that the third purchase, of which no row
+        # lands, moves into the first period, and a prefix loses its most frequent spelling; of two purchases at one
+        # instant the deciding address changes
         [("customers", _customer(1, 1, _ADDRESSES[0])), ("customers", _customer(3, 3, _ADDRESSES[5]))],
-        # an order and a customer row go over to a person who did not have them; who loses them is not named any more
+        # an order and a customer row move to another person; the person who loses them is in no row that lands
         [
             ("orders", _order(4, 5, 4, "shipped", ("", "", "", _LATER[1]))),
             ("customers", _customer(3, 5, _ADDRESSES[5])),
         ],
-        # the refused seller comes mended, from a prefix that then nothing names; a translation and a price change
+        # the quarantined seller is delivered again, corrected, and leaves a prefix unused; a translation and a price
+        # change
         [
             ("sellers", _seller(2, _ADDRESSES[1])),
             ("product_category_translation", _translation("moveis", "home")),
@@ -388,14 +389,14 @@ def _story() -> tuple[File, ...]:
         ],
     ]
     rows: dict[tuple[str, int, int], list[Row]] = defaultdict(list)
-    for day, of_day in enumerate(days):
-        for table, row in of_day:
+    for day, delivered in enumerate(days):
+        for table, row in delivered:
             rows[table, day, day + 1].append(row)
     return tuple(File(*place, tuple(of_file)) for place, of_file in rows.items())
 
 
-STORY = _story()
-"""A world in which each day brings one kind of trouble, and touches little else."""
+SCENARIO = _scenario()
+"""Worst-case deliveries: each day has one kind of difficulty and affects few other rows."""
 
-STORY_RUNS = (Range(0, 0), Range(1, 2), Range(3, 3), Range(4, 5), Range(1, 2))
-"""Its days in as few runs as leave none of the trouble hidden by another, and at last some of them once more."""
+SCENARIO_RUNS = (Range(0, 0), Range(1, 2), Range(3, 3), Range(4, 5), Range(1, 2))
+"""Its days in the fewest runs in which no difficulty hides another; in the end some days run again."""

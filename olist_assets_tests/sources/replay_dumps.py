@@ -5,7 +5,7 @@ from pathlib import Path
 
 from olist_assets.lake.files import FILE_STEMS, extraction_time, table_for_file
 from olist_assets.sources.replay import replay
-from olist_assets_tests.test_real_data import SOURCES
+from olist_assets_tests.dumps import SOURCES
 from spark_steps.tables import TABLES
 
 COLUMNS = {table: [c.name for c in TABLES[f"raw/{table}"].value_columns] for table in FILE_STEMS}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from olist_assets.lake.files import FILE_STEMS, extraction_time, table_for_file
 from olist_assets.sources.generator.dump import generate
 from olist_assets.sources.replay import replay
+from olist_assets_tests.dumps import SOURCES, real_dump
 from olist_assets_tests.sources.replay_dumps import (
     COLUMNS,
     ESTIMATED,
@@ -20,8 +21,9 @@ from olist_assets_tests.sources.replay_dumps import (
     replay_orders,
     write_dump,
 )
-from olist_assets_tests.test_real_data import SOURCES, real_dump
 from spark_steps.tables import TABLES
+
+pytestmark = pytest.mark.slow_module
 
 times = st.sampled_from(
     ["", "", " ", "never", *(f"2018-05-0{day} {hour}:00:00" for day in range(1, 7) for hour in (10, 20))]
@@ -46,7 +48,10 @@ def test_the_newest_state_of_each_order_is_the_last_row_of_the_dump(tmp_path_fac
     assert all(count == 1 and orders[state[0]] == 1 for state, count in earlier.items())
 
 
-@pytest.fixture(scope="module", params=["generated", *(["real"] if real_dump() else [])])
+REAL = [pytest.param("real", marks=pytest.mark.long)] if real_dump() else []
+
+
+@pytest.fixture(scope="module", params=["generated", *REAL])
 def replayed(request, tmp_path_factory):
     """A whole dump and its deliveries."""
     root = tmp_path_factory.mktemp(request.param)

@@ -179,7 +179,7 @@ def _renewed(jar: Jar) -> Jar:
 
 @cache
 def _listed_jars(file: Path = _LIST) -> tuple[Jar, ...]:
-    jars = []
+    jars: list[Jar] = []
     for line in file.read_text().splitlines():
         digest, path = line.split()
         *group, artifact, version_, _ = PurePosixPath(path).parts
@@ -240,7 +240,7 @@ def _fetch(jars: list[Jar], folder: Path, on_progress: Callable[[str], None]) ->
     if shutil.which("mvn") is None:
         del resolvers["Maven"]
     folder.mkdir(parents=True, exist_ok=True)
-    problems = []
+    problems: list[str] = []
     for name, fetch in resolvers.items():
         on_progress(f"fetching by {name}: {_names(jars)}")
         with tempfile.TemporaryDirectory() as scratch:

@@ -126,7 +126,6 @@ def mavens_repository(tmp_path_factory):
         yield folder
 
 
-@pytest.mark.xdist_group("maven")
 def test_maven_with_an_empty_repository_brings_the_right_jars(tmp_path, mavens_repository):
     """The file names of some end like those of others: `http-auth-2.29.52.jar` like `auth-2.29.52.jar`."""
     said: list[str] = []
@@ -139,7 +138,6 @@ def test_maven_with_an_empty_repository_brings_the_right_jars(tmp_path, mavens_r
     assert all((mavens_repository / jar.path).is_file() for jar in alike)
 
 
-@pytest.mark.xdist_group("maven")
 def test_a_wrong_jar_in_mavens_repository_is_ignored_and_fetched(tmp_path, mavens_repository):
     [jar] = [jar for jar in delta_jars() if jar.artifact == "delta-storage"]
     wrong = put_into_repository(mavens_repository, jar, "wrong")

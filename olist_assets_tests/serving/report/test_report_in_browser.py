@@ -10,10 +10,6 @@ from decimal import ROUND_HALF_UP, Decimal
 import duckdb
 import pytest
 
-from olist_assets.engines.local.sail import SailEngine
-from olist_assets.sources.deliver import deliver
-from olist_assets.sources.generator.dump import generate
-from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.serving.report.colors import contrast
 
 CHARTS = {
@@ -36,22 +32,11 @@ TEXTS = """
 """
 
 
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory):
-    """A lake of 700 generated orders in half a year, with the page that its run wrote."""
-    root = tmp_path_factory.mktemp("browser")
-    generate(root / "dump", orders=700, days=180, seed=3)
-    lake = TestLake(root / "lake", SailEngine())
-    day = deliver(root / "dump", str(lake.source)).day
-    assert lake.materialize(day=str(day)).success
-    return lake
-
-
 @pytest.fixture
-def open_page(lake, browser):  # the lake first: Dagster and Playwright each want the event loop
+def open_page(loaded_lake, browser):  # the lake first: Dagster and Playwright each want the event loop
     """Opens the page; at the end of the test nothing may have failed."""
     contexts, requested, failures = [], [], []
-    address = (lake.root / "report/index.html").as_uri()
+    address = (loaded_lake.root / "report/index.html").as_uri()
 
     def open_with(width=1280, height=900, **more):
         # West of Greenwich a local day starts later than the UTC day, so a local date would be off by one.
@@ -92,13 +77,13 @@ def test_every_chart_is_drawn(open_page):
     assert [box for box in boxes if abs(box[1] - box[2]) > 2] == []  # each as wide as its place
 
 
-def test_kpis_equal_sql(open_page, lake):
+def test_kpis_equal_sql(open_page, loaded_lake):
     """Computed from trusted rows; the page is built from refined aggregates."""
     page = open_page()
     month = page.inner_text("h1")
     duck = duckdb.connect()
     for name in ("orders", "order_items", "order_reviews"):
-        duck.register(name, _arrow(lake, f"trusted/{name}"))
+        duck.register(name, _arrow(loaded_lake, f"trusted/{name}"))
     orders, revenue, late, delivered, score = duck.execute(
         """
         WITH sold AS (
@@ -135,7 +120,7 @@ def _half_up(value, unit):
     return value.quantize(Decimal(unit), ROUND_HALF_UP)
 
 
-def test_choosing_a_period_changes_the_charts_by_day_and_the_sums(open_page, lake):
+def test_choosing_a_period_changes_the_charts_by_day_and_the_sums(open_page, loaded_lake):
     page = open_page()
     whole, lines = page.inner_text("#period"), _lines(page)
     page.get_by_role("button", name=re.compile(r"[A-Z][a-z]{2} \d{4}")).click()
@@ -162,7 +147,7 @@ def test_choosing_a_period_changes_the_charts_by_day_and_the_sums(open_page, lak
     assert _lines(page)["revenue"] != lines["revenue"]
     first, last = page.inner_text("#period").partition(": ")[0].split(" – ")  # noqa: RUF001
     sold = duckdb.connect()
-    sold.register("days", _arrow(lake, "refined/aggregate_orders_per_day"))
+    sold.register("days", _arrow(loaded_lake, "refined/aggregate_orders_per_day"))
     [(orders, revenue)] = sold.execute(
         "SELECT sum(orders)::INT, sum(revenue) FROM days WHERE purchase_date BETWEEN strptime(?, '%-d %b %Y')::DATE "
         "AND strptime(?, '%-d %b %Y')::DATE",

@@ -33,6 +33,8 @@ DAILY = (
     "fact_reviews",
 )
 
+pytestmark = pytest.mark.slow_module
+
 
 @pytest.fixture
 def shop(sail_lake):
