@@ -1,1 +1,1 @@
-"""Programs that maintain this repository; no part of the product."""
+"""Scripts for development; not part of the product."""
