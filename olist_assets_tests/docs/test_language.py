@@ -12,7 +12,15 @@ PACKAGES = ("spark_steps", "olist_assets", "bench", "tools", "olist_assets_tests
 MODULES = tuple(f"{package}/**/*.py" for package in PACKAGES)
 TEXTS = (
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "setup.cfg", ".ci/*"),
-    *("docs/**/*.md", "docs/**/*.sql", "deploy/*.yaml", "olist_assets/**/*.yaml", "olist_assets/**/*.j2"),
+    *(
+        "docs/**/*.md",
+        "docs/**/*.sql",
+        "deploy/*.yaml",
+        "olist_assets/**/*.yaml",
+        "olist_assets/**/*.j2",
+        "olist_assets/**/*.js",
+    ),
+    *("olist_assets/**/*.css", "tools/*.sh"),
     *MODULES,
 )
 
