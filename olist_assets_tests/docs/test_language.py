@@ -11,16 +11,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("spark_steps", "olist_assets", "bench", "tools", "olist_assets_tests")
 MODULES = tuple(f"{package}/**/*.py" for package in PACKAGES)
 TEXTS = (
-    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "setup.cfg", ".ci/*"),
-    *(
-        "docs/**/*.md",
-        "docs/**/*.sql",
-        "deploy/*.yaml",
-        "olist_assets/**/*.yaml",
-        "olist_assets/**/*.j2",
-        "olist_assets/**/*.js",
-    ),
-    *("olist_assets/**/*.css", "tools/*.sh"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md", "docs/**/*.sql"),
+    *("Makefile", "pyproject.toml", "setup.cfg", ".ci/*", "tools/*.sh", "deploy/*.yaml"),
+    *(f"olist_assets/**/*.{suffix}" for suffix in ("yaml", "j2", "css", "js")),
     *MODULES,
 )
 
