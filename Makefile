@@ -56,7 +56,7 @@ ui: .venv/.done ## Open the Dagster UI on the lake
 test: system-packages setup lint ## Lint, check types and imports, run all tests
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 
-e2e: system-packages setup package .venv/bin/versitygw ## Run the lineage on every engine and compare every table (some minutes)
+e2e: system-packages setup package .venv/bin/versitygw ## Take real data through the lineage on every engine, and compare every table (some minutes)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
 .venv/bin/versitygw: .venv/.done
