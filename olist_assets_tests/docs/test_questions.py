@@ -70,9 +70,9 @@ def test_every_question_is_declared_here():
 def test_the_index_lists_every_question_and_what_a_row_is():
     index = (FOLDER / "README.md").read_text()
     listed = re.findall(r"^\| (.+) \| \[(\w+)\.sql\]\(\2\.sql\) \| (.+) \|$", index, re.MULTILINE)
-    told = {name: tuple(text(name).splitlines()[:2]) for name in QUESTIONS}
-    assert len(listed) == len(told)
-    assert {name: (f"-- {question}", f"-- A row is {row}.") for question, name, row in listed} == told
+    declared = {name: tuple(text(name).splitlines()[:2]) for name in QUESTIONS}
+    assert len(listed) == len(declared)
+    assert {name: (f"-- {question}", f"-- A row is {row}.") for question, name, row in listed} == declared
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -120,7 +120,7 @@ def test_an_answer_agrees_with_the_trusted_tables(answers, reference, name, iden
     assert found == reference.sql(of_trusted).fetchall()
 
 
-def test_changes_of_address_are_told_apart(sail_lake):
+def test_changes_of_address_have_a_kind(sail_lake):
     places = [
         ("01001", "sao paulo", "SP"),
         ("01002", "sao paulo", "SP"),
