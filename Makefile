@@ -73,10 +73,6 @@ bench: setup ## Time the engines and a daily load: ORDERS="100000 1000000", or D
 docs: .venv/.done ## Write docs/tables.md from the declarations
 	@$(BIN)/python -m olist_assets.catalog.tables_page
 
-.PHONY: pictures
-pictures: .venv/.done ## Take the README's pictures from generated data: needs Chromium
-	@$(BIN)/python -m tools.pictures
-
 lint: .venv/.done
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
@@ -86,6 +82,10 @@ lint: .venv/.done
 fmt: .venv/.done ## Format the code and apply the linter's fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+.PHONY: pictures
+pictures: .venv/.done ## Take the README's pictures from generated data: needs Chromium
+	@$(BIN)/python -m tools.pictures
 
 lock: .venv/.done ## Update constraints.txt, the versions that are tested
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml --output-file constraints.txt
