@@ -40,6 +40,7 @@ def main() -> None:
         root = Path(folder)
         environment = {
             **os.environ,
+            "OLIST_ENGINE": "sail",
             "OLIST_LAKE": str(root / "lake"),
             "OLIST_SOURCE": str(root / "source"),
             "DAGSTER_HOME": str(root / "dagster"),
