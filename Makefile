@@ -1,4 +1,4 @@
-# Targets for people; each sets up what it needs. `make` lists them.
+# Each target installs what it needs. `make` lists them.
 
 UV_VERSION := 0.13.9
 VERSITYGW_VERSION := v1.8.0
@@ -16,7 +16,7 @@ help: ## List the targets
 
 setup: .venv/.done spark-jars ## Install everything into .venv, and the jars of local Spark
 
-# Bytecode is compiled once here; otherwise the first start of every command would pay for it.
+# Bytecode is compiled here, once; otherwise the first start of every command would take longer.
 .venv/.done: pyproject.toml setup.cfg constraints.txt
 	@command -v python3 >/dev/null || { echo "error: python3 (3.11 or newer) is not on PATH"; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, this is $$(python3 --version)"; exit 1; }
@@ -26,8 +26,8 @@ setup: .venv/.done spark-jars ## Install everything into .venv, and the jars of 
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# Their digests are checked each time, which takes a second. The embedded engine needs neither Java nor jars, so their
-# absence is no error here; tests and runs on Spark say it.
+# The digests are checked each time, which takes a second. The engine sail needs neither Java nor jars, so their
+# absence is no error here; tests and runs on Spark report it.
 spark-jars: .venv/.done
 	@$(BIN)/python -m olist_assets.engines.local.jars >/dev/null \
 	|| echo "note: the engine spark is not set up; the default one, sail, does without"
@@ -35,7 +35,7 @@ spark-jars: .venv/.done
 system-packages:
 	@sh tools/system_packages.sh
 
-demo: .venv/.done ## Load a dump and show the lake: made-up data, or DUMP=folder
+demo: .venv/.done ## Load a dump and show the lake: generated data, or DUMP=folder
 ifeq ($(DUMP),)
 	$(BIN)/olist generate .olist/generated
 endif
@@ -50,7 +50,7 @@ endif
 	@echo '      $(BIN)/olist sql "select ..."   your own questions, as in docs/questions'
 	@echo '      $(BIN)/olist --help             all commands'
 
-ui: .venv/.done ## Open Dagit on the lake
+ui: .venv/.done ## Open the Dagster UI on the lake
 	@$(BIN)/olist ui
 
 # Types are checked beside the tests, which do not keep both cores busy; their report comes last.
@@ -66,10 +66,10 @@ e2e: system-packages setup package .venv/bin/versitygw ## Take real data through
 	@echo "building the S3 server of the tests (some minutes on a fresh machine)"
 	@GOBIN=$(CURDIR)/.venv/bin $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)
 
-package: .venv/.done ## Build what EMR needs to run steps, into dist/emr
+package: .venv/.done ## Build the code and environment of steps on EMR, into dist/emr
 	@$(BIN)/python -m olist_assets.engines.remote.package $(if $(PLATFORM),--platform $(PLATFORM))
 
-bench: setup ## Time the engines and a day's load: ORDERS="100000 1000000", or DUMP=folder
+bench: setup ## Time the engines and a daily load: ORDERS="100000 1000000", or DUMP=folder
 	@$(BIN)/python -m bench $(if $(DUMP),--dump '$(DUMP)',--orders $(ORDERS))
 	@$(BIN)/python -m bench.daily_load
 
@@ -87,15 +87,19 @@ types: .venv/.done
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports
 	@$(BIN)/pyright
 
-fmt: .venv/.done ## Format the code and mend what the linter can
+fmt: .venv/.done ## Format the code and apply the linter's fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: .venv/.done ## Renew constraints.txt, the versions that are tested
+.PHONY: pictures
+pictures: .venv/.done ## Take the README's pictures from generated data: needs Chromium
+	@$(BIN)/python -m tools.pictures
+
+lock: .venv/.done ## Update constraints.txt, the versions that are tested
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml --output-file constraints.txt
 
-jars: .venv/.done ## Renew the digests of Spark's jars, for the versions that are installed
+jars: .venv/.done ## Update the digests of Spark's jars, for the installed versions
 	@$(BIN)/python -m olist_assets.engines.local.jars --renew
 
-clean: ## Remove the environment, the lake and all that was built
+clean: ## Remove the environment, the lake and all build output
 	rm -rf .venv .olist build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

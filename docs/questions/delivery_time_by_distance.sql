@@ -1,9 +1,9 @@
 -- How much longer does a delivery take, and cost, the farther the customer lives from the seller?
 -- A row is a span of kilometres between seller and customer, the nearest first.
--- Sales only, and of these what has been delivered. A delivery is an order with something of a seller's: an order of
--- two sellers counts once for each. Distances are great circles between the middles of the two zip prefixes, not roads;
--- sellers are where they are now, customers where they were at the purchase. Days run from the purchase; freight is in
--- BRL. The distance is not known where geolocation has no point of a prefix.
+-- Delivered sales only. A delivery is an order and one of its sellers: an order from two sellers counts for each.
+-- Distances are great circles between the centers of the two zip prefixes, not roads, from the seller's current address
+-- to the customer's address at the purchase. Days count from the purchase; freight is in BRL. The distance is unknown
+-- if geolocation has no point of a prefix.
 WITH parcels AS (
   SELECT order_id, seller_location_key, location_key, count(*) AS items, sum(freight_value) AS freight
   FROM refined.fact_order_items

@@ -1,6 +1,6 @@
 -- How large is the shop?
--- A row is a figure: how many there are and, if they are worth something, what they sum up to in BRL.
--- Orders, items and payments of every status; people and the addresses they have had.
+-- A row is a figure: a count and, if the counted things have a value, their total in BRL.
+-- Orders, items and payments of every status; people and all their addresses.
 SELECT 'orders' AS figure, count(*) AS "count", sum(order_value) AS brl FROM refined.fact_orders
 UNION ALL SELECT 'items', count(*), sum(price) FROM refined.fact_order_items
 UNION ALL SELECT 'freight', count(*) FILTER (freight_value > 0), sum(freight_value) FROM refined.fact_order_items

@@ -1,8 +1,8 @@
 -- Which sellers deliver late, and from which states?
--- A row is a seller of whom anything was delivered; one row without a seller stands for those not known yet.
--- Sales only, and of these what has been delivered. A delivery is an order with something of the seller's: an order of
--- two sellers counts for each, so deliveries add up to more than orders; and it is late as a whole, whoever held it up.
--- A share of few deliveries says little, so sellers with the most late ones come first.
+-- A row is a seller with at least one delivery; one row without a seller has the deliveries of unknown sellers.
+-- Delivered sales only. A delivery is an order and one of its sellers: an order from two sellers counts for each, so
+-- deliveries add up to more than orders. If the order is late, it is late for both, whichever of them caused it.
+-- A share of few deliveries says little, so sellers with the most late deliveries come first.
 WITH deliveries AS (
   SELECT DISTINCT seller_key, order_id
   FROM refined.fact_order_items

@@ -1,7 +1,7 @@
 -- Where do customers wait longer than they were promised?
 -- A row is a customer's state at the purchase, if anything was delivered there.
--- Sales only, and of these what has been delivered. Late is after the promised date, a second is enough. Days run from
--- the purchase to the delivery or to the promised date; days late are the average of the late deliveries alone.
+-- Delivered sales only. Late means after the promised date, even by a second. Days count from the purchase to the
+-- delivery or to the promised date; days late are the average of the late deliveries alone.
 WITH deliveries AS (
   SELECT address.state AS customer_state, orders.is_late, orders.delivery_days, orders.estimated_days, orders.delay_days
   FROM refined.fact_orders AS orders

@@ -1,8 +1,8 @@
 -- How many orders do we lose to cancellation and missing stock, and what were they worth?
 -- A row is a month of purchase.
--- All orders; lost are those that are canceled or unavailable now, in the month in which they were placed. Many of them
--- hold no items, so their worth is what was paid for them, in BRL, freight included. Whether it was paid back is not in
--- the data.
+-- All orders. Lost orders are canceled or unavailable now; they count in the month in which they were placed. Many of
+-- them have no items, so their value is what was paid for them, in BRL, freight included. The data do not show whether
+-- it was paid back.
 WITH orders AS (
   SELECT
     order_month,

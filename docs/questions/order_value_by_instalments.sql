@@ -1,7 +1,7 @@
 -- Do customers spend more when they pay in instalments?
--- A row is a number of instalments: of an order paid in several ways, the greatest.
+-- A row is a number of instalments; for an order with several payments, the greatest.
 -- Sales only: without orders that were canceled or unavailable; orders without a payment are left out. The value is
--- what was paid for the order, freight included, in BRL. The number is null where no payment of the order tells it.
+-- what was paid for the order, freight included, in BRL. The number is null if no payment of the order has it.
 WITH instalments AS (
   SELECT order_id, max(payment_installments) AS instalments
   FROM refined.fact_payments

@@ -1,7 +1,7 @@
 -- How do customers pay?
 -- A row is a month of purchase and a means of payment.
 -- Payments of all orders, canceled ones too. An order may be paid by several means, so orders must not be added over
--- them. Values in BRL, freight included; shares are those of the month.
+-- means. Values in BRL, freight included; shares are those of the month.
 SELECT
   order_month,
   payment_type,

@@ -1,7 +1,7 @@
 -- How many customers buy again, and how much of our revenue is theirs?
 -- A row is a number of purchases that people have made, over all time.
--- Sales only: without orders that were canceled or unavailable. People, not customer ids, of which each order has its
--- own; orders of unknown people are left out. Revenue is the items' prices in BRL, without freight.
+-- Sales only: without orders that were canceled or unavailable. People, not customer ids: each order has its own.
+-- Orders of unknown people are left out. Revenue is the items' prices in BRL, without freight.
 WITH people AS (
   SELECT address.customer_unique_id AS person, count(*) AS purchases, sum(orders.items_value) AS revenue
   FROM refined.fact_orders AS orders

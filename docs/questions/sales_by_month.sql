@@ -1,8 +1,8 @@
 -- How do sales develop from month to month?
 -- A row is a month of purchase in which something was sold.
 -- Sales only: without orders that were canceled or unavailable. Amounts in BRL; revenue is the items' prices, without
--- freight. Growth compares with the calendar month before, and is null where that had no revenue; the first and the
--- newest month are seldom whole. A new customer is a person's first sale, whatever the number of customer ids.
+-- freight. Growth compares with the calendar month before, and is null if that had no revenue; the first and the
+-- newest month are seldom complete. A new customer is a person's first sale, regardless of the customer ids.
 WITH months AS (
   SELECT *, strptime(order_month, '%Y-%m') AS first_day
   FROM refined.aggregate_sales_per_month

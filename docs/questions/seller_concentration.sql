@@ -1,7 +1,7 @@
 -- How much of our revenue hangs on the biggest sellers?
 -- A row is a tenth of the sellers who have sold anything, 1 being the tenth with the greatest revenue.
 -- Sales only: without items of orders that were canceled or unavailable. Revenue is the items' prices in BRL. Items of
--- sellers who are not known yet are left out: they cannot be told apart.
+-- sellers who are not known yet are left out: they cannot be distinguished.
 WITH sellers AS (
   SELECT seller_key, sum(price) AS revenue
   FROM refined.fact_order_items

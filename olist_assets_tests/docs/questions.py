@@ -10,7 +10,7 @@ ORDERS = """(
     PARTITION BY coalesce(c.customer_unique_id, o.order_id), o.order_purchase_timestamp ORDER BY o.customer_id DESC
   )
 )"""
-"""Orders with person and address. Among orders of a person at the same instant, the greatest customer_id decides."""
+"""Orders with person and address. If a person has orders at one instant, the greatest customer_id's address is used."""
 SALES = f"(SELECT * FROM {ORDERS} WHERE order_status NOT IN ('canceled', 'unavailable'))"
 SOLD_ITEMS = f"(SELECT * FROM trusted.order_items WHERE order_id IN (SELECT order_id FROM {SALES}))"
 DELIVERED = f"(SELECT * FROM {SALES} WHERE order_delivered_customer_date IS NOT NULL)"
@@ -304,7 +304,7 @@ QUESTIONS = {
                       FROM {ORDERS} WHERE customer_unique_id IS NOT NULL
                     ) WHERE before IS NOT NULL AND place IS DISTINCT FROM before ORDER BY ALL""",
             ),
-            "the greatest difference": (
+            "the greatest difference is shown": (
                 "SELECT DISTINCT change, from_state = to_state, from_city = to_city FROM answer ORDER BY ALL",
                 "VALUES ('another city', true, false), ('another state', false, false)",
             ),
