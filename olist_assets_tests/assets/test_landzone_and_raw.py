@@ -164,7 +164,7 @@ def test_an_unreadable_file_fails_its_table_and_stays_while_other_tables_are_loa
     assert (record["status"], record["error"]) == ("failed", description)
 
 
-def test_a_mended_file_loads_what_the_broken_one_could_not(sail_lake):
+def test_a_corrected_file_is_loaded(sail_lake):
     sail_lake.deliver("2018-05-10", NAME, "seller_id\ns1\n")
     assert not sail_lake.materialize(*ASSETS, day="2018-05-10", raise_on_error=False).success
     (sail_lake.root / sail_lake.objects("landzone")[0]).unlink()

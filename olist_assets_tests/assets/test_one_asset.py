@@ -21,7 +21,7 @@ def test_a_seller_who_moves_is_one_row_with_the_new_place(lake):
     ]
 
 
-def test_a_range_of_days_is_materialised_as_one(lake):
+def test_a_range_of_days_is_one_materialization(lake):
     days = ("2018-05-09", DAY, "2018-05-11", "2018-05-12")
     lake.rows("raw/sellers", *({"seller_id": f"of {day}", "_landing_date": day} for day in days))
     run = lake.materialize("trusted/sellers", day=days[1], to=days[2])
@@ -63,7 +63,7 @@ def test_a_full_refresh_table_reports_totals_for_the_range_only(sail_lake):
         assert metadata["range"]["rows_inserted"] == 1  # the unknown seller
 
 
-def test_an_aggregate_is_materialised_without_a_day(lake):
+def test_an_aggregate_is_materialized_without_a_day(lake):
     payment = {"order_id": "o1", "payment_sequential": 1, "customer_key": -1, "purchase_date_key": 20180510}
     value = {"payment_type": "boleto", "payment_value": "58.90", "order_month": "2018-05"}
     lake.rows("refined/fact_payments", payment | value, payment | value | {"payment_sequential": 2})

@@ -149,7 +149,7 @@ def test_the_query_in_the_command_can_be_run(lake):
     assert connect(lake).query(question.replace("olist_refined.", "refined.")).fetchall() == [(0,)]
 
 
-def test_tables_have_the_reader_version_that_the_document_tells(lake):
+def test_tables_have_the_reader_version_of_the_document(lake):
     versions = {deltalake.DeltaTable(f"{lake}/{table.id}").protocol().min_reader_version for table in published()}
     assert versions == {1}
     assert "| reader version of the tables | 1, " in TEXT

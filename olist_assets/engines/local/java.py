@@ -32,7 +32,7 @@ def require_java(environment: Mapping[str, str] = os.environ) -> int:
     said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - Java itself
     match = _VERSION.search(said.stderr + said.stdout)
     if match is None:
-        raise OlistError(f"local Spark needs Java, and `{java} -version` tells no version: {_CURE}")
+        raise OlistError(f"local Spark needs Java, and `{java} -version` reports no version: {_CURE}")
     major = int(match[2] or 0) if match[1] == "1" else int(match[1])  # up to Java 8 versions began with 1
     if major not in SUPPORTED:
         raise OlistError(f"local Spark needs Java {' or '.join(map(str, SUPPORTED))}, {java} is Java {major}: {_CURE}")

@@ -41,8 +41,8 @@ def test_another_java_is_named_with_its_version_and_what_to_install(tmp_path, sa
         require_java({"JAVA_HOME": home})
 
 
-def test_a_java_that_tells_no_version_is_named(tmp_path):
-    with pytest.raises(OlistError, match="tells no version: install Java 17"):
+def test_a_java_without_a_version_is_named(tmp_path):
+    with pytest.raises(OlistError, match="reports no version: install Java 17"):
         require_java({"JAVA_HOME": java_home(tmp_path, "hello")})
 
 
