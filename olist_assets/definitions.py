@@ -9,7 +9,7 @@ from olist_assets.orchestration.executors import create_executor
 from olist_assets.orchestration.io_managers import TableHandleIOManager
 from olist_assets.orchestration.jobs import lakehouse
 from olist_assets.orchestration.sensors import orphaned_job_sensors
-from olist_assets.settings import Settings, load_settings
+from olist_assets.settings.general import Settings, load_settings
 from olist_assets.sources.deliveries import Deliveries
 
 

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from difflib import get_close_matches
 from typing import Any, Self
 from uuid import uuid4
 
@@ -13,11 +12,11 @@ import dagster as dg
 from olist_assets.assets.metadata import RANGE
 from olist_assets.definitions import build_definitions
 from olist_assets.engines.base import Engine
-from olist_assets.errors import EngineError, SettingsError
+from olist_assets.errors import EngineError, SettingsError, close_matches, did_you_mean
 from olist_assets.lake.layout import Lake
 from olist_assets.orchestration.jobs import lakehouse
 from olist_assets.orchestration.partitions import landing_dates
-from olist_assets.settings import Settings, load_settings
+from olist_assets.settings.general import Settings, load_settings
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps.protocol import Window
 
@@ -76,9 +75,8 @@ class Lakehouse:
         for name in names:
             matches = {key for key in keys if key == name or (name in layers and key.startswith(f"{name}/"))}
             if not matches:
-                similar = get_close_matches(name, [*keys, *layers], n=3)
-                hint = f"did you mean {' or '.join(similar)}" if similar else "see olist status"
-                raise SettingsError(f"no asset or layer {name!r}; {hint}")
+                hint = did_you_mean(close_matches(name, [*keys, *layers]), fallback="; see olist status")
+                raise SettingsError(f"no asset or layer {name!r}{hint}")
             selected |= matches
         return [key for name, key in keys.items() if name in selected or not selected]
 

@@ -14,13 +14,13 @@ from pyspark.sql import SparkSession
 from xdist.scheduler import LoadScopeScheduling
 
 from olist_assets.aws.environment import configure
-from olist_assets.engine_names import LOCAL_ENGINES
 from olist_assets.engines.base import LocalEngine
 from olist_assets.engines.local.java import require_java
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.engines.local.spark import SparkEngine
 from olist_assets.errors import OlistError
 from olist_assets.lake.storage import open_store
+from olist_assets.settings.engine_names import LOCAL_ENGINES
 from olist_assets_tests.dumps import build_loaded_lake
 from olist_assets_tests.lakes import TestLake
 from olist_assets_tests.session_folders import build_once

@@ -17,7 +17,7 @@ from olist_assets.assets import build_assets
 from olist_assets.engines.base import LocalEngine
 from olist_assets.lake.layout import Lake
 from olist_assets.orchestration.io_managers import TableHandleIOManager
-from olist_assets.settings import Settings
+from olist_assets.settings.general import Settings
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps import delta
 from spark_steps.declarations import Layer

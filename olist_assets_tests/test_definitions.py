@@ -10,7 +10,7 @@ from dagster._core.remote_representation.external_data import RepositorySnap  # 
 from dagster_shared.serdes import serialize_value
 
 from olist_assets.definitions import build_definitions
-from olist_assets.settings import Settings
+from olist_assets.settings.general import Settings
 from olist_assets_tests.lakes import ASSETS
 
 # key: (dependencies, computed by landing date or whole, checks)

@@ -7,7 +7,7 @@ import pytest
 
 from olist_assets.errors import SettingsError
 from olist_assets.runs import Lakehouse, windows_to_load
-from olist_assets.settings import Settings
+from olist_assets.settings.general import Settings
 from olist_assets_tests.lakes import ASSETS
 from spark_steps.protocol import Window
 
@@ -85,7 +85,7 @@ def test_assets_are_selected_by_key_or_layer_upstream_first(lakehouse):
 @pytest.mark.parametrize(
     ("names", "window", "message"),
     [
-        (["trusted/order"], days(1), "no asset or layer 'trusted/order'; did you mean trusted/orders or "),
+        (["trusted/order"], days(1), "no asset or layer 'trusted/order'; did you mean trusted/orders"),
         (["xyzzy"], days(1), "no asset or layer 'xyzzy'; see olist status"),
         ([], Window(date(2015, 12, 31), date(2016, 1, 2)), "2015-12-31 is not a landing date: the landing dates are "),
     ],

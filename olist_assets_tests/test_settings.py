@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from olist_assets.errors import SettingsError
-from olist_assets.settings import SettingRow, Settings, describe_settings
+from olist_assets.settings.description import SettingRow, describe_settings
+from olist_assets.settings.general import Settings
 
 ROOTS = "takes the path of a folder, or s3://<bucket>/<prefix> of plain characters"
 

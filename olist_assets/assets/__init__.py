@@ -8,7 +8,7 @@ from olist_assets.assets.raw import raw_assets
 from olist_assets.assets.refined import refined_assets
 from olist_assets.assets.report import write_report
 from olist_assets.assets.trusted import trusted_assets
-from olist_assets.settings import Settings
+from olist_assets.settings.general import Settings
 
 
 def build_assets(settings: Settings) -> tuple[dg.AssetsDefinition, ...]:

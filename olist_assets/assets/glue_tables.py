@@ -6,7 +6,7 @@ from olist_assets.assets.step_recording import record_step
 from olist_assets.aws.environment import is_s3
 from olist_assets.engines.base import Engine
 from olist_assets.lake.layout import Lake
-from olist_assets.settings import Settings
+from olist_assets.settings.general import Settings
 
 
 class GlueTables(dg.Config):

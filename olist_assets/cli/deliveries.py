@@ -41,7 +41,7 @@ def deliver(
     day: Annotated[date | None, day_option("Landing date; by default the day after the newest event.")] = None,
 ) -> None:
     """Copy a dump into the source folder, as the delivery of one day."""
-    from olist_assets.settings import load_settings  # noqa: PLC0415
+    from olist_assets.settings.general import load_settings  # noqa: PLC0415
     from olist_assets.sources import deliver as source  # noqa: PLC0415
 
     settings = load_settings()
@@ -65,7 +65,7 @@ def replay(
     to: Annotated[date | None, day_option("Last landing date; by default the dump's last.", "--to")] = None,
 ) -> None:
     """Copy a dump into the source folder as daily deliveries, split by the time of each event."""
-    from olist_assets.settings import load_settings  # noqa: PLC0415
+    from olist_assets.settings.general import load_settings  # noqa: PLC0415
     from olist_assets.sources import replay as source  # noqa: PLC0415
 
     settings = load_settings()

@@ -23,7 +23,7 @@ def status() -> None:
     from olist_assets.lake.layout import Lake  # noqa: PLC0415
     from olist_assets.lake.storage import require_lake  # noqa: PLC0415
     from olist_assets.operations import status as lake_status  # noqa: PLC0415
-    from olist_assets.settings import load_settings  # noqa: PLC0415
+    from olist_assets.settings.general import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     require_lake(settings.lake)
@@ -59,7 +59,7 @@ def ui(
 ) -> None:
     """Open the Dagster UI on this lake: lineage, tables, runs and backfills. Ctrl-C ends it."""
     from olist_assets.orchestration.instance.home import prepare_home  # noqa: PLC0415
-    from olist_assets.settings import load_settings  # noqa: PLC0415
+    from olist_assets.settings.general import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     prepare_home(settings.dagster_home)

@@ -20,7 +20,7 @@ def register(
 ) -> None:
     """Register trusted and refined in Glue for Athena, QuickSight and Spark. Only changes are written."""
     from olist_assets.catalog import glue  # noqa: PLC0415
-    from olist_assets.settings import load_settings  # noqa: PLC0415
+    from olist_assets.settings.general import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     name = settings.glue or glue.DEFAULT_NAME
@@ -53,7 +53,7 @@ def report(
     from olist_assets.lake.layout import Lake  # noqa: PLC0415
     from olist_assets.lake.storage import require_lake  # noqa: PLC0415
     from olist_assets.serving import report as serving  # noqa: PLC0415
-    from olist_assets.settings import load_settings  # noqa: PLC0415
+    from olist_assets.settings.general import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     require_lake(settings.lake)

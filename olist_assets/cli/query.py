@@ -73,7 +73,7 @@ def sql(
     format_: Annotated[Format, typer.Option("--format", help="Format of the result.")] = Format.TABLE,
 ) -> None:
     """Query the lake in DuckDB's SQL, read-only. All tables are read as of one point in time."""
-    from olist_assets.settings import Settings  # noqa: PLC0415
+    from olist_assets.settings.general import Settings  # noqa: PLC0415
 
     if query is not None and file is not None:
         raise typer.BadParameter("give a statement or a file with one, not both")

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from olist_assets.aws.redaction import redact
 from olist_assets.cli.console import day_option, err, out, print_note
-from olist_assets.engine_names import EngineName
+from olist_assets.settings.engine_names import EngineName
 
 if TYPE_CHECKING:
     from olist_assets.runs import Lakehouse, Step
@@ -43,7 +43,7 @@ def run(
     if engine is not None:
         os.environ["OLIST_ENGINE"] = engine  # the processes of a run read it there
     from olist_assets.orchestration.instance.home import prepare_home  # noqa: PLC0415
-    from olist_assets.settings import load_settings  # noqa: PLC0415
+    from olist_assets.settings.general import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     prepare_home(settings.dagster_home)

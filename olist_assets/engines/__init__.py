@@ -1,7 +1,7 @@
 """Engines: what runs a step. `create_engine` makes the one that the settings name."""
 
 from olist_assets.engines.base import Engine
-from olist_assets.settings import Settings
+from olist_assets.settings.general import Settings
 
 
 def create_engine(settings: Settings) -> Engine:

@@ -28,7 +28,7 @@ from typing import Any
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from olist_assets.errors import LeaseError
+from olist_assets.errors import LeaseError, utc_text
 from olist_assets.lake import process_identity
 from olist_assets.lake.json_objects import decode, encode
 from olist_assets.lake.numbered_objects import NumberedObjects
@@ -156,8 +156,8 @@ class _LeaseClaim:
             self._number, newest = self._newest()
             if newest and not newest.is_free(now):
                 raise LeaseUnavailableError(
-                    f"{newest.table} is being written by {newest} since {_to_text(newest.acquired)}: wait for that "
-                    f"run; if it has died, its lease ends at {_to_text(newest.expires)}"
+                    f"{newest.table} is being written by {newest} since {utc_text(newest.acquired)}: wait for that "
+                    f"run; if it has died, its lease ends at {utc_text(newest.expires)}"
                 )
             acquired = self.append()
 
@@ -192,7 +192,3 @@ class _LeaseClaim:
     def _newest(self) -> tuple[int, Lease | None]:
         number, content = self._objects.newest()
         return number, decode(content, Lease) if content is not None else None
-
-
-def _to_text(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

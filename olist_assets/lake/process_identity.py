@@ -2,14 +2,14 @@
 
 import os
 import uuid
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import psutil
 
-_TOLERANCE_SECONDS = 1
-"""The operating system derives start times from the clock, so they shift when the clock is adjusted."""
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_TOLERANCE_TICKS = _TICKS_PER_SECOND
+"""psutil derives times from the clock, which may be adjusted between two readings."""
 
 
 @cache
@@ -22,9 +22,9 @@ def boot_id() -> str:
 
 
 def start_time(pid: int) -> str | None:
-    """When a process of this host started, as ISO text in UTC; None if it cannot be read."""
+    """When a process of this host started, in clock ticks since the boot, as text; None if it cannot be read."""
     try:
-        return datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC).isoformat()
+        return str(_ticks(psutil.Process(pid)))
     except psutil.Error:
         return None
 
@@ -38,12 +38,12 @@ def has_exited(pid: int, started: str | None) -> bool:
         pid: its id, which another process may have by now.
         started: its `start_time`; None if it is unknown: then any process of that id counts as this one.
     """
-    expected = _to_timestamp(started)
+    expected = int(started) if started and started.isdecimal() else None
     try:
         process = psutil.Process(pid)
         if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
             return True
-        return expected is not None and abs(process.create_time() - expected) > _TOLERANCE_SECONDS
+        return expected is not None and abs(_ticks(process) - expected) > _TOLERANCE_TICKS
     except psutil.ZombieProcess:
         return True
     except psutil.NoSuchProcess:
@@ -52,17 +52,9 @@ def has_exited(pid: int, started: str | None) -> bool:
         return False
 
 
-def _to_timestamp(started: str | None) -> float | None:
-    """Seconds since 1970; None if the start time is unknown.
-
-    Earlier releases wrote ticks since the boot, which are digits only. They cannot be compared with a time.
-    """
-    if started is None or started.isdecimal():
-        return None
-    try:
-        return datetime.fromisoformat(started).timestamp()
-    except ValueError:
-        return None
+def _ticks(process: psutil.Process) -> int:
+    """A process's start in ticks since the boot. Unlike the time of day, it does not change with the clock."""
+    return round((process.create_time() - psutil.boot_time()) * _TICKS_PER_SECOND)
 
 
 def _is_hidden(pid: int) -> bool:

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from olist_assets.engine_names import LOCAL_ENGINES
 from olist_assets.engines.base import Engine
+from olist_assets.settings.engine_names import LOCAL_ENGINES
 
 MAX_CONCURRENT_STEPS = 8
 """Concurrent steps of a run whose engine is remote. A cluster accepts at most 256 steps that wait or run."""

@@ -14,7 +14,7 @@ from olist_assets.assets.glue_tables import glue_assets
 from olist_assets.catalog import glue
 from olist_assets.engines.local.sail import SailEngine
 from olist_assets.lake.layout import Lake
-from olist_assets.settings import Settings
+from olist_assets.settings.general import Settings
 from spark_steps import delta
 from spark_steps.protocol import TableHandle
 

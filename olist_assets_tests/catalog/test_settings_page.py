@@ -3,7 +3,7 @@
 import pytest
 
 from olist_assets.catalog.settings_page import END, PAGES, START, render, replace_table, settings_table
-from olist_assets.settings import SettingRow
+from olist_assets.settings.description import SettingRow
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from olist_assets.engine_names import LOCAL_ENGINES
+from olist_assets.settings.engine_names import LOCAL_ENGINES
 from olist_assets_tests.golden import tables
 from olist_assets_tests.golden.readers import READERS, by_spark, rows_of, types_of
 

@@ -9,7 +9,7 @@ from olist_assets.aws.environment import configure
 from olist_assets.errors import LakeNotFoundError
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.storage import has_content, open_store
-from olist_assets.settings import load_settings
+from olist_assets.settings.general import load_settings
 
 DAY = date(2018, 5, 10)
 

@@ -18,7 +18,7 @@ from pydantic_settings import (
 
 from olist_assets.engines.remote.package import FOLDER
 from olist_assets.errors import SettingsError
-from olist_assets.settings import SettingRow, describe_settings
+from olist_assets.settings.description import SettingRow, describe_settings
 
 
 def _split_list(value: Any) -> Any:

@@ -20,8 +20,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from olist_assets.aws.redaction import redact
-from olist_assets.errors import OlistError, QueryError
-from olist_assets.messages import utc_text
+from olist_assets.errors import OlistError, QueryError, utc_text
 from olist_assets.serving.sql import results
 from olist_assets.serving.sql.session import CONTROL_STEPS, DEFAULT_LAYER, NAMES, Session, connect, full_name
 

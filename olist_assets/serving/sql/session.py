@@ -19,10 +19,9 @@ import duckdb
 
 from olist_assets.aws.environment import configure, is_s3
 from olist_assets.aws.redaction import summarize_error
-from olist_assets.errors import QueryError
+from olist_assets.errors import QueryError, close_matches, did_you_mean, utc_text
 from olist_assets.lake.storage import open_store, require_lake
 from olist_assets.lake.table_versions import DeltaLog, resolve_versions
-from olist_assets.messages import close_matches, did_you_mean, utc_text
 from olist_assets.serving.sql.statements import check_statement, sql_literal
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES

@@ -1,0 +1,1 @@
+"""The settings: environment variables, read, checked and described in one place."""

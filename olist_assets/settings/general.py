@@ -1,0 +1,98 @@
+"""The general settings: where the lake and the deliveries are, and what runs the steps."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from olist_assets.aws.environment import configure, is_s3
+from olist_assets.settings.engine_names import EngineName
+from olist_assets.settings.environment import EnvironmentSettings
+
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._~+@=,-]+)*")
+_GLUE = re.compile(r"[a-z][a-z0-9_]{0,99}")
+_ENCRYPTION = re.compile(r"AES256|aws:kms(?::[A-Za-z0-9:/_-]+)?")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~+@=,-]+")
+
+
+def _check_folder(value: str) -> str:
+    """The absolute path of a folder. Engines encode other characters in URIs, each in a different way."""
+    path = str(Path(value).expanduser().resolve())
+    if not _PLAIN_PATH.fullmatch(path):
+        raise ValueError(f"{path} has a character beyond letters, digits and /._~+@=,- in it")
+    return path
+
+
+def _check_root(value: str) -> str:
+    if "://" not in value:
+        return _check_folder(value)
+    if not _BUCKET.fullmatch(root := value.rstrip("/")):
+        raise ValueError("takes the path of a folder, or s3://<bucket>/<prefix> of plain characters")
+    return root
+
+
+def _check_encryption(value: str) -> str:
+    if value and not _ENCRYPTION.fullmatch(value):
+        raise ValueError("takes AES256, aws:kms or aws:kms:<key>")
+    return value
+
+
+def _check_glue(value: str) -> str:
+    if value and not _GLUE.fullmatch(value):
+        raise ValueError("takes lower-case letters, digits and underscores, a letter first")
+    return value
+
+
+def _field(variable: str, default: Any, description: str) -> Any:
+    return Field(default, validation_alias=variable, description=description)
+
+
+class Settings(EnvironmentSettings):
+    """The general settings. Roots are absolute paths of folders, or s3:// URIs without a slash at the end."""
+
+    lake: Annotated[str, AfterValidator(_check_root)] = _field(
+        "OLIST_LAKE", ".olist/lake", "root of the lake: a folder or `s3://bucket/prefix`"
+    )
+    source: Annotated[str, AfterValidator(_check_root)] = _field(
+        "OLIST_SOURCE", ".olist/source", "the deliveries: a folder or `s3://bucket/prefix`"
+    )
+    engine: EngineName = _field(
+        "OLIST_ENGINE",
+        "sail",
+        "where steps run: `sail`, embedded; `spark`, local Spark on the JVM (Java 17 or 21); `emr` or `emr-serverless`",
+    )
+    encryption: Annotated[str, AfterValidator(_check_encryption)] = _field(
+        "OLIST_S3_ENCRYPTION",
+        "",
+        "`AES256`, `aws:kms` or `aws:kms:<key>` for new objects on S3; the bucket's own encryption if not set",
+    )
+    glue: Annotated[str, AfterValidator(_check_glue)] = _field(
+        "OLIST_GLUE", "", "prefix of the Glue databases' names; runs register their tables if it is set"
+    )
+    after_raw: Literal["archive", "delete"] = _field(
+        "OLIST_LANDZONE_AFTER_RAW",
+        "archive",
+        "`archive` or `delete` landed files after raw has loaded them",
+    )
+    dagster_home: Annotated[Path, BeforeValidator(lambda path: _check_folder(str(path)))] = _field(
+        "DAGSTER_HOME", Path(".olist/dagster"), "folder of Dagster's instance"
+    )
+
+    @property
+    def on_s3(self) -> bool:
+        """Whether the lake or the source is on S3."""
+        return is_s3(self.lake) or is_s3(self.source)
+
+
+def load_settings() -> Settings:
+    """Read the settings of this process, and configure the S3 clients if the lake or the source is on S3.
+
+    Raises:
+        SettingsError: a value is not accepted.
+        OlistError: there is no AWS profile of the name in AWS_PROFILE.
+    """
+    settings = Settings.from_environment()
+    if settings.on_s3:
+        configure(settings.encryption)
+    return settings
