@@ -83,7 +83,7 @@ def test_a_table_is_created_from_its_declaration(lake):
         ("_extracted_at", "timestamp", False, {"comment": "when the source wrote the file (UTC)"}),
         ("_file_id", "string", False, {"comment": "first 16 hex digits of the file's SHA-256"}),
         ("_row", "long", False, {"comment": "position in the file, from 0"}),
-        ("_hash", "long", False, {"comment": "hash of the values beside the key"}),
+        ("_hash", "long", False, {"comment": "hash of the non-key values"}),
     ]
 
 
