@@ -16,7 +16,7 @@ commands = typer.Typer()
 @commands.command(epilog="Examples: `olist register`, `olist register --dry-run`, `olist register --drop`")
 def register(
     drop: Annotated[
-        bool, typer.Option("--drop", help="Drop tables from Glue that are no longer declared or in the lake.")
+        bool, typer.Option("--drop", help="Drop tables from Glue that are no longer declared or no longer in the lake.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes without making them.")] = False,
 ) -> None:

@@ -41,7 +41,7 @@ def run(
         EngineName | None, typer.Option(help="Engine that runs the steps; OLIST_ENGINE by default.")
     ] = None,
 ) -> None:
-    """Load deliveries into all tables through Dagster, by default all delivered days that are not loaded yet."""
+    """Load deliveries into the tables through Dagster, by default all delivered days that are not loaded yet."""
     window = _to_window(*_resolve_range(day, from_, to))
     if engine is not None:
         os.environ["OLIST_ENGINE"] = engine  # the processes of a run read it there
