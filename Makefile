@@ -30,7 +30,7 @@ setup: .venv/.done spark-jars ## Install everything into .venv, and the jars of 
 # absence is no error here; tests and runs on Spark report it.
 spark-jars: .venv/.done
 	@$(BIN)/python -m olist_assets.engines.local.jars >/dev/null \
-	|| echo "note: the engine spark is not set up; the default one, sail, does without"
+	|| echo "note: the engine spark is not set up; the default engine, sail, does not need it"
 
 system-packages:
 	@sh tools/system_packages.sh
@@ -53,10 +53,10 @@ endif
 ui: .venv/.done ## Open the Dagster UI on the lake
 	@$(BIN)/olist ui
 
-test: system-packages setup lint ## Lint, check types and imports, run all tests
+test: system-packages setup lint ## Lint, then run all tests but those of make e2e
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not long"
 
-e2e: system-packages setup package .venv/bin/versitygw ## Take real data through the lineage on every engine, and compare every table (some minutes)
+e2e: system-packages setup package .venv/bin/versitygw ## Load a dump on every engine and compare every table (some minutes)
 	@$(BIN)/python -m pytest $(PARALLEL) -m long
 
 .venv/bin/versitygw: .venv/.done
@@ -74,7 +74,7 @@ docs: .venv/.done ## Write docs/tables.md and the settings tables from their dec
 	@$(BIN)/python -m olist_assets.catalog.tables_page
 	@$(BIN)/python -m olist_assets.catalog.settings_page
 
-lint: .venv/.done
+lint: .venv/.done ## Lint, check types and import contracts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports
@@ -84,10 +84,10 @@ fmt: .venv/.done ## Format the code and apply the linter's fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-pictures: .venv/.done ## Take the README's pictures from generated data: needs Chromium
+pictures: .venv/.done ## Take the README's pictures of generated data; needs Chromium
 	@$(BIN)/python -m tools.pictures
 
-lock: .venv/.done ## Update constraints.txt, the versions that are tested
+lock: .venv/.done ## Update constraints.txt, the tested versions
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml --output-file constraints.txt
 
 jars: .venv/.done ## Update the digests of Spark's jars, for the installed versions

@@ -128,7 +128,7 @@ def test_a_column_schema_has_type_meaning_and_nullability():
         ("payments", "bigint", "number of payments", False),
         ("orders", "bigint", "number of different orders", False),
         ("payment_value", "decimal(18,2)", "sum of the payments in BRL", False),
-        ("average_installments", "double", "mean number of instalments", True),
+        ("average_installments", "double", "mean number of installments", True),
     ]
 
 

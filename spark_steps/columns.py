@@ -31,9 +31,9 @@ FIVE_DIGITS = f"CASE WHEN {_TRIMMED} RLIKE '^[0-9]{{{{1,5}}}}$' THEN lpad({_TRIM
 ORDER_ID = Column("order_id", comment="the order", required=True)
 ORDER_STATUS = Column("order_status", comment="state of the order")
 ORDER_MONTH = Column("order_month", comment="month of the purchase, yyyy-MM", required=True)
-PURCHASED_AT = Column("order_purchase_timestamp", TIMESTAMP, "when it was placed (UTC)", required=True)
+PURCHASED_AT = Column("order_purchase_timestamp", TIMESTAMP, "when the order was placed (UTC)", required=True)
 PURCHASE_DATE_KEY = Column("purchase_date_key", INT, "day of the purchase, yyyymmdd", required=True)
-CUSTOMER_KEY = Column("customer_key", BIGINT, "the person's period at the purchase", required=True)
+CUSTOMER_KEY = Column("customer_key", BIGINT, "the person's address period at the purchase", required=True)
 
 
 def location_key(name: str = "location_key", *, of: str = "the customer") -> Column:
@@ -63,4 +63,4 @@ def total(name: str, of: str) -> Column:
 
 def average(name: str, formula: str) -> Column:
     """An average amount in BRL, rounded half up to the cent."""
-    return Column(name, MONEY, f"{formula} in BRL, half up", required=True)
+    return Column(name, MONEY, f"{formula} in BRL, rounded half up", required=True)

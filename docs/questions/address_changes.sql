@@ -1,8 +1,8 @@
 -- Which customers have moved, and where to?
--- A row is a person's change of address: the first order from another zip prefix, city or state than the one before.
+-- A row is a person's change of address: the first order whose zip prefix, city or state differs from the order before.
 -- All orders, canceled ones too. The date of a move is not known, only the orders before and after it: the change
--- counts from the first order at the new address. Cities are spelled as customers wrote them, so a change of spelling
--- alone is shown separately from a move. A person who moves back has two rows.
+-- counts from the first order at the new address. Cities are spelled as customers wrote them, so the result separates
+-- a change of only the spelling from a move. A person who moves back has two rows.
 WITH addresses AS (
   SELECT
     customer_unique_id,

@@ -2,7 +2,7 @@
 -- A row is a category and a quarter of purchase; a quarter without a sale of the category has a row, with 0.
 -- Sales only: without items of orders that were canceled or unavailable. Revenue is the items' prices in BRL. Growth
 -- compares with the same quarter a year before, and is null if that had no sales; the first and the newest quarter
--- are seldom complete. Products without a category, or not known yet, are in 'none'.
+-- are rarely complete. Products without a category, or not known yet, are in 'none'.
 WITH sales AS (
   SELECT
     coalesce(products.category_english, products.category, 'none') AS category,

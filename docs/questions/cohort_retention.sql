@@ -1,5 +1,5 @@
 -- How many customers come back, and after how many months?
--- A row is a cohort, the people whose first sale fell in one month, and a number of calendar months since.
+-- A row is a cohort (the people whose first sale was in the same month) and a number of calendar months since then.
 -- Sales only: without orders that were canceled or unavailable. People, not customer ids: each order has its own.
 -- Orders of unknown people are left out. Month 0 is the first sale itself: its retention is 1. Months go up to the
 -- newest one with sales, which is seldom complete; a month in which nobody came back has a row, with 0.

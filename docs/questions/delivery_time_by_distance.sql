@@ -1,5 +1,5 @@
 -- How much longer does a delivery take, and cost, the farther the customer lives from the seller?
--- A row is a span of kilometres between seller and customer, the nearest first.
+-- A row is a range of kilometers between seller and customer, the nearest first.
 -- Delivered sales only. A delivery is an order and one of its sellers: an order from two sellers counts for each.
 -- Distances are great circles between the centers of the two zip prefixes, not roads, from the seller's current address
 -- to the customer's address at the purchase. Days count from the purchase; freight is in BRL. The distance is unknown

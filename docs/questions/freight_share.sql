@@ -1,8 +1,8 @@
--- For which products does freight eat up the price?
+-- For which products is freight high compared with the price?
 -- A row is a product category.
--- Sales only: without items of orders that were canceled or unavailable. The share is that of freight in what the
--- customer pays, price and freight together. Amounts in BRL; weights are of products as they are now. Products without
--- a category, or not known yet, are in 'none'.
+-- Sales only: without items of orders that were canceled or unavailable. The share is freight / (price + freight).
+-- Amounts are in BRL; weights are the products' newest ones. Products without a category, or not known yet, are in
+-- 'none'.
 WITH sales AS (
   SELECT
     coalesce(products.category_english, products.category, 'none') AS category,

@@ -1,5 +1,5 @@
 -- How large is the shop?
--- A row is a figure: a count and, if the counted things have a value, their total in BRL.
+-- A row is a figure: a count, and the total value in BRL if there is one.
 -- Orders, items and payments of every status; people and all their addresses.
 SELECT 'orders' AS figure, count(*) AS "count", sum(order_value) AS brl FROM refined.fact_orders
 UNION ALL SELECT 'items', count(*), sum(price) FROM refined.fact_order_items

@@ -1,7 +1,7 @@
 -- Which sellers deliver late, and from which states?
--- A row is a seller with at least one delivery; one row without a seller has the deliveries of unknown sellers.
+-- A row is a seller with at least one delivery; one row without a seller has the deliveries of all unknown sellers.
 -- Delivered sales only. A delivery is an order and one of its sellers: an order from two sellers counts for each, so
--- deliveries add up to more than orders. If the order is late, it is late for both, whichever of them caused it.
+-- deliveries add up to more than orders. If the order is late, it is late for both sellers.
 -- A share of few deliveries says little, so sellers with the most late deliveries come first.
 WITH deliveries AS (
   SELECT DISTINCT seller_key, order_id

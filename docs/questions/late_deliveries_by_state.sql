@@ -1,7 +1,7 @@
--- Where do customers wait longer than they were promised?
--- A row is a customer's state at the purchase, if anything was delivered there.
+-- In which states do deliveries arrive later than promised?
+-- A row is a state of the customers at the purchase, with at least one delivery.
 -- Delivered sales only. Late means after the promised date, even by a second. Days count from the purchase to the
--- delivery or to the promised date; days late are the average of the late deliveries alone.
+-- delivery or to the promised date; days late are the average of the late deliveries only.
 WITH deliveries AS (
   SELECT address.state AS customer_state, orders.is_late, orders.delivery_days, orders.estimated_days, orders.delay_days
   FROM refined.fact_orders AS orders

@@ -1,4 +1,4 @@
--- How many orders do we lose to cancellation and missing stock, and what were they worth?
+-- How many orders are canceled or unavailable, and what were they worth?
 -- A row is a month of purchase.
 -- All orders. Lost orders are canceled or unavailable now; they count in the month in which they were placed. Many of
 -- them have no items, so their value is what was paid for them, in BRL, freight included. The data do not show whether

@@ -1,5 +1,5 @@
 -- How many orders come in, day by day and from which states?
--- A row is a day of purchase and a customer's state at that purchase; a day without a sale has no row.
+-- A row is a day of purchase and a state of the customers at the purchase; a day without a sale has no row.
 -- Sales only: without orders that were canceled or unavailable. Days are UTC. Revenue is the items' prices in BRL,
 -- without freight. The state is null while the order's customer has not been delivered.
 SELECT

@@ -1,5 +1,5 @@
 -- On which days and at what hours do customers buy?
--- A row is a day of the week and an hour of the day, if anything was ever sold in it.
+-- A row is a day of the week and an hour of the day with at least one sale.
 -- Sales only: without orders that were canceled or unavailable. Hours are those of the delivered files, which name no
 -- time zone and are read as UTC. Revenue is the items' prices in BRL, without freight.
 WITH sales AS (

@@ -1,5 +1,5 @@
--- How many customers buy again, and how much of our revenue is theirs?
--- A row is a number of purchases that people have made, over all time.
+-- How many customers buy again, and how much of our revenue comes from them?
+-- A row is a number of purchases per person, over all time.
 -- Sales only: without orders that were canceled or unavailable. People, not customer ids: each order has its own.
 -- Orders of unknown people are left out. Revenue is the items' prices in BRL, without freight.
 WITH people AS (

@@ -1,5 +1,5 @@
 -- Does a late delivery cost us good reviews?
--- A row is a span of days by which orders came before or after the promised date, the earliest first.
+-- A row is a range of days between the promised date and the delivery, the earliest deliveries first.
 -- All orders, canceled ones too. The score is that of an order's newest answer, 1 (worst) to 5 (best); scores are
 -- averaged, and shares taken, over the orders that have one.
 WITH orders AS (

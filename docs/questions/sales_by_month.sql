@@ -1,5 +1,5 @@
 -- How do sales develop from month to month?
--- A row is a month of purchase in which something was sold.
+-- A row is a month of purchase with at least one sale.
 -- Sales only: without orders that were canceled or unavailable. Amounts in BRL; revenue is the items' prices, without
 -- freight. Growth compares with the calendar month before, and is null if that had no revenue; the first and the
 -- newest month are seldom complete. A new customer is a person's first sale, regardless of the customer ids.

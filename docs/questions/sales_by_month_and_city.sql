@@ -1,5 +1,5 @@
 -- Which cities do we sell to, month by month?
--- A row is a month of purchase and a city, known by its state and name, that customers of that month lived in.
+-- A row is a month of purchase and a city (state and name) where customers of that month lived.
 -- Sales only: without orders that were canceled or unavailable. The city is the one at the purchase, spelled as the
 -- customer wrote it. Amounts in BRL; revenue is the items' prices, without freight. Customers are people, so their
 -- numbers must not be added over months or cities: one person may buy in several.

@@ -1,5 +1,5 @@
--- How much of our revenue hangs on the biggest sellers?
--- A row is a tenth of the sellers who have sold anything, 1 being the tenth with the greatest revenue.
+-- How much of our revenue depends on the largest sellers?
+-- A row is a tenth of the sellers with sales; 1 is the tenth with the highest revenue.
 -- Sales only: without items of orders that were canceled or unavailable. Revenue is the items' prices in BRL. Items of
 -- sellers who are not known yet are left out: they cannot be distinguished.
 WITH sellers AS (

@@ -91,7 +91,7 @@ def _own_columns(table: TableSpec) -> list[Column]:
 
 
 def _load(table: TableSpec) -> str:
-    return "by landing date" if not table.full_refresh else "whole in each run"
+    return "by landing date" if not table.full_refresh else "full refresh in each run"
 
 
 def _rejected_rows(table: TableSpec) -> list[str]:

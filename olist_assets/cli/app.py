@@ -17,7 +17,7 @@ _INTERRUPTED = 130
 
 app = typer.Typer(
     name="olist",
-    help="Carry Olist deliveries from CSV files to a Delta lakehouse, and ask it questions.",
+    help="Load Olist deliveries from CSV files into a lakehouse of Delta tables, and query it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -21,7 +21,7 @@ def generate(
     days: Annotated[int, typer.Option(help="Number of days with purchases.", min=1, max=3650)] = 730,
     seed: Annotated[int, typer.Option(help="The same seed generates the same data.")] = 1,
 ) -> None:
-    """Write a dump of generated data in Olist's format, with errors as in real data."""
+    """Generate data in Olist's format, with errors as in real data, and write them as a dump of nine CSV files."""
     from olist_assets.sources.generator import dump  # noqa: PLC0415
 
     with out.status("generating") as status:
@@ -40,7 +40,7 @@ def deliver(
     dump: Annotated[Path, typer.Argument(metavar="DUMP", help="Folder with Olist CSV files.")],
     day: Annotated[date | None, day_option("Landing date; by default the day after the newest event.")] = None,
 ) -> None:
-    """Copy a dump into the source folder, as the delivery of one day."""
+    """Copy a dump, a folder of CSV files, into the source folder as the delivery of one day."""
     from olist_assets.settings.general import load_settings  # noqa: PLC0415
     from olist_assets.sources import deliver as source  # noqa: PLC0415
 
@@ -64,7 +64,7 @@ def replay(
     from_: Annotated[date | None, day_option("First landing date; by default the dump's first.", "--from")] = None,
     to: Annotated[date | None, day_option("Last landing date; by default the dump's last.", "--to")] = None,
 ) -> None:
-    """Copy a dump into the source folder as daily deliveries, split by the time of each event."""
+    """Split a dump by the time of its events, and copy it into the source folder as daily deliveries."""
     from olist_assets.settings.general import load_settings  # noqa: PLC0415
     from olist_assets.sources import replay as source  # noqa: PLC0415
 

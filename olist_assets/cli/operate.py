@@ -19,7 +19,7 @@ commands = typer.Typer()
 
 @commands.command(epilog="Example: `olist status`")
 def status() -> None:
-    """Show layers, tables, rows, versions, the last landing dates, and open problems."""
+    """Show the rows, version and last landing dates of each table, and open problems."""
     from olist_assets.lake.layout import Lake  # noqa: PLC0415
     from olist_assets.lake.storage import require_lake  # noqa: PLC0415
     from olist_assets.operations import status as lake_status  # noqa: PLC0415
@@ -57,7 +57,7 @@ def ui(
     host: Annotated[str, typer.Option(help="Address that the UI listens on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port that the UI listens on.")] = 3000,
 ) -> None:
-    """Open the Dagster UI on this lake: lineage, tables, runs and backfills. Ctrl-C ends it."""
+    """Open the Dagster UI on this lake: lineage, tables, runs and backfills. Ctrl-C stops it."""
     from olist_assets.orchestration.instance.home import prepare_home  # noqa: PLC0415
     from olist_assets.settings.general import load_settings  # noqa: PLC0415
 

@@ -15,10 +15,12 @@ commands = typer.Typer()
 
 @commands.command(epilog="Examples: `olist register`, `olist register --dry-run`, `olist register --drop`")
 def register(
-    drop: Annotated[bool, typer.Option("--drop", help="Drop tables from Glue that are no longer in the lake.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the changes.")] = False,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Drop tables from Glue that are no longer declared or no longer in the lake.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes without making them.")] = False,
 ) -> None:
-    """Register trusted and refined in Glue for Athena, QuickSight and Spark. Only changes are written."""
+    """Register the tables of trusted and refined in Glue, for Athena, QuickSight and Spark. Write only differences."""
     from olist_assets.catalog import glue  # noqa: PLC0415
     from olist_assets.settings.general import load_settings  # noqa: PLC0415
 

@@ -43,8 +43,9 @@ def sql(
     query: Annotated[
         str | None,
         typer.Argument(
-            help="A statement that reads tables, named layer.table, or control.steps; a table without a layer is "
-            "in refined. Without a statement, a prompt opens in a terminal; elsewhere standard input is read."
+            metavar="STATEMENT",
+            help="One statement. Tables are named layer.table; a name without a layer is in refined; control.steps has "
+            "the step runs. Without a statement, a prompt opens in a terminal; otherwise standard input is read.",
         ),
     ] = None,
     file: Annotated[
@@ -57,8 +58,8 @@ def sql(
             "--param",
             "-p",
             metavar="NAME=VALUE",
-            help="A value for $NAME in the statement, as text, which DuckDB casts to the type that it is compared "
-            "with; may be repeated.",
+            help="A text for $NAME in the statement. DuckDB casts it to the type that it is compared with. May be "
+            "repeated.",
         ),
     ] = None,
     as_of: Annotated[
@@ -66,13 +67,13 @@ def sql(
         typer.Option(
             parser=parse_time,
             metavar="TIME",
-            help="Read the tables as they were at a time: 2018-05-10T12:00, in UTC unless it has a zone, or "
-            "2018-05-10, the end of that day.",
+            help="Read the tables at an earlier time: 2018-05-10T12:00, in UTC unless it has a zone, or 2018-05-10, "
+            "the end of that day.",
         ),
     ] = None,
     format_: Annotated[Format, typer.Option("--format", help="Format of the result.")] = Format.TABLE,
 ) -> None:
-    """Query the lake in DuckDB's SQL, read-only. All tables are read as of one point in time."""
+    """Query the lake in DuckDB's SQL, read-only. A session reads one version of each table."""
     from olist_assets.settings.general import Settings  # noqa: PLC0415
 
     if query is not None and file is not None:

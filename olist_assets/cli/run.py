@@ -30,15 +30,18 @@ commands = typer.Typer()
     epilog="Examples: `olist run`, `olist run --day 2018-10-18`, `olist run --select trusted/orders --day …`"
 )
 def run(
-    day: Annotated[date | None, day_option("One landing date.")] = None,
-    from_: Annotated[date | None, day_option("First landing date.", "--from")] = None,
-    to: Annotated[date | None, day_option("Last landing date.", "--to")] = None,
+    day: Annotated[date | None, day_option("Load one landing date.")] = None,
+    from_: Annotated[date | None, day_option("First landing date of a range; needs --to.", "--from")] = None,
+    to: Annotated[date | None, day_option("Last landing date of a range; needs --from.", "--to")] = None,
     select: Annotated[
-        list[str] | None, typer.Option(help="An asset such as trusted/orders, or a layer; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Run only this asset, such as trusted/orders, or this layer; may be repeated."),
     ] = None,
-    engine: Annotated[EngineName | None, typer.Option(help="Where steps run; OLIST_ENGINE by default.")] = None,
+    engine: Annotated[
+        EngineName | None, typer.Option(help="Engine that runs the steps; OLIST_ENGINE by default.")
+    ] = None,
 ) -> None:
-    """Materialize the lineage through Dagster, by default for all delivered days that have not been loaded."""
+    """Load deliveries into the tables through Dagster, by default all delivered days that are not loaded yet."""
     window = _to_window(*_resolve_range(day, from_, to))
     if engine is not None:
         os.environ["OLIST_ENGINE"] = engine  # the processes of a run read it there

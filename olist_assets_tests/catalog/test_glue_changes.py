@@ -35,13 +35,13 @@ def test_a_changed_comment_is_one_update(lake, name, wire):
     register_tables(lake, name)
     wire.requests.clear()
     *others, last = MONTHS.columns
-    changed = replace(MONTHS, columns=(*others, replace(last, comment="average of the instalments")))
+    changed = replace(MONTHS, columns=(*others, replace(last, comment="average of the installments")))
     done = register_tables(lake, name, tables=(SELLERS, DIM_SELLERS, changed))
     same = "unchanged"
     assert done == expected_outcomes(name, database=same, sellers=same, dim_sellers=same, months="updated")
     body = {"DatabaseName": f"{name}_refined", "TableInput": table_input(changed, lake, name)}
     assert wire.writes == [("UpdateTable", body)]
-    assert body["TableInput"]["StorageDescriptor"]["Columns"][-1]["Comment"] == "average of the instalments"
+    assert body["TableInput"]["StorageDescriptor"]["Columns"][-1]["Comment"] == "average of the installments"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_the_first_register_creates_databases_and_tables(lake, name, wire):
                     {"Name": "payments", "Type": "bigint", "Comment": "number of payments"},
                     {"Name": "orders", "Type": "bigint", "Comment": "number of different orders"},
                     {"Name": "payment_value", "Type": "decimal(18,2)", "Comment": "sum of the payments in BRL"},
-                    {"Name": "average_installments", "Type": "double", "Comment": "mean number of instalments"},
+                    {"Name": "average_installments", "Type": "double", "Comment": "mean number of installments"},
                 ],
                 "Location": f"{lake}/refined/aggregate_payments_per_month/",
                 "InputFormat": "org.apache.hadoop.mapred.SequenceFileInputFormat",

@@ -72,7 +72,7 @@ or `payment_value`; with an unknown `payment_type`; out of range in `payment_val
 | `order_id` | string | yes | the order |
 | `payment_sequential` | int | yes | number of the payment within the order |
 | `payment_type` | string | yes | means of payment; accepted: credit_card, boleto, voucher, debit_card, not_defined |
-| `payment_installments` | int |  | number of instalments |
+| `payment_installments` | int |  | number of installments |
 | `payment_value` | decimal(12,2) | yes | amount paid in BRL; accepted: 0 or more |
 """,
         """\
@@ -88,17 +88,17 @@ or `payment_value`; with an unknown `payment_type`; out of range in `payment_val
 |---|---|---|---|
 | `order_id` | string | yes | the order |
 | `payment_sequential` | int | yes | number of the payment within the order |
-| `customer_key` | bigint | yes | the person's period at the purchase |
+| `customer_key` | bigint | yes | the person's address period at the purchase |
 | `purchase_date_key` | int | yes | day of the purchase, yyyymmdd |
 | `payment_type` | string | yes | means of payment |
-| `payment_installments` | int |  | number of instalments |
+| `payment_installments` | int |  | number of installments |
 | `payment_value` | decimal(12,2) | yes | amount paid in BRL |
 | `order_month` | string | yes | month of the purchase, yyyy-MM |
 """,
         """\
 - made from: [trusted.products](#trustedproducts), \
 [trusted.product_category_translation](#trustedproduct_category_translation), by landing date
-- warned of: the category has no translation (`category_unknown`)
+- warning: the category has no translation (`category_unknown`)
 """,
     ],
 )

@@ -331,9 +331,9 @@ QUESTIONS = {
             **whole("share_of_payments", "share_of_value", of="order_month"),
         },
     ),
-    "order_value_by_instalments": Question(
+    "order_value_by_installments": Question(
         columns={
-            "instalments": "INTEGER",
+            "installments": "INTEGER",
             "orders": COUNT,
             "share_of_orders": SHARE,
             "payment_value": MONEY,
@@ -343,7 +343,7 @@ QUESTIONS = {
             "median_value": "DECIMAL(18,2)",
             "upper_quartile": "DECIMAL(18,2)",
         },
-        key=("instalments",),
+        key=("installments",),
         identities={
             "orders that were paid for, and what was paid": (
                 "SELECT sum(orders), sum(payment_value) FROM answer",

@@ -76,14 +76,14 @@ def test_a_table_is_created_from_its_declaration(lake):
         ("order_item_id", "integer", False, {"comment": "position in the order, from 1"}),
         ("product_id", "string", False, {"comment": "the product"}),
         ("seller_id", "string", True, {"comment": "the seller"}),
-        ("shipping_limit_date", "timestamp", True, {"comment": "when the seller must have handed it over (UTC)"}),
+        ("shipping_limit_date", "timestamp", True, {"comment": "latest time to hand the item to the carrier (UTC)"}),
         ("price", "decimal(12,2)", False, {"comment": "price of the item in BRL"}),
         ("freight_value", "decimal(12,2)", False, {"comment": "freight of the item in BRL"}),
         ("_landing_date", "date", False, {"comment": "day of the delivery (UTC)"}),
         ("_extracted_at", "timestamp", False, {"comment": "when the source wrote the file (UTC)"}),
         ("_file_id", "string", False, {"comment": "first 16 hex digits of the file's SHA-256"}),
         ("_row", "long", False, {"comment": "position in the file, from 0"}),
-        ("_hash", "long", False, {"comment": "hash of the values beside the key"}),
+        ("_hash", "long", False, {"comment": "hash of the non-key values"}),
     ]
 
 

@@ -15,7 +15,7 @@ TABLE = TableSpec(
         count("payments", "payments"),
         count("orders", "different orders"),
         total("payment_value", "sum of the payments"),
-        Column("average_installments", DOUBLE, "mean number of instalments"),
+        Column("average_installments", DOUBLE, "mean number of installments"),
     ),
     full_refresh=True,
 )

@@ -15,7 +15,7 @@ TABLE = TableSpec(
         ORDER_MONTH,
         count("orders", "orders"),
         count("customers", "different people"),
-        count("new_customers", "people whose first sale it is"),
+        count("new_customers", "people with their first sale in this month"),
         count("items", "items"),
         total("revenue", "sum of the items' prices"),
         total("freight", "sum of the items' freight"),

@@ -28,7 +28,7 @@ TABLE = TableSpec(
         location_key(of="the person"),
         Column("valid_from", TIMESTAMP, "first instant of the period (UTC)"),
         Column("valid_to", TIMESTAMP, "first instant after the period (UTC); null for the current one"),
-        Column("is_current", BOOLEAN, "the period has no end yet"),
+        Column("is_current", BOOLEAN, "whether the period has no end yet"),
     ),
     dimension=True,
 )

@@ -20,7 +20,7 @@ TABLE = TableSpec(
         Column("day", INT, "day of the month"),
         Column("day_of_week", INT, "1 (Monday) to 7 (Sunday)"),
         Column("day_name", comment="English name of the day of the week"),
-        Column("is_weekend", BOOLEAN, "Saturday or Sunday"),
+        Column("is_weekend", BOOLEAN, "whether the day is a Saturday or Sunday"),
     ),
     full_refresh=True,
     dimension=True,

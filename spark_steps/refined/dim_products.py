@@ -1,4 +1,4 @@
-"""Products as they are now (SCD1), with their category in English."""
+"""Products with their newest values (SCD1), and their category in English."""
 
 from spark_steps.columns import BIGINT, INT
 from spark_steps.declarations import Column, Increment, Layer, RefinedTable, Rule, TableSpec
@@ -7,7 +7,7 @@ from spark_steps.expressions import surrogate_key
 TABLE = TableSpec(
     layer=Layer.REFINED,
     name="dim_products",
-    grain="a product as it is now (SCD1)",
+    grain="a product with its newest values (SCD1)",
     key=("product_key",),
     upstreams=("trusted/products", "trusted/product_category_translation"),
     columns=(
@@ -19,9 +19,9 @@ TABLE = TableSpec(
         Column("description_length", INT, "characters of the description"),
         Column("photos_qty", INT, "number of photos"),
         Column("weight_g", INT, "weight in grams"),
-        Column("length_cm", INT, "length in centimetres"),
-        Column("height_cm", INT, "height in centimetres"),
-        Column("width_cm", INT, "width in centimetres"),
+        Column("length_cm", INT, "length in centimeters"),
+        Column("height_cm", INT, "height in centimeters"),
+        Column("width_cm", INT, "width in centimeters"),
     ),
     dimension=True,
     rules=(

@@ -1,4 +1,4 @@
-"""Sellers as they are now (SCD1)."""
+"""Sellers with their newest values (SCD1)."""
 
 from spark_steps.columns import BIGINT, location_key
 from spark_steps.declarations import Column, Increment, Layer, RefinedTable, TableSpec
@@ -7,7 +7,7 @@ from spark_steps.expressions import surrogate_key
 TABLE = TableSpec(
     layer=Layer.REFINED,
     name="dim_sellers",
-    grain="a seller as it is now (SCD1)",
+    grain="a seller with its newest values (SCD1)",
     key=("seller_key",),
     upstreams=("trusted/sellers",),
     columns=(

@@ -30,8 +30,8 @@ TABLE = TableSpec(
     columns=(
         ORDER_ID,
         Column("order_item_id", INT, "position in the order, from 1", required=True),
-        Column("product_key", BIGINT, "the product; -1 while it is not known", required=True),
-        Column("seller_key", BIGINT, "the seller; -1 while it is not known", required=True),
+        Column("product_key", BIGINT, "the product; -1 until it arrives", required=True),
+        Column("seller_key", BIGINT, "the seller; -1 until it arrives", required=True),
         location_key("seller_location_key", of="the seller"),
         CUSTOMER_KEY,
         location_key(),

@@ -16,7 +16,7 @@ TABLE = TableSpec(
         CUSTOMER_KEY,
         PURCHASE_DATE_KEY,
         Column("payment_type", comment="means of payment", required=True),
-        Column("payment_installments", INT, "number of instalments"),
+        Column("payment_installments", INT, "number of installments"),
         Column("payment_value", MONEY, "amount paid in BRL", required=True),
         ORDER_MONTH,
     ),

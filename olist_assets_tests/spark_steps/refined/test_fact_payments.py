@@ -35,7 +35,7 @@ def shop(lake):
     return lake
 
 
-def test_a_payment_has_its_means_instalments_value_person_and_day(shop, fact_payments):
+def test_a_payment_has_its_means_installments_value_person_and_day(shop, fact_payments):
     shop.rows("trusted/order_payments", payment("o1", 2, means="boleto", installments=8, value="107.78"))
     assert fact_payments() == [
         {
@@ -62,7 +62,7 @@ def test_three_equal_vouchers_of_an_order_are_three_payments(shop, fact_payments
     assert fact_payments() == [PLAIN | {"payment_sequential": n, "payment_type": "voucher"} for n in (1, 2, 3)]
 
 
-def test_a_zero_payment_and_one_without_instalments_are_kept(shop, fact_payments):
+def test_a_zero_payment_and_one_without_installments_are_kept(shop, fact_payments):
     shop.rows("trusted/order_payments", payment("o1", means="not_defined", installments=None, value="0.00"))
     nothing = {"payment_type": "not_defined", "payment_installments": None, "payment_value": "0.00"}
     assert fact_payments() == [PLAIN | nothing]

@@ -1,20 +1,20 @@
--- Do customers spend more when they pay in instalments?
--- A row is a number of instalments; for an order with several payments, the greatest.
+-- Do customers spend more when they pay in installments?
+-- A row is a number of installments; for an order with several payments, the largest.
 -- Sales only: without orders that were canceled or unavailable; orders without a payment are left out. The value is
 -- what was paid for the order, freight included, in BRL. The number is null if no payment of the order has it.
-WITH instalments AS (
-  SELECT order_id, max(payment_installments) AS instalments
+WITH installments AS (
+  SELECT order_id, max(payment_installments) AS installments
   FROM refined.fact_payments
   GROUP BY order_id
 ),
 paid_orders AS (
-  SELECT instalments.instalments, orders.payment_value
+  SELECT installments.installments, orders.payment_value
   FROM refined.fact_orders AS orders
-  INNER JOIN instalments ON instalments.order_id = orders.order_id
+  INNER JOIN installments ON installments.order_id = orders.order_id
   WHERE coalesce(orders.order_status, '') NOT IN ('canceled', 'unavailable')
 )
 SELECT
-  instalments,
+  installments,
   count(*) AS orders,
   round(count(*) / sum(count(*)) OVER (), 4) AS share_of_orders,
   sum(payment_value) AS payment_value,
@@ -24,5 +24,5 @@ SELECT
   quantile_disc(payment_value, 0.5) AS median_value,
   quantile_disc(payment_value, 0.75) AS upper_quartile
 FROM paid_orders
-GROUP BY instalments
-ORDER BY instalments
+GROUP BY installments
+ORDER BY installments
