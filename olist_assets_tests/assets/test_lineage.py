@@ -30,10 +30,10 @@ def loaded(tmp_path_factory):
 def _snapshot(lakehouse) -> dict[str, tuple[int, Counter]]:
     """Each table's version and rows."""
     tables = [p.parent for p in lakehouse.root.rglob("_delta_log")]
-    read = {t.relative_to(lakehouse.root).as_posix(): deltalake.DeltaTable(str(t)) for t in tables}
+    opened = {table.relative_to(lakehouse.root).as_posix(): deltalake.DeltaTable(str(table)) for table in tables}
     return {
-        name: (t.version(), Counter(tuple(r.items()) for r in t.to_pyarrow_table().to_pylist()))
-        for name, t in read.items()
+        name: (table.version(), Counter(zip(*(c.to_pylist() for c in table.to_pyarrow_table().columns), strict=True)))
+        for name, table in opened.items()
     }
 
 

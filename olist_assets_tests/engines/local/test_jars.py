@@ -197,6 +197,7 @@ def test_a_jars_folder_that_cannot_be_made_is_named(tmp_path):
         find([ONE], folder=tmp_path / "jars", repository=tmp_path / "nothing")
 
 
+@pytest.mark.long
 def test_the_list_is_renewed_for_the_installed_versions(tmp_path):
     """The digests come from what Maven fetches; the versions of Delta and Hadoop from what is installed."""
     listed = {jar.artifact: jar for jar in (*delta_jars(), *s3_jars())}
