@@ -268,7 +268,7 @@ class StepResult:
             **self.rows.figures(),
             **self.files.figures(),
             "seconds": self.seconds,
-            "checks": tuple(asdict(check) for check in self.checks),
+            "checks": self.checks,
         }
 
     def to_json(self) -> str:
