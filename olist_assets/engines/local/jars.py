@@ -23,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from olist_assets.engines.local.java import require_java
-from olist_assets.errors import OlistError
+from olist_assets.errors import EngineError
 
 _LIST = Path(__file__).with_name("jars.sha256")
 _DELTA, _HADOOP = "io.delta", "org.apache.hadoop"
@@ -81,7 +81,7 @@ def delta_jars() -> tuple[Jar, ...]:
     """Delta Lake for the installed pyspark, in the version of the installed delta-spark.
 
     Raises:
-        OlistError: `jars.sha256` lists those of other versions.
+        EngineError: `jars.sha256` lists those of other versions.
     """
     jars = tuple(jar for jar in _listed_jars() if jar.group == _DELTA)
     delta, spark = version("delta-spark"), _spark_version()
@@ -93,7 +93,7 @@ def s3_jars() -> tuple[Jar, ...]:
     """S3A for the Hadoop in the installed pyspark, and the parts of AWS's SDK that S3A calls.
 
     Raises:
-        OlistError: `jars.sha256` lists those of another Hadoop.
+        EngineError: `jars.sha256` lists those of another Hadoop.
     """
     jars = tuple(jar for jar in _listed_jars() if jar.group != _DELTA)
     _require(jars, f"{_HADOOP}:hadoop-aws:{_hadoop_version()}", f"pyspark {_spark_version()}")
@@ -126,7 +126,7 @@ def find(
         on_progress: called with a line for each thing that takes long.
 
     Raises:
-        OlistError: a jar is missing and cannot be fetched, or the jars folder cannot be written; the message says what
+        EngineError: a jar is missing and cannot be fetched, or the jars folder cannot be written; the message says what
             to do.
     """
     jars, folder, repository = tuple(jars), folder or default_folder(), repository or local_repository()
@@ -141,13 +141,13 @@ def find(
         if missing:
             problems = _fetch(missing, folder, on_progress)
     except OSError as error:
-        raise OlistError(f"cannot write jars into {folder} ({error.strerror}): make it a folder of yours") from error
+        raise EngineError(f"cannot write jars into {folder} ({error.strerror}): make it a folder of yours") from error
     paths |= {jar: jar.locate(folder, repository) for jar in (*wrong, *missing)}
     lost = [jar for jar, path in paths.items() if path is None]
     if lost:
         cure = f"put the jars of {_LIST.name} into {folder}"
         cure += "" if shutil.which("mvn") else ", or install Maven (apt-get install maven)"
-        raise OlistError(f"cannot fetch {_names(lost)} ({'; '.join(problems)}): {cure}")
+        raise EngineError(f"cannot fetch {_names(lost)} ({'; '.join(problems)}): {cure}")
     return [path for path in paths.values() if path]
 
 
@@ -157,14 +157,14 @@ def renew(path: Path = _LIST) -> None:
     Versions of the SDK and of what it needs stay as they are written in the list.
 
     Raises:
-        OlistError: Maven is missing, or cannot fetch a jar.
+        EngineError: Maven is missing, or cannot fetch a jar.
     """
     renewed = [_renewed(jar) for jar in _listed_jars(path)]
     with tempfile.TemporaryDirectory() as scratch:
         try:
             _copy_by_maven(renewed, Path(scratch), repository=Path(scratch) / "repository")
         except (OSError, subprocess.SubprocessError) as error:
-            raise OlistError(f"cannot renew {path.name} by Maven: {_reason(error)}") from error
+            raise EngineError(f"cannot renew {path.name} by Maven: {_reason(error)}") from error
         path.write_text("".join(f"{_digest(Path(scratch) / jar.file_name)}  {jar.path}\n" for jar in renewed))
 
 
@@ -189,7 +189,7 @@ def _listed_jars(file: Path = _LIST) -> tuple[Jar, ...]:
 
 def _require(jars: tuple[Jar, ...], coordinates: str, packages: str) -> None:
     if coordinates not in (listed := [jar.coordinates for jar in jars]):
-        raise OlistError(
+        raise EngineError(
             f"{_LIST.name} lists {listed[0]}, but {packages} need {coordinates}: install the versions of "
             "constraints.txt (rm .venv/.done; make setup), or renew the list (make jars)"
         )
@@ -212,7 +212,7 @@ def _hadoop_version() -> str:
     prefix = "hadoop-client-api-"
     names = [path.stem for path in (_spark_home() / "jars").glob(f"{prefix}*.jar")]
     if len(names) != 1:
-        raise OlistError(f"{_spark_home()}/jars has {len(names)} {prefix}*.jar, not one: reinstall pyspark")
+        raise EngineError(f"{_spark_home()}/jars has {len(names)} {prefix}*.jar, not one: reinstall pyspark")
     return names[0].removeprefix(prefix)
 
 
@@ -246,7 +246,7 @@ def _fetch(jars: list[Jar], folder: Path, on_progress: Callable[[str], None]) ->
         with tempfile.TemporaryDirectory() as scratch:
             try:
                 paths = fetch(jars, Path(scratch))
-            except (OSError, subprocess.SubprocessError, OlistError) as error:
+            except (OSError, subprocess.SubprocessError, EngineError) as error:
                 problems.append(f"{name} could not: {_reason(error)}")
                 continue
             _install(paths, folder)
@@ -325,7 +325,7 @@ def main(arguments: list[str]) -> int:
         require_java()  # without it the jars are of no use
         for path in find((*delta_jars(), *s3_jars()), on_progress=lambda line: print(line, file=sys.stderr)):  # noqa: T201 - a command
             print(path)  # noqa: T201 - a command
-    except OlistError as error:
+    except EngineError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command
         return 1
     return 0

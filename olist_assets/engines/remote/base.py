@@ -17,7 +17,7 @@ import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs] - it has none
 from obstore.store import ObjectStore
 
-from olist_assets.aws.clients import to_user_error
+from olist_assets.aws.clients import describe_error
 from olist_assets.aws.environment import is_s3
 from olist_assets.aws.redaction import redact
 from olist_assets.engines.base import Engine, Progress, ignore_progress
@@ -28,7 +28,7 @@ from olist_assets.engines.remote.settings import RemoteFields, RemoteSettings
 from olist_assets.engines.remote.waiting import JobWaiter, T, wait_for_capacity
 from olist_assets.errors import EngineError, OlistError, SettingsError
 from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
-from olist_assets.lake.storage import open_store
+from olist_assets.lake.storage import open_store, read_object
 from spark_steps.protocol import StepRequest, StepResult
 
 
@@ -77,6 +77,7 @@ class RemoteEngine(RemoteFields, Engine):
 
         Raises:
             SettingsError: the lake is a folder.
+            LakeNotFoundError: the lake's bucket cannot be listed.
             EngineError: the package has not been built, or from other step code.
         """
         self._upload_package(on_progress)
@@ -85,9 +86,10 @@ class RemoteEngine(RemoteFields, Engine):
         """Run the step as a job and wait for its end. Any interruption of the waiting cancels the job.
 
         Raises:
-            StepError: the step cannot be done.
-            EngineError: the job failed in another way, or did not start in time.
-            OlistError: AWS refused a request.
+            StepError: as `Engine.run` does.
+            EngineError: the job failed in another way or did not start in time, AWS refused a request, or the package
+                is missing, as for `prepare`.
+            SettingsError, LakeNotFoundError: as `prepare` does.
         """
         code = self._upload_package(context.log.info)
         try:
@@ -96,16 +98,23 @@ class RemoteEngine(RemoteFields, Engine):
             seconds_for_capacity = time.monotonic() - started
             status = self._wait_or_cancel(job, context)
         except (BotoCoreError, ClientError) as error:
-            raise to_user_error(error) from error
+            raise EngineError(describe_error(error)) from error
         waiting = round(seconds_for_capacity + status.metadata.get("seconds_waiting", 0), 1)
         context.add_asset_metadata({"job": job, **status.metadata, "seconds_waiting": waiting})
         return self._read_result(job, key, status)
 
     def cancel_jobs(self, run_id: str) -> list[str]:
-        """Cancel the jobs of a run that have not ended, and return their ids."""
-        jobs = [job for job, name in self.live() if (key := JobKey.parse(name)) and key.run_id == run_id]
-        for job in jobs:
-            self.cancel(job)
+        """Cancel the jobs of a run that have not ended, and return their ids.
+
+        Raises:
+            EngineError: AWS refused a request.
+        """
+        try:
+            jobs = [job for job, name in self.live() if (key := JobKey.parse(name)) and key.run_id == run_id]
+            for job in jobs:
+                self.cancel(job)
+        except (BotoCoreError, ClientError) as error:
+            raise EngineError(describe_error(error)) from None  # Dagster stores the texts of all causes of a tick
         return jobs
 
     # --- Submission --------------------------------------------------------------------------------------------
@@ -195,8 +204,8 @@ class RemoteEngine(RemoteFields, Engine):
         """
 
         def probe() -> str | None:
-            if found := find():
-                return found
+            if existing := find():
+                return existing
             with suppress(LeaseUnavailableError), hold_lease(self._store, name, "its creation"):
                 return find() or create()
             return None
@@ -213,7 +222,7 @@ class RemoteEngine(RemoteFields, Engine):
             EngineError: the job failed in another way; the message has the service's reason and the log's last lines.
         """
         try:
-            text = bytes(self._store.get(f"{key.folder}/result.json").bytes()).decode()
+            text = read_object(self._store, f"{key.folder}/result.json").decode()
         except FileNotFoundError:
             text = None
         if text is not None and (status.phase is JobPhase.SUCCEEDED or "error" in json.loads(text)):
