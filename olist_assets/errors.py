@@ -11,7 +11,7 @@ _MAX_DISTANCE_FROM_BEST = 0.1
 
 
 class OlistError(Exception):
-    """Something is wrong: one line that says what, where, and what to do."""
+    """A problem, in one line: the fault, its place, and the remedy."""
 
 
 class SettingsError(OlistError):
@@ -19,7 +19,7 @@ class SettingsError(OlistError):
 
 
 class DeliveryError(OlistError):
-    """A dump or a delivery cannot be used as it is."""
+    """A dump or a delivery cannot be used."""
 
 
 class LakeNotFoundError(OlistError):

@@ -134,5 +134,5 @@ def _print_result(result: "DuckDBPyRelation", format_: Format) -> None:
             }
             sys.stdout.write(to_text[format_](result))
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has what it needs, as in `| head`
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         discard_stdout()

@@ -48,7 +48,7 @@ class RemoteEngine(RemoteFields, Engine):
         """The engine as the variables of its settings class describe it.
 
         Raises:
-            SettingsError: a value is not accepted; the message names the variable and what it takes.
+            SettingsError: a value is not accepted; the message names the variable.
         """
         return cls(lake=lake, **cls.settings_class.load().model_dump())
 
