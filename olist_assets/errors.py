@@ -43,7 +43,7 @@ class CatalogError(OlistError):
 
 
 def close_matches(name: str, known: Iterable[str]) -> list[str]:
-    """Up to three known names similar to a name, the most similar first: the best, and those hardly less similar."""
+    """Up to three known names: the one that is most similar to a name, then others that are nearly as similar."""
     from difflib import SequenceMatcher, get_close_matches  # noqa: PLC0415 - for errors only
 
     known = list(known)

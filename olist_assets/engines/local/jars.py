@@ -100,7 +100,7 @@ def s3_jars() -> tuple[Jar, ...]:
 
 
 def default_folder() -> Path:
-    """The jars folder of this Python environment, whose versions they match."""
+    """The jars folder of this Python environment. Its jars match the installed versions."""
     return Path(sys.prefix) / "jars"
 
 

@@ -132,7 +132,7 @@ class RemoteEngine(RemoteFields, Engine):
         return Package.find(Path(self.package)).upload(store, on_progress)
 
     def _find_or_submit(self, request: StepRequest, code: Uploaded, on_progress: Progress) -> tuple[str, JobKey]:
-        """The job of a request and the key of the run that submitted it: a job that is running, else a new one."""
+        """The job of a request and its key: an identical job that is running already, or else a new one."""
         key = JobKey.from_request(request)
         adopted = self._adopt_or_cancel_orphans(key, on_progress)
         return adopted or (self.submit(self._write_request(request, key, code), on_progress), key)
@@ -181,7 +181,7 @@ class RemoteEngine(RemoteFields, Engine):
         """Wait for a job's end. Any interruption of the waiting cancels the job."""
         try:
             return self._waiter.wait_for_end(job, context.log.info)
-        except BaseException:  # Dagster interrupts a run with an error of its own that is no Exception
+        except BaseException:  # Dagster interrupts a run by a subclass of BaseException
             try:
                 self._waiter.cancel_and_wait(job)
             except (BotoCoreError, ClientError, OlistError) as error:
