@@ -11,7 +11,7 @@ _MAX_DISTANCE_FROM_BEST = 0.1
 
 
 class OlistError(Exception):
-    """Something is wrong: one line that says what, where, and what to do."""
+    """A problem, in one line: the fault, its place, and the remedy."""
 
 
 class SettingsError(OlistError):
@@ -19,7 +19,7 @@ class SettingsError(OlistError):
 
 
 class DeliveryError(OlistError):
-    """A dump or a delivery cannot be used as it is."""
+    """A dump or a delivery cannot be used."""
 
 
 class LakeNotFoundError(OlistError):
@@ -43,7 +43,7 @@ class CatalogError(OlistError):
 
 
 def close_matches(name: str, known: Iterable[str]) -> list[str]:
-    """Up to three known names similar to a name, the most similar first: the best, and those hardly less similar."""
+    """Up to three known names: the one that is most similar to a name, then others that are nearly as similar."""
     from difflib import SequenceMatcher, get_close_matches  # noqa: PLC0415 - for errors only
 
     known = list(known)

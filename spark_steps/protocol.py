@@ -1,7 +1,7 @@
 """The protocol between a step and the engine that runs it: request, result, error, and their JSON.
 
 Both sides run the same version of the code, so JSON of another version need not be readable. A result has no stable
-format; what is kept of it are its `figures`.
+format; only its `figures` are stored.
 """
 
 from dataclasses import asdict, dataclass, field, fields
@@ -158,7 +158,7 @@ class Check:
         name: the rule or invariant.
         severity: what a failure means.
         failed_rows: the number of rows that fail it.
-        description: the condition that all rows should meet, or the warning about those that do not.
+        description: the condition that all rows should meet, or the warning about rows that violate it.
     """
 
     name: str
@@ -243,7 +243,7 @@ class StepResult:
         table: the id of the table.
         version_before: the table's Delta version before the step.
         version_after: the version after it; the same if nothing was committed.
-        rows: what became of the rows.
+        rows: the rows by their outcome.
         files: data files and bytes; those of the quarantine included.
         seconds: wall time of the step.
         checks: the checks of the step's rows.
@@ -268,7 +268,7 @@ class StepResult:
             **self.rows.figures(),
             **self.files.figures(),
             "seconds": self.seconds,
-            "checks": tuple(asdict(check) for check in self.checks),
+            "checks": self.checks,
         }
 
     def to_json(self) -> str:

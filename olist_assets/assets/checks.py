@@ -1,4 +1,4 @@
-"""Asset checks: their specs from a table's declaration, their results from what its step found."""
+"""Asset checks: their specs from a table's declaration, their results from the checks of its step."""
 
 import dagster as dg
 
@@ -11,7 +11,7 @@ _BLOCKING = {"rows_accounted_for"}
 
 _TRUSTED_CHECKS = {
     "rows_accounted_for": "Every raw row has won, was superseded or is quarantined.",
-    "nothing_quarantined": "No row breaks a rule.",
+    "nothing_quarantined": "No row violates a rule.",
 }
 
 

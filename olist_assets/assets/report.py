@@ -17,8 +17,8 @@ _UI_CHARTS = ("revenue", "states", "delivery")
 """Charts for the Dagster UI. Every run stores them in its event, so they are few and small."""
 
 
-def _asset_of(table_id: str) -> dg.AssetKey:
-    """The asset that writes a table; the quarantine is written with the trusted table."""
+def _asset_key(table_id: str) -> dg.AssetKey:
+    """The key of the asset that writes a table; the quarantine is written with the trusted table."""
     table = TABLES[table_id]
     layer = Layer.TRUSTED if table.layer is Layer.QUARANTINE else table.layer
     return dg.AssetKey([layer.value, table.name])
@@ -26,7 +26,7 @@ def _asset_of(table_id: str) -> dg.AssetKey:
 
 @dg.asset(
     key=["serving", "report"],
-    deps=sorted({_asset_of(table_id) for table_id in report.TABLES_READ}),
+    deps=sorted({_asset_key(table_id) for table_id in report.TABLES_READ}),
     group_name="serving",
     kinds={"html", "duckdb"},
     owners=["team:analytics"],
@@ -37,21 +37,21 @@ def write_report(
 ) -> dg.MaterializeResult:
     """Write the report into the lake."""
     with record_step(context, lake, engine, None) as record:
-        made = report.make(
+        page = report.make(
             lake.root, records=lake.step_records.newest_of_lineage(), written_at=datetime.now(UTC), pictures=_UI_CHARTS
         )
-        size = report.put(lake.store, made, on_s3=lake.on_s3)
+        size = report.put(lake.store, page, on_s3=lake.on_s3)
     path = f"{lake.root}/{report.PATH}"
     pictures = "\n\n".join(
         f"**{title}**\n\n![{title}](data:image/png;base64,{b64encode(png).decode()})"
-        for title, png in made.pictures.items()
+        for title, png in page.pictures.items()
     )
     metadata: dict[str, Any] = {
         "path": lake.display_uri(path) if lake.on_s3 else dg.MetadataValue.path(path),
         "seconds": record.seconds,
         "bytes": size,
-        "data_as_of": made.as_of.isoformat() if made.as_of else "no data",
-        **made.headline,
+        "data_as_of": page.as_of.isoformat() if page.as_of else "no data",
+        **page.headline,
     }
     if pictures:
         metadata["charts"] = dg.MetadataValue.md(pictures)

@@ -61,7 +61,7 @@ def record_step(
         )
         raise dg.Failure(description=record.error, allow_retries=False) from None
     except BaseException as error:
-        record.error = f"{type(error).__name__}: {error}"
+        record.error = redact(f"{type(error).__name__}: {error}", lake.root)
         raise
     finally:
         record.total_seconds = round(time.perf_counter() - start, 3)
@@ -77,7 +77,7 @@ def _write(context: dg.AssetExecutionContext, lake: Lake, record: StepRecord) ->
     except BaseError as error:
         if not lake.on_s3:
             raise
-        message = f"the step's record cannot be written: {summarize_error(error)}"
+        message = redact(f"the step's record cannot be written: {summarize_error(error)}", lake.root)
         if record.succeeded:
             raise dg.Failure(description=message, allow_retries=False) from None
         context.log.warning(message)

@@ -83,7 +83,7 @@ def materialize_table(
     )
     with record_step(context, lake, engine, window) as record, hold_lease(lake.store, table.id, request.run_id):
         result = engine.run(context, request)
-        record.update(result.figures() | {"checks": result.checks})
+        record.update(result.figures())
         lake.landzone.remove(files)  # raw contains them now
     metadata = {"dagster/uri": lake.display_uri(request.output.uri), "delta_version": result.version_after}
     metadata |= materialization_metadata(context, window, _totals(result), day_metadata(table, window, result))

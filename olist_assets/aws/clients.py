@@ -9,7 +9,6 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from olist_assets.aws.redaction import redact
-from olist_assets.errors import OlistError
 
 T = TypeVar("T")
 _ATTEMPTS = 8
@@ -74,9 +73,9 @@ def error_code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
-def to_user_error(error: BotoCoreError | ClientError) -> OlistError:
+def describe_error(error: BotoCoreError | ClientError) -> str:
     """The error as one redacted line for users."""
-    return OlistError(redact(f"AWS error: {error}" if isinstance(error, ClientError) else f"AWS: {error}"))
+    return redact(f"AWS error: {error}" if isinstance(error, ClientError) else f"AWS: {error}")
 
 
 def _pause_seconds(state: RetryCallState) -> float:

@@ -7,6 +7,7 @@ from olist_assets.aws.environment import S3, is_s3
 _PRIVATE = (
     (re.compile(r"(s3[an]?://)[a-z0-9][a-z0-9.-]+"), r"\1…"),  # a bucket
     (re.compile(r"(https?://)[^\s,;\"'<>()]+"), r"\1…"),  # host and path of a request name the bucket too
+    (re.compile(r"(arn:[\w-]+:s3:::)[a-z0-9][a-z0-9.-]+"), r"\1…"),  # a bucket, in refusals of S3
     (re.compile(r"(arn:[\w-]+:[\w-]*:[\w-]*:)\d{12}"), r"\1…"),  # an account
     (re.compile(r"([Aa]ccount\W{1,3})\d{12}"), r"\1…"),
     (re.compile(r"(<(?:AWSAccessKeyId|BucketName|Resource|StringToSign|HostId)>)[^<]+"), r"\1…"),  # in answers of S3
@@ -19,7 +20,7 @@ def summarize_error(error: Exception) -> str:
     """An error of a storage library as one redacted line: code and message of S3's answer if it contains one."""
     text = str(error).partition("\n\n")[0]  # debug output of the library follows
     if answer := _ANSWER.search(text):
-        return f"{answer[1]}: {answer[2].rstrip('.')}"
+        text = f"{answer[1]}: {answer[2].rstrip('.')}"
     return redact(" ".join(text.split()))
 
 

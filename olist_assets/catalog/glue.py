@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from olist_assets.aws.clients import create_client, error_code, to_user_error
+from olist_assets.aws.clients import create_client, describe_error, error_code
 from olist_assets.aws.environment import is_s3
 from olist_assets.aws.redaction import summarize_error
 from olist_assets.errors import CatalogError, SettingsError
@@ -89,8 +89,9 @@ def register(
 
     Raises:
         SettingsError: the lake is not on S3.
-        CatalogError: a table's name is taken by a table of others, or Glue refuses a request.
-        OlistError: the lake cannot be read.
+        LakeNotFoundError: the lake's bucket cannot be listed.
+        CatalogError: a table's name is taken by a table of others, a table's log cannot be listed, or Glue refuses a
+            request.
     """
     if not is_s3(lake):
         raise SettingsError("Glue and Athena know tables on S3 only, and this lake is a folder: set OLIST_LAKE=s3://…")
@@ -172,7 +173,7 @@ class _Database:
         self.glue.update_database(Name=self.name, DatabaseInput=database_input)
 
     def keep_foreign(self) -> Outcome:
-        """Leave a database of others, such as the stack's, as it is; tables can be registered in it."""
+        """Do not change a database of others, such as the stack's; tables can be registered in it."""
         return Outcome.UNCHANGED
 
 
@@ -226,8 +227,8 @@ class _Catalog:
         pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=database)
         current = _find(lambda: {table["Name"]: table for page in pages for table in page["TableList"]}) or {}
         tables = {name: _Table(self._glue, database, name) for name in (*inputs, *current)}
-        for name in inputs.keys() & current.keys():
-            if not self._is_own(current[name]):
+        for name in inputs:
+            if name in current and not self._is_own(current[name]):
                 tables[name].keep_foreign()  # before anything is written
         outcomes = {tables[name].place: self._put(tables[name], inputs[name], current.get(name)) for name in inputs}
         for name in [name for name in current if name not in inputs and self._is_own(current[name])]:
@@ -291,7 +292,7 @@ def _with_added_parameters(resource_input: dict[str, Any], current: Mapping[str,
 
 
 def _includes(current: Any, expected: Any) -> bool:
-    """Whether Glue's answer has all that is expected; further keys are ignored."""
+    """Whether Glue's answer has all expected keys with their values; other keys are ignored."""
     if isinstance(expected, dict):
         return isinstance(current, dict) and all(_includes(current.get(key), value) for key, value in expected.items())
     if isinstance(expected, list):
@@ -300,7 +301,7 @@ def _includes(current: Any, expected: Any) -> bool:
 
 
 def _to_catalog_error(error: BotoCoreError | ClientError) -> CatalogError:
-    text = str(to_user_error(error))
+    text = describe_error(error)
     if isinstance(error, BotoCoreError):
         cure = "check AWS_REGION, AWS_PROFILE and the network connection to Glue"
     elif error_code(error) in _DENIED:

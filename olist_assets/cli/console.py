@@ -11,7 +11,7 @@ from rich.markup import escape
 
 
 class _Output(Console):
-    """A console that drops its output after the reader closed the pipe, so that the command itself goes on."""
+    """A console that drops its output after the reader closed the pipe; the command continues."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True

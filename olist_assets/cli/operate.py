@@ -32,7 +32,7 @@ def status() -> None:
     out.print(_to_grid(f"lake {redact(settings.lake)}", tables))
     problems = lake_status.problems(lake, tables)
     for problem in problems:
-        out.print(f"[yellow]![/yellow] {escape(problem)}")
+        out.print(f"[yellow]![/yellow] {escape(redact(problem, settings.lake))}")
     if not problems:
         out.print("no open problems")
 

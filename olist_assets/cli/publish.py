@@ -1,4 +1,4 @@
-"""`olist register`, `olist report`: what is made from the tables for others."""
+"""`olist register`, `olist report`: publish the tables and the report."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -86,15 +86,19 @@ def sql(
 
         prompt.run(settings.lake, as_of, out, settings.dagster_home.parent / "sql_history")
         return
-    statement = query or _read_statement(file)
+    _answer(settings.lake, query or _read_statement(file), param or [], as_of, format_)
+
+
+def _answer(lake: str, statement: str, pairs: list[str], as_of: datetime | None, format_: Format) -> None:
+    """Check the options of a statement, run it, and print its result."""
     if not statement.strip():
         raise typer.BadParameter("give a statement, a file with one, or one on standard input")
     if format_ is Format.PARQUET and sys.stdout.isatty():
         raise QueryError("parquet is not for a terminal: redirect it, as in `> result.parquet`")
-    parameters = _parse_parameters(param or [])
+    parameters = _parse_parameters(pairs)
     from olist_assets.serving.sql.session import connect  # noqa: PLC0415
 
-    with connect(settings.lake, as_of=as_of) as session:
+    with connect(lake, as_of=as_of) as session:
         _print_result(session.query(statement, parameters), format_)
 
 
@@ -135,5 +139,5 @@ def _print_result(result: "DuckDBPyRelation", format_: Format) -> None:
             }
             sys.stdout.write(to_text[format_](result))
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has what it needs, as in `| head`
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         discard_stdout()

@@ -102,7 +102,7 @@ def _load(lakehouse: "Lakehouse", windows: list["Window"], select: list[str]) ->
     summary = f"{len(steps) - len(failed)} assets in {time.perf_counter() - started:.1f} s"
     for step in failed:
         message = (step.error or "").removeprefix(f"{step.asset}: ")
-        err.print(f"[red]failed:[/red] {step.asset}: {escape(message)}")
+        err.print(f"[red]failed:[/red] {step.asset}: {escape(redact(message, lakehouse.lake.root))}")
     if failed:
         err.print(f"{summary}; downstream assets were skipped; fix the failure and run again")
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Engines: what runs a step. `create_engine` makes the one that the settings name."""
+"""Engines run steps. `create_engine` creates the engine that the settings name."""
 
 from olist_assets.engines.base import Engine
 from olist_assets.settings.general import Settings
@@ -11,17 +11,17 @@ def create_engine(settings: Settings) -> Engine:
         SettingsError: a setting of the engine has a value that is not accepted.
     """
     if settings.engine == "spark":
-        from olist_assets.engines.local.spark import SparkEngine  # noqa: PLC0415 - only what is used
+        from olist_assets.engines.local.spark import SparkEngine  # noqa: PLC0415 - only if used
 
         return SparkEngine(on_s3=settings.on_s3)
     if settings.engine == "emr":
-        from olist_assets.engines.remote.emr import EmrEngine  # noqa: PLC0415 - only what is used
+        from olist_assets.engines.remote.emr import EmrEngine  # noqa: PLC0415 - only if used
 
         return EmrEngine.from_environment(settings.lake)
     if settings.engine == "emr-serverless":
-        from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine  # noqa: PLC0415 - only what is used
+        from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine  # noqa: PLC0415 - only if used
 
         return EmrServerlessEngine.from_environment(settings.lake)
-    from olist_assets.engines.local.sail import SailEngine  # noqa: PLC0415 - only what is used
+    from olist_assets.engines.local.sail import SailEngine  # noqa: PLC0415 - only if used
 
     return SailEngine()

@@ -27,7 +27,7 @@ class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
     @property
     @abstractmethod
     def name(self) -> str:
-        """The engine's name in settings and control objects."""
+        """The engine's name in settings and step records."""
 
     def prepare(self, on_progress: Progress = ignore_progress) -> None:
         """Check what the engine needs, and fetch what can be fetched. A run calls it before its steps.

@@ -23,7 +23,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
@@ -71,6 +71,22 @@ class Lease:
     expires: datetime
     released: bool = False
 
+    @classmethod
+    def create(cls, table: str, run_id: str, acquired: datetime, expires: datetime) -> Self:
+        """A new lease of this process."""
+        pid = os.getpid()
+        return cls(
+            id=uuid.uuid4().hex,
+            table=table,
+            run_id=run_id,
+            host=socket.gethostname(),
+            pid=pid,
+            machine=process_identity.boot_id(),
+            started=process_identity.start_time(pid),
+            acquired=acquired,
+            expires=expires,
+        )
+
     def __str__(self) -> str:
         return f"run {self.run_id} (process {self.pid} on {self.host})"
 
@@ -102,19 +118,8 @@ def hold_lease(
         LeaseError: after the block, if another run has taken the lease over, because this process was suspended or
             did not reach the storage for longer than the lifetime. An error of the block itself takes precedence.
     """
-    now, pid = clock(), os.getpid()
-    lease = Lease(
-        id=uuid.uuid4().hex,
-        table=table,
-        run_id=run_id,
-        host=socket.gethostname(),
-        pid=pid,
-        machine=process_identity.boot_id(),
-        started=process_identity.start_time(pid),
-        acquired=now,
-        expires=now + lifetime,
-    )
-    claim = _LeaseClaim(store, lease)
+    now = clock()
+    claim = _LeaseClaim(store, Lease.create(table, run_id, now, now + lifetime))
     claim.acquire(now)
     ended = threading.Event()
 

@@ -73,7 +73,7 @@ class StepRecord:
         total_seconds: wall time from start to end, waiting for the engine included.
         seconds: wall time of the step's own work.
         checks: the results of the step's checks.
-        tables_created: tables that became so in Glue; likewise the other counts of tables.
+        tables_created: tables that the step created in Glue; the other counts of tables are by outcome too.
     """
 
     table: str
@@ -165,7 +165,7 @@ class StepRecords:
 
     def newest_of_lineage(self) -> list[StepRecord]:
         """The newest record of each Delta table that has a step of its own, upstream first."""
-        # A quarantine table has no records: the search for them would read all that there are.
+        # A quarantine table has no records: the search for them would read the records of all steps.
         tables = [table.id for table in TABLES.values() if table.layer is not Layer.QUARANTINE]
         records = self.newest(set(tables))
         return [records[table] for table in tables if table in records]

@@ -1,4 +1,4 @@
-"""Which version of each table a session reads: the newest one, or the one that was the newest at a given time."""
+"""Which version of each table a session reads: the newest now, or the newest at an earlier time."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _CONCURRENT_LOGS = 16
 
 
 def resolve_versions(store: ObjectStore, table_ids: Iterable[str], as_of: datetime | None) -> dict[str, int]:
-    """The newest version of each table, now or at a given time, by the table's id.
+    """The newest version of each table, now or at an earlier time, by the table's id.
 
     Each log is listed once. Commits are read only for `as_of`, and then about log2(versions) per table.
 

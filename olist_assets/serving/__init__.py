@@ -1,1 +1,1 @@
-"""Serving: the lake's tables for the people who ask questions of them."""
+"""Serving: the lake's tables for analysts, by SQL and in a report."""

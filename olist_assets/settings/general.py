@@ -89,8 +89,7 @@ def load_settings() -> Settings:
     """Read the settings of this process, and configure the S3 clients if the lake or the source is on S3.
 
     Raises:
-        SettingsError: a value is not accepted.
-        OlistError: there is no AWS profile of the name in AWS_PROFILE.
+        SettingsError: a value is not accepted, or AWS_PROFILE names a profile that does not exist.
     """
     settings = Settings.from_environment()
     if settings.on_s3:

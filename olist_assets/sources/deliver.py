@@ -12,7 +12,7 @@ from obstore.store import ObjectStore
 
 from olist_assets.errors import DeliveryError
 from olist_assets.lake.files import FILE_STEMS, FIRST_LANDING_DATE, extraction_time, table_for_file
-from olist_assets.lake.storage import has_content, open_store
+from olist_assets.lake.storage import has_content, list_objects, open_store
 
 _EVENTS = {
     "orders": (
@@ -103,7 +103,7 @@ def check_landing_date(day: date) -> None:
 
 def list_file_names(store: ObjectStore, day: date) -> set[str]:
     """The names of the files in the delivery of a day."""
-    return {meta["path"].rpartition("/")[2] for page in store.list(str(day)) for meta in page}
+    return {meta["path"].rpartition("/")[2] for meta in list_objects(store, str(day))}
 
 
 def _choose_name(path: Path, day: date, store: ObjectStore, present: set[str]) -> str:
@@ -135,7 +135,7 @@ def _newest(path: Path, column: str) -> date | None:
         ) as batches:
             newest = [pc.call_function("max", [_timestamps(batch.column(0))]).as_py() for batch in batches]
     except (pa.ArrowInvalid, pa.ArrowKeyError):
-        return None  # the raw step reports what is wrong with the file
+        return None  # the raw step reports the fault of the file
     times = [time for time in newest if time]
     return max(times).date() if times else None
 

@@ -48,21 +48,7 @@ def replay(
 ) -> Replay:
     """Split a dump into one delivery per day: each row is delivered on the day on which the shop would have sent it.
 
-    - An order is delivered on its purchase day, and again on each later day on which it was approved, handed to the
-      carrier or delivered, as it was known by the end of that day: later times are blank, and its status is `created`,
-      `approved`, `shipped` or `delivered`. On the day of its last time it is delivered as the dump has it.
-    - Customers, items and payments are delivered on the purchase day of their order; products and sellers on the first
-      day on which one of their items is; reviews on their answer day; geolocation and the translation on the first
-      day, which is that of the earliest purchase.
-
-    All rows of the dump are delivered, and those of one key in the dump's order, so that the newest row of each key is
-    the dump's last one. Irregular rows follow these rules:
-
-    - A time that cannot be read counts as missing. A review without an answer time is delivered on its creation day.
-    - Rows without a day, or with one before the first, are delivered on the first day: orders without any time, rows
-      whose order is not in the dump, products that never sell, and rows that cannot be parsed, as their text.
-    - An order that is in the dump twice, or that trusted might not accept, has no history: each of its rows is
-      delivered once, on the day of its last time.
+    The module `replay_schedule` has the rules for the day of each row.
 
     A file's name has the end of the day as extraction time, so that a later delivery is newer. A file that a delivery
     already has is not written again: repeating a replay changes nothing, and continues one that was interrupted. The

@@ -5,7 +5,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, NoCredentialsError, ReadTimeoutError
 
-from olist_assets.aws.clients import call_at_most_once, to_user_error
+from olist_assets.aws.clients import call_at_most_once, describe_error
 
 
 def error_response(code: str, status: int = 400, message: str = "no") -> ClientError:
@@ -98,12 +98,12 @@ def test_the_result_is_looked_for_before_every_retry():
     assert call.times == 3
 
 
-def test_a_user_error_is_one_line_without_accounts():
+def test_a_described_error_is_one_line_without_accounts():
     denied = error_response(
         "AccessDeniedException", message="User: arn:aws:iam::123456789012:user/jane is not authorized"
     )
-    assert str(to_user_error(denied)) == (
+    assert describe_error(denied) == (
         "AWS error: An error occurred (AccessDeniedException) when calling the RunJobFlow operation: "
         "User: arn:aws:iam::…:user/jane is not authorized"
     )
-    assert str(to_user_error(NoCredentialsError())) == "AWS: Unable to locate credentials"
+    assert describe_error(NoCredentialsError()) == "AWS: Unable to locate credentials"

@@ -13,6 +13,7 @@ from olist_assets.aws.redaction import redact, summarize_error
         ("GET https://shop-lake.s3.amazonaws.com/raw?list-type=2 failed", "GET https://… failed"),
         ('"http://127.0.0.1:7070/shop-lake/raw", again', '"http://…", again'),
         ("arn:aws:iam::123456789012:role/olist is not authorized", "arn:aws:iam::…:role/olist is not authorized"),
+        ('on resource: "arn:aws:s3:::shop-lake/raw/a"', 'on resource: "arn:aws:s3:::…/raw/a"'),
         ("arn:aws-us-gov:kms:us-gov-1:123456789012:key/a", "arn:aws-us-gov:kms:us-gov-1:…:key/a"),
         ("Account: 123456789012 is suspended", "Account: … is suspended"),
         ("the key AKIAIOSFODNN7EXAMPLE is unknown", "the key … is unknown"),
@@ -40,4 +41,7 @@ def test_an_error_is_summarized_by_the_answer_of_s3():
         "\n\nDebug source:\nGeneric {..}"
     )
     assert summarize_error(error) == "AccessDenied: Access Denied"
+    refusal = "User: arn:aws:iam::123456789012:user/jane may not list arn:aws:s3:::shop-lake"
+    error = OSError(f"403: <Error><Code>AccessDenied</Code><Message>{refusal}</Message></Error>")
+    assert summarize_error(error) == ("AccessDenied: User: arn:aws:iam::…:user/jane may not list arn:aws:s3:::…")
     assert summarize_error(OSError("no answer from\n http://storage/shop\n\nDebug")) == "no answer from http://…"

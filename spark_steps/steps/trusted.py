@@ -13,14 +13,14 @@ from spark_steps.expressions import hash_60_bits, is_newer
 from spark_steps.protocol import Check, DayCounts, RowCounts, StepRequest, StepResult, TableHandle
 
 WINNER_ORDER = ("_extracted_at", "_landing_date", "_file_id", "_row")
-"""The newest row of a key is the one that is greatest in these columns."""
+"""The newest row of a key is the greatest in the order of these columns."""
 
 _LINEAGE = ("_landing_date", "_file_id", "_file_name", "_row", "_extracted_at", "_run_id", "_reject", "_extra", "_text")
 
 
 @dataclass(frozen=True, slots=True)
 class _OutcomeSummary:
-    """What becomes of the window's rows.
+    """The outcomes of the window's rows.
 
     Attributes:
         rows: numbers of rows by landing date and outcome.

@@ -1,9 +1,8 @@
-"""The jars that local Spark needs beside its own, found on this machine or fetched, and their digests checked.
+"""The jars that local Spark needs in addition to its own: they are looked up or fetched, and their digests are checked.
 
 `jars.sha256` lists them in the format of sha256sum, by their paths in a Maven repository. They are looked for in the
-jars folder, then in Maven's local repository; a file with another digest does not count. What is missing is fetched
-into the jars folder, by Maven if it is installed (it knows the machine's proxies and mirrors), else by Spark's own
-resolver.
+jars folder, then in Maven's local repository; a file with another digest does not count. Missing jars are fetched into
+the jars folder, by Maven if it is installed (it uses the machine's proxies and mirrors), else by Spark's own resolver.
 
 `python -m olist_assets.engines.local.jars` fetches them ahead of their first use, and replaces wrong ones. `--renew`
 writes `jars.sha256` for the versions of pyspark and delta-spark that are installed.
@@ -23,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from olist_assets.engines.local.java import require_java
-from olist_assets.errors import OlistError
+from olist_assets.errors import EngineError
 
 _LIST = Path(__file__).with_name("jars.sha256")
 _DELTA, _HADOOP = "io.delta", "org.apache.hadoop"
@@ -33,12 +32,12 @@ _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 <groupId>olist</groupId><artifactId>jars</artifactId><version>1</version><packaging>pom</packaging>
 <dependencies>{dependencies}</dependencies>
 </project>"""
-# Spark has, or never calls, what these depend on: no transitive dependency is wanted.
+# No transitive dependencies: Spark contains them, or never calls them.
 _DEPENDENCY = """<dependency>
 <groupId>{0.group}</groupId><artifactId>{0.artifact}</artifactId><version>{0.version}</version>
 <exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>
 </dependency>"""
-_BUNDLE = "software.amazon.awssdk:bundle"  # 600 MB: all of AWS's SDK, of which S3A calls the parts that are listed
+_BUNDLE = "software.amazon.awssdk:bundle"  # 600 MB: all of AWS's SDK; S3A calls only the listed parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Jar:
 
     @property
     def coordinates(self) -> str:
-        """As build tools write them."""
+        """The coordinates as build tools write them."""
         return f"{self.group}:{self.artifact}:{self.version}"
 
     def matches(self, file: Path) -> bool:
@@ -81,7 +80,7 @@ def delta_jars() -> tuple[Jar, ...]:
     """Delta Lake for the installed pyspark, in the version of the installed delta-spark.
 
     Raises:
-        OlistError: `jars.sha256` lists those of other versions.
+        EngineError: `jars.sha256` lists the jars of other versions.
     """
     jars = tuple(jar for jar in _listed_jars() if jar.group == _DELTA)
     delta, spark = version("delta-spark"), _spark_version()
@@ -93,7 +92,7 @@ def s3_jars() -> tuple[Jar, ...]:
     """S3A for the Hadoop in the installed pyspark, and the parts of AWS's SDK that S3A calls.
 
     Raises:
-        OlistError: `jars.sha256` lists those of another Hadoop.
+        EngineError: `jars.sha256` lists the jars of another Hadoop.
     """
     jars = tuple(jar for jar in _listed_jars() if jar.group != _DELTA)
     _require(jars, f"{_HADOOP}:hadoop-aws:{_hadoop_version()}", f"pyspark {_spark_version()}")
@@ -101,7 +100,7 @@ def s3_jars() -> tuple[Jar, ...]:
 
 
 def default_folder() -> Path:
-    """The jars folder of this Python environment, whose versions they match."""
+    """The jars folder of this Python environment. Its jars match the installed versions."""
     return Path(sys.prefix) / "jars"
 
 
@@ -120,13 +119,13 @@ def find(
     """The paths of the jars, in order. Missing jars are fetched into the jars folder, wrong ones there are replaced.
 
     Args:
-        jars: which ones.
+        jars: the jars.
         folder: the jars folder; by default that of this Python environment.
         repository: Maven's local repository.
         on_progress: called with a line for each thing that takes long.
 
     Raises:
-        OlistError: a jar is missing and cannot be fetched, or the jars folder cannot be written; the message says what
+        EngineError: a jar is missing and cannot be fetched, or the jars folder cannot be written; the message says what
             to do.
     """
     jars, folder, repository = tuple(jars), folder or default_folder(), repository or local_repository()
@@ -141,34 +140,35 @@ def find(
         if missing:
             problems = _fetch(missing, folder, on_progress)
     except OSError as error:
-        raise OlistError(f"cannot write jars into {folder} ({error.strerror}): make it a folder of yours") from error
+        raise EngineError(f"cannot write jars into {folder} ({error.strerror}): make it a folder of yours") from error
     paths |= {jar: jar.locate(folder, repository) for jar in (*wrong, *missing)}
-    lost = [jar for jar, path in paths.items() if path is None]
-    if lost:
+    unavailable = [jar for jar, path in paths.items() if path is None]
+    if unavailable:
         cure = f"put the jars of {_LIST.name} into {folder}"
         cure += "" if shutil.which("mvn") else ", or install Maven (apt-get install maven)"
-        raise OlistError(f"cannot fetch {_names(lost)} ({'; '.join(problems)}): {cure}")
+        raise EngineError(f"cannot fetch {_names(unavailable)} ({'; '.join(problems)}): {cure}")
     return [path for path in paths.values() if path]
 
 
 def renew(path: Path = _LIST) -> None:
     """Rewrite the list for the installed pyspark and delta-spark: the same artifacts, fetched now by Maven.
 
-    Versions of the SDK and of what it needs stay as they are written in the list.
+    The versions of the SDK and of its dependencies are not changed.
 
     Raises:
-        OlistError: Maven is missing, or cannot fetch a jar.
+        EngineError: Maven is missing, or cannot fetch a jar.
     """
-    renewed = [_renewed(jar) for jar in _listed_jars(path)]
+    current = [_with_installed_version(jar) for jar in _listed_jars(path)]
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            _copy_by_maven(renewed, Path(scratch), repository=Path(scratch) / "repository")
+            _copy_by_maven(current, Path(scratch), repository=Path(scratch) / "repository")
         except (OSError, subprocess.SubprocessError) as error:
-            raise OlistError(f"cannot renew {path.name} by Maven: {_reason(error)}") from error
-        path.write_text("".join(f"{_digest(Path(scratch) / jar.file_name)}  {jar.path}\n" for jar in renewed))
+            raise EngineError(f"cannot renew {path.name} by Maven: {_reason(error)}") from error
+        path.write_text("".join(f"{_digest(Path(scratch) / jar.file_name)}  {jar.path}\n" for jar in current))
 
 
-def _renewed(jar: Jar) -> Jar:
+def _with_installed_version(jar: Jar) -> Jar:
+    """The jar in the version that fits the installed packages."""
     if jar.group == _HADOOP:
         return replace(jar, version=_hadoop_version())
     if jar.group == _DELTA:
@@ -189,7 +189,7 @@ def _listed_jars(file: Path = _LIST) -> tuple[Jar, ...]:
 
 def _require(jars: tuple[Jar, ...], coordinates: str, packages: str) -> None:
     if coordinates not in (listed := [jar.coordinates for jar in jars]):
-        raise OlistError(
+        raise EngineError(
             f"{_LIST.name} lists {listed[0]}, but {packages} need {coordinates}: install the versions of "
             "constraints.txt (rm .venv/.done; make setup), or renew the list (make jars)"
         )
@@ -208,11 +208,11 @@ def _spark_home() -> Path:
 
 
 def _hadoop_version() -> str:
-    """Of the Hadoop that pyspark brings."""
+    """The version of the Hadoop that pyspark contains."""
     prefix = "hadoop-client-api-"
     names = [path.stem for path in (_spark_home() / "jars").glob(f"{prefix}*.jar")]
     if len(names) != 1:
-        raise OlistError(f"{_spark_home()}/jars has {len(names)} {prefix}*.jar, not one: reinstall pyspark")
+        raise EngineError(f"{_spark_home()}/jars has {len(names)} {prefix}*.jar, not one: reinstall pyspark")
     return names[0].removeprefix(prefix)
 
 
@@ -235,7 +235,7 @@ def _install(paths: Mapping[Jar, Path], folder: Path) -> None:
 
 
 def _fetch(jars: list[Jar], folder: Path, on_progress: Callable[[str], None]) -> list[str]:
-    """Fetch jars into the folder, by one resolver after the other; returns what went wrong."""
+    """Fetch jars into the folder, by one resolver after the other, and return the problems, one line each."""
     resolvers = {"Maven": _fetch_by_maven, "Spark's resolver": fetch_by_spark}
     if shutil.which("mvn") is None:
         del resolvers["Maven"]
@@ -246,7 +246,7 @@ def _fetch(jars: list[Jar], folder: Path, on_progress: Callable[[str], None]) ->
         with tempfile.TemporaryDirectory() as scratch:
             try:
                 paths = fetch(jars, Path(scratch))
-            except (OSError, subprocess.SubprocessError, OlistError) as error:
+            except (OSError, subprocess.SubprocessError, EngineError) as error:
                 problems.append(f"{name} could not: {_reason(error)}")
                 continue
             _install(paths, folder)
@@ -261,7 +261,7 @@ def _fetch_by_maven(jars: list[Jar], scratch: Path) -> dict[Jar, Path]:
     paths = {jar: scratch / jar.file_name for jar in jars}
     _copy_by_maven(jars, scratch)
     wrong = [jar for jar, path in paths.items() if not jar.matches(path)]
-    if wrong:  # Maven trusts its local repository: leave it as it is, and do without
+    if wrong:  # Maven trusts its local repository: bypass it without changing it
         for jar in wrong:
             paths[jar].unlink()  # the goal does not overwrite
         _copy_by_maven(wrong, scratch, repository=scratch / "repository")
@@ -276,12 +276,12 @@ def _copy_by_maven(jars: list[Jar], folder: Path, *, repository: Path | None = N
 
 
 def fetch_by_spark(jars: list[Jar], scratch: Path, *, repositories: tuple[str, ...] = ()) -> dict[Jar, Path]:
-    """Fetch jars below a folder by spark-submit; `repositories` are asked before the usual ones.
+    """Fetch jars below a folder by spark-submit, which searches `repositories` before the usual ones.
 
-    It resolves their dependencies as well, 80 MB that are not used.
+    spark-submit resolves the dependencies as well, 80 MB that are not used.
 
     Raises:
-        subprocess.SubprocessError: it does not end well, or in time: it knows no proxies.
+        subprocess.SubprocessError: spark-submit fails or takes too long; it uses no proxies.
     """
     require_java()
     nothing = scratch / "nothing.py"
@@ -290,7 +290,7 @@ def fetch_by_spark(jars: list[Jar], scratch: Path, *, repositories: tuple[str, .
     arguments += ["--conf", f"spark.jars.ivy={scratch}"]
     if repositories:
         arguments += ["--repositories", ",".join(repositories)]
-    # Its own caches, and Maven's local repository, are below the home folder: wrong files there must not be found.
+    # spark-submit's caches and Maven's local repository are below the home folder. Wrong files there must not be used.
     options = f'{os.environ.get("SPARK_SUBMIT_OPTS", "")} "-Duser.home={scratch}"'
     _run(
         [str(_spark_home() / "bin" / "spark-submit"), *arguments, str(nothing)],
@@ -308,7 +308,7 @@ def _run(command: list[str], **environment: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The line of a tool's output that says what went wrong."""
+    """The line of a tool's output that names the cause."""
     if isinstance(error, subprocess.CalledProcessError):
         lines = [line for line in (error.stdout + error.stderr).splitlines() if line.strip()]
         marked = [line for line in lines if "ERROR" in line or "Exception" in line or "UNRESOLVED" in line]
@@ -317,7 +317,7 @@ def _reason(error: Exception) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Find or fetch all jars, those for S3 too, for `make setup`; or renew their list, for `make jars`."""
+    """Find or fetch all jars, including those for S3, for `make setup`; or renew their list, for `make jars`."""
     try:
         if arguments == ["--renew"]:
             renew()
@@ -325,7 +325,7 @@ def main(arguments: list[str]) -> int:
         require_java()  # without it the jars are of no use
         for path in find((*delta_jars(), *s3_jars()), on_progress=lambda line: print(line, file=sys.stderr)):  # noqa: T201 - a command
             print(path)  # noqa: T201 - a command
-    except OlistError as error:
+    except EngineError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a command
         return 1
     return 0

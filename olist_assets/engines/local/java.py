@@ -1,4 +1,4 @@
-"""The Java that Spark runs on: found as Spark finds it, and named when it will not do."""
+"""The Java that Spark runs on, looked up as Spark does, and checked for a supported version."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 
-from olist_assets.errors import OlistError
+from olist_assets.errors import EngineError
 
 SUPPORTED = (17, 21)
 """Major versions that Spark 4.1 runs on."""
@@ -22,18 +22,18 @@ def require_java(environment: Mapping[str, str] = os.environ) -> int:
     """The major version of the Java that Spark will start: that of JAVA_HOME, else the one on PATH.
 
     Raises:
-        OlistError: there is none, or Spark does not run on it; the message says what to install.
+        EngineError: there is no Java, or Spark does not run on it; the message says what to install.
     """
     home = environment.get("JAVA_HOME")
     java = shutil.which("java", path=f"{home}/bin" if home else environment.get("PATH", ""))
     if java is None:
         where = f"not in JAVA_HOME={home}" if home else "neither in JAVA_HOME nor on PATH"
-        raise OlistError(f"local Spark needs Java, which is {where}: {_CURE}")
-    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - Java itself
-    match = _VERSION.search(said.stderr + said.stdout)
+        raise EngineError(f"local Spark needs Java, which is {where}: {_CURE}")
+    process = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603 - Java itself
+    match = _VERSION.search(process.stderr + process.stdout)
     if match is None:
-        raise OlistError(f"local Spark needs Java, and `{java} -version` reports no version: {_CURE}")
+        raise EngineError(f"local Spark needs Java, and `{java} -version` reports no version: {_CURE}")
     major = int(match[2] or 0) if match[1] == "1" else int(match[1])  # up to Java 8 versions began with 1
     if major not in SUPPORTED:
-        raise OlistError(f"local Spark needs Java {' or '.join(map(str, SUPPORTED))}, {java} is Java {major}: {_CURE}")
+        raise EngineError(f"local Spark needs Java {' or '.join(map(str, SUPPORTED))}, {java} is Java {major}: {_CURE}")
     return major

@@ -31,7 +31,7 @@ PROPERTIES = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
-"""Properties of local Spark, beside the jars."""
+"""Properties of local Spark, except for the jars."""
 
 
 class SparkEngine(LocalEngine):

@@ -17,7 +17,7 @@ import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs] - it has none
 from obstore.store import ObjectStore
 
-from olist_assets.aws.clients import to_user_error
+from olist_assets.aws.clients import describe_error
 from olist_assets.aws.environment import is_s3
 from olist_assets.aws.redaction import redact
 from olist_assets.engines.base import Engine, Progress, ignore_progress
@@ -28,7 +28,7 @@ from olist_assets.engines.remote.settings import RemoteFields, RemoteSettings
 from olist_assets.engines.remote.waiting import JobWaiter, T, wait_for_capacity
 from olist_assets.errors import EngineError, OlistError, SettingsError
 from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
-from olist_assets.lake.storage import open_store
+from olist_assets.lake.storage import open_store, read_object
 from spark_steps.protocol import StepRequest, StepResult
 
 
@@ -48,7 +48,7 @@ class RemoteEngine(RemoteFields, Engine):
         """The engine as the variables of its settings class describe it.
 
         Raises:
-            SettingsError: a value is not accepted; the message names the variable and what it takes.
+            SettingsError: a value is not accepted; the message names the variable.
         """
         return cls(lake=lake, **cls.settings_class.load().model_dump())
 
@@ -77,6 +77,7 @@ class RemoteEngine(RemoteFields, Engine):
 
         Raises:
             SettingsError: the lake is a folder.
+            LakeNotFoundError: the lake's bucket cannot be listed.
             EngineError: the package has not been built, or from other step code.
         """
         self._upload_package(on_progress)
@@ -85,9 +86,10 @@ class RemoteEngine(RemoteFields, Engine):
         """Run the step as a job and wait for its end. Any interruption of the waiting cancels the job.
 
         Raises:
-            StepError: the step cannot be done.
-            EngineError: the job failed in another way, or did not start in time.
-            OlistError: AWS refused a request.
+            StepError: as `Engine.run` does.
+            EngineError: the job failed in another way or did not start in time, AWS refused a request, or the package
+                is missing, as for `prepare`.
+            SettingsError, LakeNotFoundError: as `prepare` does.
         """
         code = self._upload_package(context.log.info)
         try:
@@ -96,16 +98,23 @@ class RemoteEngine(RemoteFields, Engine):
             seconds_for_capacity = time.monotonic() - started
             status = self._wait_or_cancel(job, context)
         except (BotoCoreError, ClientError) as error:
-            raise to_user_error(error) from error
+            raise EngineError(describe_error(error)) from error
         waiting = round(seconds_for_capacity + status.metadata.get("seconds_waiting", 0), 1)
         context.add_asset_metadata({"job": job, **status.metadata, "seconds_waiting": waiting})
         return self._read_result(job, key, status)
 
     def cancel_jobs(self, run_id: str) -> list[str]:
-        """Cancel the jobs of a run that have not ended, and return their ids."""
-        jobs = [job for job, name in self.live() if (key := JobKey.parse(name)) and key.run_id == run_id]
-        for job in jobs:
-            self.cancel(job)
+        """Cancel the jobs of a run that have not ended, and return their ids.
+
+        Raises:
+            EngineError: AWS refused a request.
+        """
+        try:
+            jobs = [job for job, name in self.live() if (key := JobKey.parse(name)) and key.run_id == run_id]
+            for job in jobs:
+                self.cancel(job)
+        except (BotoCoreError, ClientError) as error:
+            raise EngineError(describe_error(error)) from None  # Dagster stores the texts of all causes of a tick
         return jobs
 
     # --- Submission --------------------------------------------------------------------------------------------
@@ -123,7 +132,7 @@ class RemoteEngine(RemoteFields, Engine):
         return Package.find(Path(self.package)).upload(store, on_progress)
 
     def _find_or_submit(self, request: StepRequest, code: Uploaded, on_progress: Progress) -> tuple[str, JobKey]:
-        """The job of a request and the key of the run that submitted it: a job that is running, else a new one."""
+        """The job of a request and its key: an identical job that is running already, or else a new one."""
         key = JobKey.from_request(request)
         adopted = self._adopt_or_cancel_orphans(key, on_progress)
         return adopted or (self.submit(self._write_request(request, key, code), on_progress), key)
@@ -172,7 +181,7 @@ class RemoteEngine(RemoteFields, Engine):
         """Wait for a job's end. Any interruption of the waiting cancels the job."""
         try:
             return self._waiter.wait_for_end(job, context.log.info)
-        except BaseException:  # Dagster interrupts a run with an error of its own that is no Exception
+        except BaseException:  # Dagster interrupts a run by a subclass of BaseException
             try:
                 self._waiter.cancel_and_wait(job)
             except (BotoCoreError, ClientError, OlistError) as error:
@@ -195,8 +204,8 @@ class RemoteEngine(RemoteFields, Engine):
         """
 
         def probe() -> str | None:
-            if found := find():
-                return found
+            if existing := find():
+                return existing
             with suppress(LeaseUnavailableError), hold_lease(self._store, name, "its creation"):
                 return find() or create()
             return None
@@ -213,7 +222,7 @@ class RemoteEngine(RemoteFields, Engine):
             EngineError: the job failed in another way; the message has the service's reason and the log's last lines.
         """
         try:
-            text = bytes(self._store.get(f"{key.folder}/result.json").bytes()).decode()
+            text = read_object(self._store, f"{key.folder}/result.json").decode()
         except FileNotFoundError:
             text = None
         if text is not None and (status.phase is JobPhase.SUCCEEDED or "error" in json.loads(text)):

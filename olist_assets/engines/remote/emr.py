@@ -228,7 +228,7 @@ class EmrEngine(EmrFields, RemoteEngine):
         }
 
     def _cluster_tags(self) -> list[dict[str, str]]:
-        """The tag by which the roles in deploy/ recognize the project's clusters, EMR's own, and further tags."""
+        """The tag that the roles in deploy/ require of the project's clusters, EMR's own, and the configured tags."""
         tags = {"olist:lakehouse": self.cluster, "for-use-with-amazon-emr-managed-policies": "true", **self.tags}
         return [{"Key": key, "Value": value} for key, value in tags.items()]
 

@@ -66,7 +66,7 @@ class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
         return f"{application}/{job['jobRunId']}"
 
     def _spark_options(self, submission: Submission) -> list[str]:
-        """The options of spark-submit that this service needs beside those of every cluster."""
+        """The options of spark-submit that only this service needs."""
         python = {"PYSPARK_PYTHON": _PYTHON}
         driver = {**python, "PYSPARK_DRIVER_PYTHON": _PYTHON, **submission.variables}
         variables = {f"spark.emr-serverless.driverEnv.{name}": value for name, value in driver.items()}
@@ -135,7 +135,7 @@ class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
 
     @property
     def _tags(self) -> dict[str, str]:
-        """The tag by which the roles in deploy/ recognize the project's own, and further tags."""
+        """The tag by which the roles in deploy/ recognize the project's own resources, and the configured tags."""
         return {"olist:lakehouse": self.application, **self.tags}
 
     @cached_property

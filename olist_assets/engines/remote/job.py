@@ -21,7 +21,7 @@ class JobPhase(StrEnum):
 
     WAITING = "waiting"
     RUNNING = "running"
-    CANCELLING = "cancelling"  # canceled, but not ended yet
+    CANCELLING = "cancelling"  # canceled, but still running
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 

@@ -8,7 +8,7 @@ from obstore.store import ObjectStore
 from olist_assets.aws.redaction import summarize_error
 from olist_assets.engines.remote.waiting import DeadlineError, poll_until
 from olist_assets.errors import OlistError
-from olist_assets.lake.storage import open_store
+from olist_assets.lake.storage import open_store, read_object
 
 _LINES = 15
 _STACK_FRAMES = ("at ", "... ")  # lines of Java's stack traces, which do not name the cause
@@ -38,7 +38,7 @@ def read_log_tail(uri: str | None, *, pause: float, deadline: float) -> str:
 def _read_lines(store: ObjectStore, name: str) -> list[str] | None:
     """The lines of a log, without stack frames; None if it does not exist yet."""
     try:
-        packed = bytes(store.get(name).bytes())
+        packed = read_object(store, name)
     except FileNotFoundError:
         return None
     lines = gzip.decompress(packed).decode(errors="replace").splitlines()

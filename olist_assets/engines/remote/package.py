@@ -26,6 +26,7 @@ from obstore.store import ObjectStore
 import spark_steps
 from olist_assets.engines.code_version import steps_digest
 from olist_assets.errors import EngineError
+from olist_assets.lake.storage import list_objects
 
 FOLDER = Path("dist/emr")
 """Folder that packages are built into, relative to the project's folder."""
@@ -79,7 +80,7 @@ class Package:
             environment=f"{CODE}/{self.environment.name}",
             main=f"{CODE}/main-{steps_digest()}.py",
         )
-        existing = {meta["path"] for page in store.list(CODE) for meta in page}
+        existing = {meta["path"] for meta in list_objects(store, CODE)}
         for path, name in ((self.steps, names.steps), (self.environment, names.environment), (self.main, names.main)):
             if name not in existing:
                 on_progress(f"uploading {path.name} ({path.stat().st_size / 1e6:,.1f} MB)")

@@ -131,7 +131,7 @@ class RemoteSettings(BaseSettings):
         """Read the variables of this process.
 
         Raises:
-            SettingsError: a value is not accepted; the message names the variable and what it takes.
+            SettingsError: a value is not accepted; the message names the variable.
         """
         try:
             return cls()

@@ -1,4 +1,4 @@
-"""Waiting: polling with jitter and a deadline, and what is done while a job of a cluster runs or ends."""
+"""Waiting: polling with jitter and a deadline, and waiting for the jobs of a cluster."""
 
 import time
 from collections.abc import Callable
@@ -130,7 +130,7 @@ def wait_for_capacity(probe: Callable[[], T | None], what: str, *, poll_seconds:
 
     Args:
         probe: returns None while there is no result.
-        what: what is waited for, for the error.
+        what: the expected resource, for the error.
         poll_seconds: average seconds between two calls.
         start_minutes: minutes after which waiting ends.
 

@@ -54,7 +54,7 @@ def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> Statemen
     select = sql
     if statement.type == duckdb.StatementType.EXPLAIN and (match := _EXPLAIN.match(sql)):
         select = match[2]
-        sql = f"{match[1]} {select}"  # exactly what is checked, without the comments before it
+        sql = f"{match[1]} {select}"  # the checked text, without the comments before it
     elif statement.type != duckdb.StatementType.SELECT:
         raise QueryError(f"the lake is read-only here: {statement.type.name} is refused")
     return Statement(

@@ -12,7 +12,7 @@ import pytest
 
 from olist_assets.engines.local import jars
 from olist_assets.engines.local.jars import Jar, delta_jars, fetch_by_spark, find, renew, s3_jars
-from olist_assets.errors import OlistError
+from olist_assets.errors import EngineError
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -87,14 +87,14 @@ def test_each_jar_has_a_digest_and_a_file_name_of_its_own():
 def test_other_installed_versions_are_named_with_the_cure(monkeypatch, package, installed, message):
     version = jars.version
     monkeypatch.setattr(jars, "version", lambda name: installed if name == package else version(name))
-    with pytest.raises(OlistError, match=re.escape(message)):
+    with pytest.raises(EngineError, match=re.escape(message)):
         delta_jars()
 
 
 def test_another_hadoop_is_named_with_the_cure(monkeypatch, tmp_path):
     put(tmp_path / "jars" / "hadoop-client-api-3.5.0.jar", "")
     monkeypatch.setattr(jars, "_spark_home", lambda: tmp_path)
-    with pytest.raises(OlistError, match=r"but pyspark 4.1 need org.apache.hadoop:hadoop-aws:3.5.0: install the"):
+    with pytest.raises(EngineError, match=r"but pyspark 4.1 need org.apache.hadoop:hadoop-aws:3.5.0: install the"):
         s3_jars()
 
 
@@ -165,16 +165,16 @@ def test_without_maven_spark_fetches_the_right_jars(tmp_path, monkeypatch):
 def test_a_jar_with_another_digest_is_not_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(jars, "fetch_by_spark", lambda _, scratch: {ONE: put_into_folder(scratch, ONE, "other")})
     reason = r"Spark's resolver brought other files than jars.sha256 lists"
-    with pytest.raises(OlistError, match=rf"^cannot fetch org.example:one:1.0 \({reason}\): put the jars of jars.sha"):
+    with pytest.raises(EngineError, match=rf"^cannot fetch org.example:one:1.0 \({reason}\): put the jars of jars.sha"):
         find([ONE], folder=tmp_path / "jars", repository=tmp_path / "nothing")
     assert list((tmp_path / "jars").iterdir()) == []
 
 
 @pytest.mark.usefixtures("no_maven")
 def test_a_jar_that_nobody_has_is_named_with_the_cure(tmp_path, monkeypatch):
-    monkeypatch.setattr(jars, "require_java", lambda: (_ for _ in ()).throw(OlistError("no Java")))
+    monkeypatch.setattr(jars, "require_java", lambda: (_ for _ in ()).throw(EngineError("no Java")))
     said: list[str] = []
-    with pytest.raises(OlistError) as caught:
+    with pytest.raises(EngineError) as caught:
         find([ONE], folder=tmp_path / "jars", repository=tmp_path / "nothing", on_progress=said.append)
     assert str(caught.value) == (
         "cannot fetch org.example:one:1.0 (Spark's resolver could not: no Java): "
@@ -193,7 +193,7 @@ def test_a_resolver_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
 def test_a_jars_folder_that_cannot_be_made_is_named(tmp_path):
     put(tmp_path / "jars", "a file")
     message = rf"^cannot write jars into {tmp_path}/jars \(File exists\): make it a folder of yours$"
-    with pytest.raises(OlistError, match=message):
+    with pytest.raises(EngineError, match=message):
         find([ONE], folder=tmp_path / "jars", repository=tmp_path / "nothing")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from olist_assets.engines.local.java import SUPPORTED, require_java
-from olist_assets.errors import OlistError
+from olist_assets.errors import EngineError
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -37,12 +37,12 @@ def test_a_java_that_spark_runs_on_is_accepted(tmp_path, says, major):
 )
 def test_another_java_is_named_with_its_version_and_what_to_install(tmp_path, says, major):
     home = java_home(tmp_path, says)
-    with pytest.raises(OlistError, match=rf"needs Java 17 or 21, {home}/bin/java is Java {major}: install Java 17 \("):
+    with pytest.raises(EngineError, match=rf"needs Java 17 or 21, {home}/bin/java is Java {major}: install Java 17 \("):
         require_java({"JAVA_HOME": home})
 
 
 def test_a_java_without_a_version_is_named(tmp_path):
-    with pytest.raises(OlistError, match="reports no version: install Java 17"):
+    with pytest.raises(EngineError, match="reports no version: install Java 17"):
         require_java({"JAVA_HOME": java_home(tmp_path, "hello")})
 
 
@@ -55,7 +55,7 @@ def test_a_java_without_a_version_is_named(tmp_path):
     ],
 )
 def test_no_java_is_said_with_where_it_was_looked_for(environment, where):
-    with pytest.raises(OlistError, match=re.escape(f"which is {where}: install Java 17")):
+    with pytest.raises(EngineError, match=re.escape(f"which is {where}: install Java 17")):
         require_java(environment)
 
 

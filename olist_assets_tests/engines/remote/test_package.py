@@ -7,7 +7,7 @@ from obstore.store import MemoryStore
 
 from olist_assets.engines.code_version import steps_digest
 from olist_assets.engines.remote.package import Package
-from olist_assets.errors import OlistError
+from olist_assets.errors import EngineError
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_the_package_has_the_newest_environment(folder):
 
 
 def test_a_missing_package_is_a_one_line_error(tmp_path):
-    with pytest.raises(OlistError) as caught:
+    with pytest.raises(EngineError) as caught:
         Package.find(tmp_path / "nowhere")
     assert str(caught.value) == (
         f"the package for EMR in {tmp_path}/nowhere has not been built: run `make package`, or set OLIST_EMR_PACKAGE"
@@ -41,7 +41,7 @@ def test_a_missing_package_is_a_one_line_error(tmp_path):
 
 def test_a_package_of_other_step_code_is_rejected(folder):
     (folder / f"steps-{steps_digest()}.zip").rename(folder / "steps-000000000000.zip")
-    with pytest.raises(OlistError, match="was built from other step code: run `make package`"):
+    with pytest.raises(EngineError, match="was built from other step code: run `make package`"):
         Package.find(folder)
 
 
