@@ -1,23 +1,27 @@
 """Which tables a statement reads, and whether it may run, according to DuckDB's own parser.
 
 DuckDB can be locked to the lake's files, but not against writes into the lake or against showing its credentials. So
-a statement must be one SELECT, or the EXPLAIN of one, that reads only tables and calls only harmless functions.
+a statement must be one SELECT, or the EXPLAIN of one, that reads only tables and calls only functions that are allowed.
+functions.txt lists them: those of DuckDB without extensions, except functions with side effects and functions that
+read files, settings, variables, the environment, the session or SQL text. A function that an extension or a later
+DuckDB adds is refused until it is listed.
 """
 
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import duckdb
 
-from olist_assets.errors import QueryError
+from olist_assets.errors import QueryError, close_matches, did_you_mean
 
 _ALLOWED_TABLE_FUNCTIONS = {"generate_series", "json_each", "json_tree", "range", "unnest"}
 """All others read files, secrets, settings or other statements."""
-_REFUSED_FUNCTIONS = {"current_setting", "getenv", "write_log"}
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _COMMENTS = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
 _EXPLAIN = re.compile(rf"{_COMMENTS}(explain(?:\s+analyze)?)\b(.*)", re.IGNORECASE | re.DOTALL)
@@ -113,11 +117,16 @@ def _fold_case(name: str) -> str:
 def _check_functions(node: dict[str, Any]) -> None:
     if node.get("type") == "SHOW_REF" and "query" not in node:
         raise QueryError("SHOW lists nothing here: see `olist status`, or `describe refined.fact_orders`")
-    name = str(node.get("function_name", "")).lower()
     if node.get("type") == "TABLE_FUNCTION":
-        name = node["function"]["function_name"].lower()
-        is_refused = name not in _ALLOWED_TABLE_FUNCTIONS
+        name, allowed = node["function"]["function_name"].lower(), _ALLOWED_TABLE_FUNCTIONS
     else:
-        is_refused = name in _REFUSED_FUNCTIONS
-    if is_refused:
-        raise QueryError(f"{name}() is refused: only the lake's tables can be read here")
+        name, allowed = str(node.get("function_name", "")).lower(), _allowed_functions()
+    if name and name not in allowed:
+        similar = did_you_mean(close_matches(name, allowed))
+        raise QueryError(f"{name}() is refused: only the lake's tables can be read here{similar}")
+
+
+@cache
+def _allowed_functions() -> frozenset[str]:
+    """The names of scalar, aggregate and window functions, and of operators, that a statement may use."""
+    return frozenset(files(__package__ or "").joinpath("functions.txt").read_text().splitlines())
