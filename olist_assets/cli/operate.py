@@ -1,6 +1,6 @@
 """`olist status`, `olist ui`: look after a lake."""
 
-import os
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from olist_assets.operations.status import TableStatus
 
 commands = typer.Typer()
+_PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
 @commands.command(epilog="Example: `olist status`")
@@ -52,21 +53,41 @@ def _to_grid(title: str, tables: list["TableStatus"]) -> Table:
     return grid
 
 
-@commands.command(epilog="Example: `olist ui --port 3000`")
+@commands.command(
+    epilog="Examples: `olist ui --port 3001`, `olist ui --host 0.0.0.0 --allow-host lake.shop.example`, "
+    "`olist ui --path-prefix /dagster`"
+)
 def ui(
-    host: Annotated[str, typer.Option(help="Address that the UI listens on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port that the UI listens on.")] = 3000,
+    host: Annotated[str, typer.Option(help="Address to listen on. By default only this machine reaches it.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 3000,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A name by which browsers may address the UI, without the port; may be repeated. "
+            "Required with a host that other machines reach.",
+        ),
+    ] = None,
+    path_prefix: Annotated[
+        str, typer.Option(metavar="PATH", help="Beginning of all paths, for a proxy: /dagster.")
+    ] = "",
 ) -> None:
     """Open the Dagster UI on this lake: lineage, tables, runs and backfills. Ctrl-C stops it."""
     from olist_assets.orchestration.instance.home import prepare_home  # noqa: PLC0415
+    from olist_assets.serving.ui import server  # noqa: PLC0415
     from olist_assets.settings.general import load_settings  # noqa: PLC0415
 
     settings = load_settings()
+    if host not in server.LOOPBACK and not allow_host:
+        raise typer.BadParameter(
+            f"--host {host} lets other machines run and delete things here, because the UI has no log-in: put a proxy "
+            "with a log-in before it, and name the host that browsers use with --allow-host"
+        )
+    if path_prefix and not _PATH_PREFIX.fullmatch(path_prefix):
+        raise typer.BadParameter(f"--path-prefix {path_prefix}: takes a path such as /dagster")
     prepare_home(settings.dagster_home)
-    out.print(f"Dagster UI: http://{host}:{port}")
+    out.print(f"Dagster UI: http://{f'[{host}]' if ':' in host else host}:{port}{path_prefix}")
     sys.stdout.flush()
-    # Dagster recommends `dg dev` instead, which works in a checkout only.
-    ignore_advice = "ignore:Function `dev_command`"
-    arguments = ["-W", ignore_advice, "-m", "dagster", "dev"]
-    arguments += ["-m", "olist_assets.definitions", "-h", host, "-p", str(port)]
-    os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - this interpreter, fixed arguments
+    server.serve(host, port, allowed_hosts=allow_host or (), path_prefix=path_prefix)

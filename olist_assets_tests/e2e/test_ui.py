@@ -1,70 +1,16 @@
 """The Dagster UI in a browser: terminating a run whose step is on a cluster."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 
 import pytest
-import requests
 
 from olist_assets_tests.e2e.cluster import StepProgram
-from olist_assets_tests.e2e.servers import free_port, wait_until
+from olist_assets_tests.e2e.servers import wait_until
+from olist_assets_tests.e2e.web_server import WebServer
 
 STEP_PROGRAM = StepProgram.PREPARED
 DAY = "2018-05-10"
 SELLERS = "seller_id,seller_zip_code_prefix,seller_city,seller_state\ns1,1001,sao paulo,SP\n"
-LAUNCH = """mutation ($run: ExecutionParams!) {
-  launchRun(executionParams: $run) { __typename ... on LaunchRunSuccess { run { runId } } }
-}"""
-
-
-class WebServer:
-    """The Dagster UI of a lake, at `url`."""
-
-    def __init__(self, variables: dict[str, str]) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "olist_assets", "ui", "--port", str(port)]
-        self._process = subprocess.Popen(command, env={**os.environ, **variables}, start_new_session=True)
-
-    def stop(self) -> None:
-        """Stop it with all its processes."""
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(30)
-        finally:
-            if self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
-
-    def query(self, text: str, **variables: object) -> dict:
-        """The data that a GraphQL query returns."""
-        response = requests.post(f"{self.url}/graphql", json={"query": text, "variables": variables}, timeout=60)
-        return response.json()["data"]
-
-    def is_ready(self) -> bool:
-        """Whether it answers, and has loaded the code location."""
-        try:
-            data = self.query("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }")
-        except requests.ConnectionError:
-            return False
-        return bool(data["repositoriesOrError"].get("nodes"))
-
-    def launch(self, asset: str) -> str:
-        """Materialize an asset for the day; the id of the run."""
-        selector = {
-            "repositoryLocationName": "olist_assets.definitions",
-            "repositoryName": "__repository__",
-            "jobName": "lakehouse",
-            "assetSelection": [{"path": asset.split("/")}],
-        }
-        tags = [{"key": "dagster/partition", "value": DAY}]
-        launched = self.query(
-            LAUNCH, run={"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}}
-        )
-        assert launched["launchRun"]["__typename"] == "LaunchRunSuccess", launched
-        return launched["launchRun"]["run"]["runId"]
 
 
 @pytest.fixture
@@ -95,10 +41,10 @@ def ui(service, cluster, small_package, tmp_path):
 def test_terminating_a_run_in_the_ui_cancels_its_step(ui, service, cluster, s3_folder, browser):
     wait_until(ui.is_ready, 120)
     status = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-    landing = ui.launch("landzone/sellers")
+    landing = ui.launch("landzone/sellers", DAY)
     wait_until(lambda: ui.query(status, id=landing)["runOrError"]["status"] == "SUCCESS", 120)
     cluster.hold.set()
-    run = ui.launch("raw/sellers")
+    run = ui.launch("raw/sellers", DAY)
     wait_until(lambda: cluster.jobs, 120)
     page = browser.new_page()
     page.goto(f"{ui.url}/runs/{run}")
