@@ -88,6 +88,7 @@ def test_its_leases_are_free(lake):
         assert lease.is_free(now - timedelta(days=3650))
 
 
+@pytest.mark.long
 def test_olist_run_loads_the_pending_days_as_a_whole_load_does(lake, tmp_path):
     earlier = {record.run_id for record in records(lake)}
     with connect(lake.root) as session:

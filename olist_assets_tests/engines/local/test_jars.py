@@ -138,6 +138,7 @@ def test_maven_with_an_empty_repository_brings_the_right_jars(tmp_path, mavens_r
     assert all((mavens_repository / jar.path).is_file() for jar in alike)
 
 
+@pytest.mark.long
 def test_a_wrong_jar_in_mavens_repository_is_ignored_and_fetched(tmp_path, mavens_repository):
     [jar] = [jar for jar in delta_jars() if jar.artifact == "delta-storage"]
     wrong = put_into_repository(mavens_repository, jar, "wrong")
@@ -147,6 +148,7 @@ def test_a_wrong_jar_in_mavens_repository_is_ignored_and_fetched(tmp_path, maven
     assert wrong.read_text() == "wrong"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("no_maven")
 def test_without_maven_spark_fetches_the_right_jars(tmp_path, monkeypatch):
     for jar in (ONE, TWENTY_ONE):
