@@ -1,4 +1,4 @@
-"""A guard in front of Dagster's web server, which itself checks neither who asks nor how.
+"""A guard in front of Dagster's web server, which does not check where requests come from.
 
 A page of another site can have the browser send requests to the UI. The guard refuses them:
 
@@ -7,7 +7,7 @@ A page of another site can have the browser send requests to the UI. The guard r
 - Requests that can change something, and the connection of the live view, must come from the UI's own pages.
 - GraphQL is accepted by POST with a JSON body only. Dagster would also execute a mutation in a link or a form.
 
-Programs that are not browsers send neither `Origin` nor `Sec-Fetch-Site`; they are not restricted beyond the above.
+Other programs send neither `Origin` nor `Sec-Fetch-Site`. For them only the rules on hosts and JSON apply.
 """
 
 from collections.abc import Collection

@@ -20,18 +20,18 @@ from typing import NoReturn, Self
 from olist_assets.errors import OlistError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-"""Names of this machine that no other machine reaches it by."""
+"""Names that only processes of this machine can use to reach it."""
 
 _STOP_SECONDS = 7.0
 """How long processes may take to end after SIGTERM; then they are killed."""
 
 _START_SECONDS = 120.0
-_STATEMENT_MILLISECONDS, _POOL_RECYCLE_SECONDS, _POOL_OVERFLOW = 15_000, 3_600, 20  # as Dagster's own command has them
+_STATEMENT_MILLISECONDS, _POOL_RECYCLE_SECONDS, _POOL_OVERFLOW = 15_000, 3_600, 20  # the defaults of dagster-webserver
 _LOCATION = "olist_assets.definitions"
 
 
 class _Stopped(BaseException):
-    """A signal asks the UI to end."""
+    """SIGINT or SIGTERM arrived."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
