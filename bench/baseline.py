@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -179,7 +179,8 @@ class _Baseline:
         path = self.delivery.file(table.name)
         return f"""
             DATE '{self.delivery.landing_date}' AS _landing_date, '{path.name}' AS _file_name, '{_RUN_ID}' AS _run_id,
-            TIMESTAMP '{self.delivery.extracted_at:%Y-%m-%d %H:%M:%S}' AS _extracted_at, '{_file_id(path)}' AS _file_id
+            TIMESTAMP '{self.delivery.extracted_at:%Y-%m-%d %H:%M:%S}' AS _extracted_at, '{_file_id(path)}' AS _file_id,
+            TIMESTAMP '{_received_at(path):%Y-%m-%d %H:%M:%S.%f}' AS _received_at
         """
 
 
@@ -200,6 +201,7 @@ def _raw_rows(table: TableSpec, delivery: Delivery) -> pa.Table:
         "_file_name": path.name,
         "_extracted_at": delivery.extracted_at,
         "_run_id": _RUN_ID,
+        "_received_at": _received_at(path),
     }
     for column in table.columns[len(names) :]:
         if column.name == "_row":
@@ -274,6 +276,10 @@ def _text(column: Column) -> str:
 
 
 @cache
+def _received_at(path: Path) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=path.stat().st_mtime_ns // 1000)
+
+
 def _file_id(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]

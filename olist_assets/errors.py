@@ -22,6 +22,10 @@ class DeliveryError(OlistError):
     """A dump or a delivery cannot be used."""
 
 
+class FileNotReadyError(DeliveryError):
+    """A delivered file cannot be loaded now; the message is the reason alone."""
+
+
 class LakeNotFoundError(OlistError):
     """There is no lake, or no storage, where the settings say."""
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import dagster as dg
 
+from olist_assets.assets.landzone import INCOMPLETE_DAYS
 from olist_assets.assets.metadata import RANGE
 from olist_assets.definitions import build_definitions
 from olist_assets.engines.base import Engine
@@ -127,8 +128,10 @@ class Lakehouse:
         if any(_is_interruption(event) for event in result.all_events):
             raise KeyboardInterrupt
         if result.success:
+            incomplete = {day for step in steps.values() for day in step.metadata.get(INCOMPLETE_DAYS, ())}
             for day, files in deliveries.items():
-                self.lake.load_marks.write(day, files)
+                if f"{day}" not in incomplete:
+                    self.lake.load_marks.write(day, files)
         elif not any(step.error for step in steps.values()):
             raise EngineError(f"the run {result.run_id} failed; see it in `olist ui`")
         return list(steps.values())
@@ -137,7 +140,7 @@ class Lakehouse:
         """The deliveries that a successful run loads completely; none if it does not materialize all assets."""
         if len(assets) < len(self.assets):
             return {}
-        return {day: files for day, files in self.deliveries.days().items() if day in window}
+        return self.deliveries.scan(window).fingerprints
 
     def _partition_tags(self, window: Window, assets: list[dg.AssetKey]) -> dict[str, str]:
         """The tags that tell Dagster the landing dates of a run; none if no selected asset is partitioned."""

@@ -38,6 +38,7 @@ _LINEAGE = {
     "_row": 0,
     "_extracted_at": "2018-05-10 03:00:00",
     "_run_id": "test",
+    "_received_at": "2018-05-10 04:00:00",
     "_hash": 0,
 }
 _ARROW_TYPES = {
@@ -116,7 +117,13 @@ class TestLake:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
 
     def file(
-        self, name: str, content: str | bytes, *, day: date = DAY, extracted_at: str = "2018-05-10 03:00:00"
+        self,
+        name: str,
+        content: str | bytes,
+        *,
+        day: date = DAY,
+        extracted_at: str = "2018-05-10 03:00:00",
+        received_at: str = "2018-05-10 04:00:00",
     ) -> LandedFile:
         """A landed CSV file with this content."""
         data = content.encode() if isinstance(content, str) else content
@@ -124,7 +131,8 @@ class TestLake:
         path = self.root / "landzone" / f"{day}" / f"{Path(name).stem}.{file_id}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        return LandedFile(str(path), name, file_id, day, datetime.fromisoformat(extracted_at).replace(tzinfo=UTC))
+        times = (datetime.fromisoformat(time).replace(tzinfo=UTC) for time in (extracted_at, received_at))
+        return LandedFile(str(path), name, file_id, day, *times)
 
     # --- Steps and assets -------------------------------------------------------------------------------------
 

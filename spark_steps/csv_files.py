@@ -50,6 +50,7 @@ def file_rows(files: tuple[LandedFile, ...]) -> pa.Table:
             "file_id": pa.string(),
             "landing_date": pa.date32(),
             "extracted_at": pa.timestamp("us", "UTC"),
+            "received_at": pa.timestamp("us", "UTC"),
         }
     )
     return pa.Table.from_pylist([{name: getattr(f, name) for name in schema.names} for f in files], schema=schema)
@@ -69,6 +70,7 @@ def row_schema(columns: tuple[str, ...]) -> pa.Schema:
             "_extra": pa.string(),
             "_reject": pa.string(),
             "_text": pa.string(),
+            "_received_at": pa.timestamp("us", "UTC"),
         }
     )
 
@@ -192,6 +194,7 @@ def _with_lineage(
         "_file_name": file.name,
         "_extracted_at": file.extracted_at,
         "_run_id": run_id,
+        "_received_at": file.received_at,
     }
     schema = row_schema(columns)
     arrays: list[pa.Array] = []

@@ -211,9 +211,20 @@ def sql_literal(text: str) -> str:
 def _open_or_create(handle: TableHandle) -> deltalake.DeltaTable:
     """The table's log at its newest version; the table is created if it does not exist."""
     try:
-        return deltalake.DeltaTable(handle.uri)
+        table = deltalake.DeltaTable(handle.uri)
     except deltalake.exceptions.TableNotFoundError:
         return _create(handle)
+    return _add_missing_columns(handle, table)
+
+
+def _add_missing_columns(handle: TableHandle, table: deltalake.DeltaTable) -> deltalake.DeltaTable:
+    """Add declared columns that may be null and that the table, written by an earlier release, does not have."""
+    existing = {field.name for field in table.schema().fields}
+    missing = [c for c in handle.declaration.columns if c.name not in existing and not c.required]
+    if missing:
+        table.alter.add_columns([_field(column) for column in missing])
+        table.update_incremental()
+    return table
 
 
 def _create(handle: TableHandle) -> deltalake.DeltaTable:

@@ -100,6 +100,7 @@ class LandedFile:
         file_id: the first 16 hex digits of its content's SHA-256.
         landing_date: the day of the delivery (UTC).
         extracted_at: when the source wrote it; an aware time, in any zone.
+        received_at: when the delivery received it; an aware time, in any zone.
     """
 
     uri: str
@@ -107,6 +108,7 @@ class LandedFile:
     file_id: str
     landing_date: date
     extracted_at: datetime
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

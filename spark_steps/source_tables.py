@@ -22,6 +22,8 @@ _FILE_ID = Column("_file_id", comment="first 16 hex digits of the file's SHA-256
 _FILE_NAME = Column("_file_name", comment="name of the delivered file", required=True)
 _ROW = Column("_row", BIGINT, "position in the file, from 0", required=True)
 _EXTRACTED_AT = Column("_extracted_at", TIMESTAMP, "when the source wrote the file (UTC)", required=True)
+_RECEIVED_AT = Column("_received_at", TIMESTAMP, "when the delivery received the file (UTC)")
+"""Tables of earlier releases have it as their last column, so it is the last column of all tables."""
 _RUN_ID = Column("_run_id", comment="run that appended the row", required=True)
 
 _RAW_LINEAGE = (
@@ -34,6 +36,7 @@ _RAW_LINEAGE = (
     Column("_extra", comment="JSON of the columns that are not declared"),
     Column("_reject", comment="why the row could not be parsed; null if it could"),
     Column("_text", comment="the text of a row that could not be parsed"),
+    _RECEIVED_AT,
 )
 _TRUSTED_LINEAGE = (
     _LANDING_DATE,
@@ -41,6 +44,7 @@ _TRUSTED_LINEAGE = (
     _FILE_ID,
     _ROW,
     Column("_hash", BIGINT, "hash of the non-key values", required=True),
+    _RECEIVED_AT,
 )
 _QUARANTINE_COLUMNS = (
     Column("record", comment="the raw columns as JSON", required=True),
@@ -52,6 +56,7 @@ _QUARANTINE_COLUMNS = (
     _ROW,
     _EXTRACTED_AT,
     _RUN_ID,
+    _RECEIVED_AT,
 )
 
 
@@ -80,7 +85,7 @@ def _declare(
         layer=Layer.RAW,
         name=name,
         grain=f"a row of a delivered file: {grain}, as it landed",
-        key=("_landing_date", "_file_id", "_row"),
+        key=("_landing_date", "_file_id", "_received_at", "_row"),
         columns=tuple(Column(c.source_name, comment=c.comment) for c in delivered) + _RAW_LINEAGE,
         upstreams=(f"landzone/{name}",),
         partition="_landing_date",

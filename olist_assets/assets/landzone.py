@@ -1,31 +1,50 @@
 """Landzone assets: the files of a delivery, copied unchanged from the source."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
 
+from olist_assets.assets.checks import check_result
 from olist_assets.assets.metadata import materialization_metadata
 from olist_assets.assets.step_recording import record_step
 from olist_assets.engines.base import Engine
-from olist_assets.lake.files import FILE_STEMS
+from olist_assets.errors import FileNotReadyError
+from olist_assets.lake.files import FILE_STEMS, DeliveredFile, table_for_file
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.step_records import FileRecord
 from olist_assets.orchestration.partitions import landing_dates, single_run_backfill, to_window
-from olist_assets.sources.deliveries import Deliveries
+from olist_assets.sources.deliveries import Deliveries, Scan
+from olist_assets.sources.notices import DUE_LATER, WARNING, Notice, describe_notices
+from spark_steps.declarations import Severity
+from spark_steps.protocol import Check, LandedFile, Window
+
+NOTICES = "notices"
+"""The metadata key of the lines about entries of the source."""
+INCOMPLETE_DAYS = "incomplete_days"
+"""The metadata key of the landing dates of which a file could not be landed."""
+
+_COMPLETE = "last_lines_complete"
+_MAX_LISTED_FILES = 100
+"""Dagster stores the manifest in an event, and shows it as one table."""
 
 
 def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
+    key = ["landzone", name]
+
     @dg.asset(
-        key=["landzone", name],
+        key=key,
         group_name="landzone",
         kinds={"csv"},
         owners=["team:data-engineering"],
         description=f"Files `{file_stem}*.csv` of a landing date's delivery, waiting for raw.",
         partitions_def=landing_dates,
         backfill_policy=single_run_backfill,
+        check_specs=[
+            dg.AssetCheckSpec(_COMPLETE, asset=key, description="The last line of every file has a line end.")
+        ],
     )
     def land(
         context: dg.AssetExecutionContext,
@@ -35,40 +54,87 @@ def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         window = to_window(context.partition_time_window)
         with record_step(context, lake, engine, window) as record:
-            delivered = deliveries.days()
-            manifests = {d: _land_day(lake, deliveries, name, d) if d in delivered else [] for d in window.days}
-            record.files = files = tuple(file for manifest in manifests.values() for file in manifest)
+            landing = _land(lake, name, deliveries.scan(window), window)
+            record.files = files = tuple(file for manifest in landing.manifests.values() for file in manifest)
+            record.checks = (check := landing.check(),)
         if not files:
             context.log.info("nothing was delivered for %s on %s", name, window)
-        days = {day: _day_metadata(manifest) for day, manifest in manifests.items()}
-        return dg.MaterializeResult(metadata=materialization_metadata(context, window, _totals(files), days))
+        for line in landing.lines():
+            context.log.warning(line)
+        totals = _totals(files) | landing.metadata()
+        days = {day: _day_metadata(manifest) for day, manifest in landing.manifests.items()}
+        metadata = materialization_metadata(context, window, totals, days)
+        return dg.MaterializeResult(metadata=metadata, check_results=[check_result(check)])
 
     return land
 
 
-def _land_day(lake: Lake, deliveries: Deliveries, name: str, day: date) -> list[FileRecord]:
-    """Copy the files of a table that were delivered on a day into the landing zone."""
-    manifest: list[FileRecord] = []
-    for file in deliveries.files(name, day):
-        landed = lake.landzone.land(name, day, file)
-        manifest.append(
-            FileRecord(
-                file_name=file.name,
-                file_id=landed.file_id,
-                landing_date=day,
-                bytes=file.size,
-                extracted_at=landed.extracted_at,
-                landed_at=datetime.now(UTC),
-            )
-        )
-    return manifest
+@dataclass
+class _Landing:
+    """What the landing of a table's files did.
+
+    Attributes:
+        manifests: the landed files of each landing date of the window.
+        notices: remarks about entries of the source that concern the table, or no table.
+    """
+
+    manifests: dict[date, list[FileRecord]]
+    notices: list[Notice] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The notices as lines."""
+        return describe_notices(self.notices)
+
+    def check(self) -> Check:
+        """The number of files whose last line has no line end."""
+        incomplete = sum(notice.status == WARNING for notice in self.notices)
+        return Check(_COMPLETE, Severity.WARN, incomplete, "files whose last line has no line end")
+
+    def metadata(self) -> dict[str, Any]:
+        """The notices, and the days of which something is due later; empty if there are none."""
+        due = sorted({f"{notice.day}" for notice in self.notices if notice.status == DUE_LATER and notice.day})
+        return ({NOTICES: self.lines()} if self.notices else {}) | ({INCOMPLETE_DAYS: due} if due else {})
+
+
+def _land(lake: Lake, name: str, scan: Scan, window: Window) -> _Landing:
+    """Copy the files of a table into the landing zone. A file that is not ready does not stop the others."""
+    notices = [n for n in scan.notices_in(window) if table_for_file(n.path.rpartition("/")[2]) in (name, None)]
+    landing = _Landing({day: [] for day in window.days}, notices)
+    landed: list[LandedFile] = []
+    for day in window.days:
+        for file in scan.deliveries.get(day, ()):
+            if table_for_file(file.name) != name:
+                continue
+            try:
+                result = lake.landzone.land(name, day, file)
+            except FileNotReadyError as error:
+                notices.append(Notice(DUE_LATER, file.path, str(error), day))
+                continue
+            landed.append(result.file)
+            landing.manifests[day].append(_record(file, result.file))
+            if not result.ends_with_line_end:
+                reason = "its last line has no line end; the file may be incomplete"
+                notices.append(Notice(WARNING, file.path, reason, day))
+    lake.landzone.set_aside_replaced(name, window, landed)
+    return landing
+
+
+def _record(file: DeliveredFile, landed: LandedFile) -> FileRecord:
+    return FileRecord(
+        file_name=file.name,
+        file_id=landed.file_id,
+        landing_date=landed.landing_date,
+        bytes=file.size,
+        extracted_at=landed.extracted_at,
+        landed_at=datetime.now(UTC),
+    )
 
 
 def _day_metadata(manifest: list[FileRecord]) -> dict[str, Any]:
     """The metadata of one landing date."""
     if not manifest:
         return {**_totals([]), "note": "no files: nothing was delivered"}
-    return {**_totals(manifest), "manifest": _manifest_table(manifest)}
+    return {**_totals(manifest), "manifest": _manifest_table(manifest[:_MAX_LISTED_FILES])}
 
 
 def _totals(files: Sequence[FileRecord]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,7 @@ from rich.markup import escape
 from olist_assets.aws.redaction import redact
 from olist_assets.cli.console import day_option, err, out, print_note
 from olist_assets.settings.engine_names import EngineName
+from olist_assets.sources.notices import describe_notices
 
 if TYPE_CHECKING:
     from olist_assets.runs import Lakehouse, Step
@@ -92,12 +93,12 @@ def _load(lakehouse: "Lakehouse", windows: list["Window"], select: list[str]) ->
     started = time.perf_counter()
     lakehouse.prepare(lambda line: out.print(line, style="dim"))
     steps: list[Step] = []
+    print_notices = _notice_printer()
     for window, selection in zip(windows, selections, strict=True):
         out.print(f"[bold]loading {window}[/bold] into {redact(lakehouse.lake.root)}")
-        for path in lakehouse.deliveries.unrecognized_files(window):
-            print_note(f"{path} belongs to no table and is not loaded", out)
+        print_notices(describe_notices(lakehouse.deliveries.scan(window).notices_in(window)))
         with err.status("running") as status:
-            steps += lakehouse.materialize(window, selection, on_step=_step_printer(status.update))
+            steps += lakehouse.materialize(window, selection, on_step=_step_printer(status.update, print_notices))
     failed = [step for step in steps if step.error]
     summary = f"{len(steps) - len(failed)} assets in {time.perf_counter() - started:.1f} s"
     for step in failed:
@@ -109,8 +110,24 @@ def _load(lakehouse: "Lakehouse", windows: list["Window"], select: list[str]) ->
     out.print(f"{summary}; next: olist status")
 
 
-def _step_printer(update_status: Callable[[str], None]) -> "Callable[[Step], None]":
+def _notice_printer() -> Callable[[Iterable[str]], None]:
+    """A function that prints notices about the source, each once."""
+    printed: set[str] = set()
+
+    def print_notices(lines: Iterable[str]) -> None:
+        for line in lines:
+            if line not in printed:
+                printed.add(line)
+                print_note(line, out)
+
+    return print_notices
+
+
+def _step_printer(
+    update_status: Callable[[str], None], print_notices: Callable[[Iterable[str]], None]
+) -> "Callable[[Step], None]":
     def print_step(step: "Step") -> None:
+        print_notices(step.metadata.get("notices", ()))
         if step.error:
             out.print(f"  [red]✗[/red] {step.asset}")
             return

@@ -17,7 +17,9 @@ FILE_STEMS = {table.name: table.file_stem for table in tables_in(Layer.RAW) if t
 FIRST_LANDING_DATE = date(2016, 1, 1)
 """The earliest landing date. Olist's first order is of September 2016."""
 
-_TIME_SUFFIX = re.compile(r"_(\d{8}T\d{6}Z)\.csv$")
+_TIME_SUFFIX = re.compile(r"_(\d{8}T\d{6}Z)\.csv$", re.ASCII)
+_COMPRESSED = re.compile(r"\.(gz|zip|bz2|xz|zst|7z)$", re.IGNORECASE)
+_COPY_NUMBER = re.compile(r"\s*\(\d+\)|\s+-\s+cop(y|ia)|^cop(y|ia) (of|de) ", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -28,22 +30,34 @@ class DeliveredFile:
         store: the source's objects.
         path: the file's path in the store.
         size: its size in bytes.
-        extracted_at: when the source wrote it (UTC).
+        received_at: when the delivery received it: its modification time in the source (UTC).
     """
 
     store: ObjectStore
     path: str
     size: int
-    extracted_at: datetime
+    received_at: datetime
 
     @property
     def name(self) -> str:
         """The file's name without its folder."""
         return self.path.rpartition("/")[2]
 
+    @property
+    def extracted_at(self) -> datetime:
+        """When the source wrote it (UTC): the time in its name, or else the time at which it was received."""
+        return extraction_time(self.name) or self.received_at
+
     def chunks(self) -> Iterator[bytes]:
         """The file's content in chunks."""
         return read_chunks(self.store, self.path)
+
+    def has_changed(self) -> bool:
+        """Whether its size or the second of its modification differ from what they were when it was listed."""
+        meta = self.store.head(self.path)
+        # Answers of S3 to different requests have times of different precision.
+        same_second = int(meta["last_modified"].timestamp()) == int(self.received_at.timestamp())
+        return meta["size"] != self.size or not same_second
 
 
 def table_for_file(file_name: str) -> str | None:
@@ -55,6 +69,16 @@ def table_for_file(file_name: str) -> str | None:
         return None
     stem = file_name.removesuffix(".csv")
     return next((table for table, s in FILE_STEMS.items() if stem == s or stem.startswith(f"{s}_")), None)
+
+
+def explain_unknown_name(file_name: str) -> str:
+    """Why a file belongs to no table; with the name that it probably should have."""
+    plain = _COPY_NUMBER.sub("", file_name).strip().lower()
+    if table_for_file(unpacked := _COMPRESSED.sub("", plain)) and unpacked != plain:
+        return "compressed: pass it to `olist deliver`, which unpacks gzip and zip"
+    if (table := table_for_file(plain)) and plain != file_name:
+        return f"no file name of a table; if it belongs to {table}, rename it to {FILE_STEMS[table]}.csv"
+    return "no file name of a table"
 
 
 def extraction_time(file_name: str) -> datetime | None:

@@ -5,21 +5,45 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 from obstore import open_writer
-from obstore.store import ObjectStore
+from obstore.exceptions import BaseError, PermissionDeniedError
+from obstore.store import ObjectStore, S3Store
 
+from olist_assets.aws.redaction import summarize_error
+from olist_assets.errors import FileNotReadyError
 from olist_assets.lake.files import DeliveredFile, extraction_time
 from olist_assets.lake.storage import list_objects
 from spark_steps.protocol import LandedFile, Window
 
-_PATH = re.compile(r"landzone/(?P<table>\w+)/(?P<day>\d{4}-\d\d-\d\d)/(?P<stem>[^/]+)\.(?P<id>[0-9a-f]{16})\.csv")
+_PATH = re.compile(
+    r"landzone/(?P<table>\w+)/(?P<day>\d{4}-\d\d-\d\d)/"
+    r"(?P<stem>[^/]+?)(?:\.(?P<received>\d{8}T\d{12}Z))?\.(?P<id>[0-9a-f]{16})\.csv",
+    re.ASCII,
+)
+_RECEIVED = "%Y%m%dT%H%M%S%fZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """The outcome of landing a file.
+
+    Attributes:
+        file: the landed file.
+        ends_with_line_end: whether its last line has a line end; without one the file may be incomplete.
+    """
+
+    file: LandedFile
+    ends_with_line_end: bool
 
 
 @dataclass(frozen=True)
 class Landzone:
-    """The objects `landzone/<table>/<landing date>/<file name>.<file id>.csv` of the lake under `root`.
+    """The objects `landzone/<table>/<landing date>/<name>.<received>.<file id>.csv` of the lake under `root`.
+
+    The path contains all that raw needs to know about a file: its name, when the delivery received it, and its content
+    by its id. Landing a file again writes the same object. Earlier releases left out the time.
 
     `after_raw` decides whether `remove` moves files to `archive/` (`archive`) or deletes them (`delete`).
     """
@@ -28,50 +52,36 @@ class Landzone:
     root: str
     after_raw: str
 
-    def land(self, table: str, day: date, file: DeliveredFile) -> LandedFile:
-        """Copy a delivered file into the landing zone, unless a file of the same content is there for that day."""
-        digest = hashlib.sha256()
-        for chunk in file.chunks():
-            digest.update(chunk)
-        file_id = digest.hexdigest()[:16]
-        for landed in self.files(table, Window.from_day(day)):
-            if landed.file_id == file_id:
-                return landed
-        # The name contains the extraction time, because the copy's own modification time is that of the copy.
-        stem = file.name.removesuffix(".csv")
-        if extraction_time(file.name) is None:
-            stem = f"{stem}_{file.extracted_at:%Y%m%dT%H%M%SZ}"
-        path = f"landzone/{table}/{day}/{stem}.{file_id}.csv"
+    def land(self, table: str, day: date, file: DeliveredFile) -> Landing:
+        """Copy a delivered file into the landing zone.
+
+        Raises:
+            FileNotReadyError: the file cannot be read, or changed while it was copied; nothing is written.
+        """
+        file_id, last_byte = _read_content(file)
+        received = file.received_at.astimezone(UTC).strftime(_RECEIVED)
+        path = f"landzone/{table}/{day}/{file.name.removesuffix('.csv')}.{received}.{file_id}.csv"
         with open_writer(self.store, path) as writer:  # an error in the block leaves no object
+            digest = hashlib.sha256()
             for chunk in file.chunks():
+                digest.update(chunk)
                 writer.write(chunk)
-        return LandedFile(f"{self.root}/{path}", f"{stem}.csv", file_id, day, file.extracted_at)
+            if _file_id(digest.digest()) != file_id or file.has_changed():
+                raise FileNotReadyError("still being written")
+        landed = LandedFile(f"{self.root}/{path}", file.name, file_id, day, file.extracted_at, file.received_at)
+        return Landing(landed, last_byte in (b"\n", b""))
 
     def files(self, table: str, window: Window) -> tuple[LandedFile, ...]:
         """The landed files of a table and of the window's days, in the order of their paths."""
-        landed: list[LandedFile] = []
         days = window.days
         prefix = f"landzone/{table}/{days[0]}" if len(days) == 1 else f"landzone/{table}"
-        for meta in list_objects(self.store, prefix):
-            match = _PATH.fullmatch(meta["path"])
-            if match is None or date.fromisoformat(match["day"]) not in window:
-                continue
-            name = f"{match['stem']}.csv"
-            landed.append(
-                LandedFile(
-                    uri=f"{self.root}/{meta['path']}",
-                    name=name,
-                    file_id=match["id"],
-                    landing_date=date.fromisoformat(match["day"]),
-                    extracted_at=extraction_time(name) or meta["last_modified"],
-                )
-            )
-        return tuple(sorted(landed, key=lambda file: file.uri))
+        files = (self._parse(meta["path"], meta["last_modified"]) for meta in list_objects(self.store, prefix))
+        return tuple(sorted((file for file in files if file and file.landing_date in window), key=lambda f: f.uri))
 
     def pending_days(self) -> list[date]:
         """The landing date of each landed file; a day occurs once per file."""
-        matches = [_PATH.fullmatch(meta["path"]) for meta in list_objects(self.store, "landzone")]
-        return [date.fromisoformat(match["day"]) for match in matches if match]
+        files = (self._parse(meta["path"], meta["last_modified"]) for meta in list_objects(self.store, "landzone"))
+        return [file.landing_date for file in files if file]
 
     def remove(self, files: Iterable[LandedFile]) -> None:
         """Archive or delete exactly these files. Files that another run has removed are skipped."""
@@ -82,3 +92,64 @@ class Landzone:
                     self.store.delete(path)
                 else:
                     self.store.rename(path, path.replace("landzone/", "archive/", 1))
+
+    def set_aside_replaced(self, table: str, window: Window, landed: Iterable[LandedFile]) -> None:
+        """Move earlier contents of these files to `replaced/`: the delivery has replaced them before raw loaded them.
+
+        Args:
+            table: the table.
+            window: the landing dates of the files.
+            landed: the files that were just landed.
+        """
+        newest = {(file.landing_date, file.name): file.uri for file in landed}
+        for file in self.files(table, window):
+            if newest.get((file.landing_date, file.name), file.uri) != file.uri:
+                path = file.uri.removeprefix(f"{self.root}/")
+                with suppress(FileNotFoundError):
+                    self.store.rename(path, path.replace("landzone/", "replaced/", 1))
+
+    def _parse(self, path: str, modified: datetime) -> LandedFile | None:
+        """The landed file of a path; None for other objects."""
+        match = _PATH.fullmatch(path)
+        try:
+            day = date.fromisoformat(match["day"]) if match else None
+            received_at = _parse_time(match["received"]) if match and match["received"] else None
+        except ValueError:  # not a date
+            return None
+        if match is None or day is None:
+            return None
+        name = f"{match['stem']}.csv"
+        received_at = received_at or extraction_time(name) or modified
+        extracted_at = extraction_time(name) or received_at
+        return LandedFile(f"{self.root}/{path}", name, match["id"], day, extracted_at, received_at)
+
+
+def _read_content(file: DeliveredFile) -> tuple[str, bytes]:
+    """The id and the last byte of a file's content.
+
+    Raises:
+        FileNotReadyError: the file is not readable, or gone. An outage of S3 is another error: it is no file's fault.
+    """
+    digest, last_byte = hashlib.sha256(), b""
+    try:
+        for chunk in file.chunks():
+            digest.update(chunk)
+            last_byte = chunk[-1:]
+    except FileNotFoundError as error:
+        raise FileNotReadyError("removed while it was read") from error
+    except PermissionDeniedError as error:
+        raise FileNotReadyError("permission denied") from error
+    except BaseError as error:
+        if isinstance(file.store, S3Store):
+            raise
+        reason = summarize_error(error).rpartition(": ")[2]  # before it: the store and the path
+        raise FileNotReadyError(f"cannot be read: {reason}") from error
+    return _file_id(digest.digest()), last_byte
+
+
+def _file_id(digest: bytes) -> str:
+    return digest.hex()[:16]
+
+
+def _parse_time(text: str) -> datetime:
+    return datetime.strptime(text, _RECEIVED).replace(tzinfo=UTC)

@@ -1,8 +1,9 @@
 """Object storage: a folder or a bucket on S3, both through obstore."""
 
 import os
+import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ _RETRY: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(seconds=60
 """For server errors, throttling and lost connections of S3, with growing pauses."""
 
 _CHUNK_BYTES = 4 << 20
+_UNFINISHED = re.compile(r"#\d+$")
+"""obstore's files for objects that are being written."""
 
 
 def open_store(root: str, *, create: bool) -> ObjectStore:
@@ -53,7 +56,14 @@ def require_lake(root: str) -> None:
 
 
 def list_objects(store: ObjectStore, prefix: str) -> "list[ObjectMeta]":
-    """All objects below a prefix."""
+    """All objects below a prefix. In a folder, entries that cannot be objects are left out: obstore would list nothing.
+
+    Raises:
+        OSError: a folder cannot be read.
+        BaseError: the bucket cannot be listed.
+    """
+    if isinstance(store, LocalStore):
+        return list(_walk(str(store.prefix), prefix))
     return [meta for page in store.list(prefix) for meta in page]
 
 
@@ -78,6 +88,31 @@ def has_content(store: ObjectStore, path: str, file: Path) -> bool:
         return False
     with file.open("rb") as content:
         return all(content.read(len(chunk)) == chunk for chunk in read_chunks(store, path))
+
+
+def _walk(root: str, prefix: str) -> "Iterator[ObjectMeta]":
+    """The files below a prefix whose names obstore accepts. Links are followed unless they lead into a circle."""
+    for folder, folders, names in os.walk(f"{root}/{prefix}", onerror=_raise_unless_missing, followlinks=True):
+        place = os.path.realpath(folder)
+        folders[:] = [name for name in folders if not _is_circle(f"{folder}/{name}", place)]
+        for name in names:
+            if name.isprintable() and not _UNFINISHED.search(name) and (file := Path(folder, name)).is_file():
+                yield _object_meta(file, file.as_posix().removeprefix(f"{root}/"))
+
+
+def _is_circle(path: str, place: str) -> bool:
+    return Path(path).is_symlink() and f"{place}/".startswith(f"{os.path.realpath(path)}/")
+
+
+def _object_meta(file: Path, path: str) -> "ObjectMeta":
+    status = file.stat()
+    modified = datetime.fromtimestamp(status.st_mtime_ns // 1000 / 1_000_000, UTC)
+    return {"path": path, "last_modified": modified, "size": status.st_size, "e_tag": None, "version": None}
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _open_bucket(root: str) -> S3Store:

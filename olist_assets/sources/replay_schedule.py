@@ -234,7 +234,8 @@ def _column_names(table: str) -> tuple[str, ...]:
 
 
 def _read_batches(table: str, path: Path, names: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-    file = LandedFile(str(path), path.name, "", FIRST_LANDING_DATE, datetime.now(UTC))
+    now = datetime.now(UTC)
+    file = LandedFile(str(path), path.name, "", FIRST_LANDING_DATE, extracted_at=now, received_at=now)
     try:
         yield from csv_files.reader(table, names, "")(iter(csv_files.file_rows((file,)).to_batches()))
     except StepError as error:  # the message names a file of the landzone and its cure

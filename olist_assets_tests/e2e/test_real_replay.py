@@ -25,7 +25,7 @@ from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
 
 _ONE_BY_ONE = int(os.environ.get("OLIST_TEST_DAYS", "5"))
-_LINEAGE = frozenset({"_landing_date", "_extracted_at", "_file_id", "_file_name", "_row", "_run_id"})
+_LINEAGE = frozenset({"_landing_date", "_extracted_at", "_file_id", "_file_name", "_row", "_run_id", "_received_at"})
 """The columns that say where a row came from: a dump and its replay differ in them."""
 
 pytestmark = pytest.mark.slow_module

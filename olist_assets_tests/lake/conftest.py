@@ -1,7 +1,5 @@
 """A delivered file for tests of the lake's objects."""
 
-from datetime import UTC, datetime
-
 import pytest
 from obstore.store import MemoryStore
 
@@ -15,4 +13,4 @@ def delivered() -> DeliveredFile:
     """A file with one seller."""
     store = MemoryStore()
     store.put(_NAME, b"seller_id\ns1\n")
-    return DeliveredFile(store, _NAME, 13, datetime(2018, 5, 10, 3, tzinfo=UTC))
+    return DeliveredFile(store, _NAME, 13, store.head(_NAME)["last_modified"])

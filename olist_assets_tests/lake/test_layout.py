@@ -13,8 +13,8 @@ DAY = date(2018, 5, 10)
 @pytest.mark.parametrize(("after_raw", "folders"), [("archive", ["archive"]), ("delete", [])])
 def test_a_landed_file_is_pending_until_it_is_removed(root, delivered, after_raw, folders):
     lake = Lake(root, after_raw)
-    landed = lake.landzone.land("sellers", DAY, delivered)
-    assert lake.landzone.land("sellers", DAY, delivered).uri == landed.uri  # the content is there already
+    landed = lake.landzone.land("sellers", DAY, delivered).file
+    assert lake.landzone.land("sellers", DAY, delivered).file == landed  # the same object
     assert lake.landzone.files("sellers", Window.from_day(DAY)) == (landed,)
     assert lake.landzone.pending_days() == [DAY]
     for _ in range(2):  # the second time as if another run had removed it

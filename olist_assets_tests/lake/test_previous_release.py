@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -119,9 +120,11 @@ def test_olist_run_loads_the_pending_days_as_a_whole_load_does(lake, tmp_path):
     whole.source.parent.mkdir()
     whole.source.symlink_to(tmp_path / "source")
     whole.materialize(day="2016-09-04", to="2016-09-16")
-    lines = [
-        line
-        for table in TABLES.values()
-        for line in differences(table, Path(lake.root), whole.root, without=OF_THE_RUN)
-    ]
+    lines = [line for table in TABLES.values() for line in _differences(table, Path(lake.root), whole.root)]
     assert lines == []
+
+
+def _differences(table, old, new):
+    """Differences apart from `_received_at`, which the old rows do not have."""
+    key = tuple(column for column in table.key if column != "_received_at")
+    return differences(replace(table, key=key), old, new, without=OF_THE_RUN | {"_received_at"})

@@ -31,7 +31,7 @@ def test_objects_are_encrypted_by_the_setting(s3, bucket, delivered, monkeypatch
     for name in ("AWS_SERVER_SIDE_ENCRYPTION", "AWS_SSE_KMS_KEY_ID"):
         monkeypatch.setenv(name, "")  # restored after the test
     configure(encryption)
-    landed = Lake(bucket).landzone.land("sellers", DAY, delivered)
+    landed = Lake(bucket).landzone.land("sellers", DAY, delivered).file
     head = s3.head_object(Bucket=bucket.removeprefix("s3://"), Key=landed.uri.removeprefix(f"{bucket}/"))
     assert head["ServerSideEncryption"] == encryption.removesuffix(":some-key")
     assert head.get("SSEKMSKeyId") == (None if encryption == "AES256" else "some-key")

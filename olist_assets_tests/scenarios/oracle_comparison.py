@@ -47,7 +47,7 @@ def _compared_columns(table_id: str) -> tuple[str, ...]:
         return ("_extracted_at", "_landing_date", "_file_id", "_row")
     if table.name == "dim_date":
         return ("date_key",)
-    return tuple(name for name in table.column_names if name != "_hash")
+    return tuple(name for name in table.column_names if name not in ("_hash", "_received_at"))
 
 
 def table_content(lake: TestLake, table_id: str) -> tuple[str, list[str]]:

@@ -8,6 +8,7 @@ import pytest
 from olist_assets.errors import DeliveryError
 from olist_assets.lake.files import extraction_time, table_for_file
 from olist_assets.sources.deliveries import Deliveries
+from olist_assets.sources.notices import describe_notices
 from spark_steps.protocol import Window
 
 
@@ -61,9 +62,20 @@ def test_days_are_folders_named_like_dates_with_an_olist_file_in_them(tmp_path):
         (tmp_path / path).write_text("x")
     deliveries = Deliveries(str(tmp_path))
     assert list(deliveries.days()) == [date(2018, 5, 10), date(2018, 5, 11)]
-    assert deliveries.unrecognized_files(Window(date(2018, 5, 10), date(2018, 5, 14))) == [
+    assert describe_notices(deliveries.scan().notices) == [
+        "ignored: olist_orders_dataset.csv: a file outside the folders of landing dates, such as 2018-05-10",
+        "ignored: 2018-05-13/inner: a folder within a delivery",
+        "ignored: 2018-05-12/notes.txt: no file name of a table",
+        "ignored: 2018-02-31, latest: no folder of a landing date, such as 2018-05-10",
+    ]
+    # Of other days' folders nothing is read.
+    window = Window(date(2018, 5, 10), date(2018, 5, 13))
+    assert list(deliveries.scan(window).deliveries) == [date(2018, 5, 10), date(2018, 5, 11)]
+    assert [notice.path for notice in deliveries.scan(window).notices_in(window)] == [
+        "2018-02-31",
         "2018-05-12/notes.txt",
-        "2018-05-13/inner/olist_orders_dataset.csv",
+        "latest",
+        "olist_orders_dataset.csv",
     ]
 
 

@@ -262,6 +262,7 @@ def test_a_rejected_row_has_its_lineage_and_no_values(lake):
             "_extra": None,
             "_reject": "expected 4 columns, got 2",
             "_text": "s0,1001",
+            "_received_at": "2018-05-10 04:00:00",
         }
     ]
 
@@ -320,7 +321,7 @@ def _rows(path, columns, block_bytes):
 def _landed(path):
     extracted_at = datetime(2018, 5, 10, 3, tzinfo=UTC)
     return csv_files.file_rows(
-        (LandedFile(str(path), path.name, "0123456789abcdef", extracted_at.date(), extracted_at),)
+        (LandedFile(str(path), path.name, "0123456789abcdef", extracted_at.date(), extracted_at, extracted_at),)
     )
 
 

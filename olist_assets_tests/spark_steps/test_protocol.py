@@ -34,6 +34,7 @@ REQUEST = StepRequest(
             file_id="0123456789abcdef",
             landing_date=date(2018, 5, 10),
             extracted_at=datetime(2018, 5, 10, 3, 0, 0, 123456, tzinfo=UTC),
+            received_at=datetime(2018, 5, 10, 4, 0, tzinfo=UTC),
         ),
     ),
     run_id="run 1",
@@ -103,7 +104,8 @@ WRITTEN_REQUEST = """
    "name": "olist_orders_dataset_20180510T030000Z.csv",
    "file_id": "0123456789abcdef",
    "landing_date": "2018-05-10",
-   "extracted_at": "2018-05-10T03:00:00.123456+00:00"
+   "extracted_at": "2018-05-10T03:00:00.123456+00:00",
+   "received_at": "2018-05-10T04:00:00+00:00"
   }
  ]
 }
@@ -204,13 +206,13 @@ def test_a_request_with_only_an_output_is_equal_after_a_round_trip_through_json(
 
 def test_a_request_as_json_has_its_dates_in_iso_format():
     written = json.loads(WRITTEN_REQUEST)
-    written["files"][0]["extracted_at"] = "2018-05-10T03:00:00.123456Z"
+    written["files"][0] |= {"extracted_at": "2018-05-10T03:00:00.123456Z", "received_at": "2018-05-10T04:00:00Z"}
     assert json.loads(REQUEST.to_json()) == written
 
 
 def test_an_extraction_time_of_another_zone_arrives_as_the_same_instant():
     brasilia = datetime(2018, 5, 10, 0, 0, tzinfo=timezone(timedelta(hours=-3)))
-    file = LandedFile("/f.csv", "f.csv", "0123456789abcdef", date(2018, 5, 10), brasilia)
+    file = LandedFile("/f.csv", "f.csv", "0123456789abcdef", date(2018, 5, 10), brasilia, brasilia)
     request = StepRequest(output=TableHandle("raw/orders", "/lake"), run_id="r", code_version="1", files=(file,))
     [arrived] = StepRequest.from_json(request.to_json()).files
     assert arrived.extracted_at.astimezone(UTC).isoformat() == "2018-05-10T03:00:00+00:00"

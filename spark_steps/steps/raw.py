@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from pyspark.sql import SparkSession
 
@@ -11,6 +11,7 @@ from spark_steps import csv_files, delta
 from spark_steps.protocol import DayCounts, LandedFile, RowCounts, StepError, StepRequest, StepResult, Window
 
 _MAX_READERS = 16
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def load(spark: SparkSession, request: StepRequest) -> StepResult:
@@ -69,16 +70,40 @@ def _count_by_day(
 def _files_to_append(
     spark: SparkSession, request: StepRequest, rows_before: Mapping[date, int]
 ) -> tuple[LandedFile, ...]:
-    """The request's files, each content once per landing date, without those that the table has already."""
-    newest_first = sorted(request.files, key=lambda f: f.extracted_at, reverse=True)
-    files = {(f.landing_date, f.file_id): f for f in newest_first}  # of equal contents the first extracted is kept
-    days = sorted(rows_before.keys() & {day for day, _ in files})
-    appended: set[tuple[date, str]] = set()
-    if days:
-        raw = replace(request.output, window=Window(days[0], days[-1] + timedelta(days=1)))
-        rows = delta.read(spark, raw).select("_landing_date", "_file_id").distinct().collect()
-        appended = {(row["_landing_date"], row["_file_id"]) for row in rows}
-    return tuple(files[key] for key in sorted(files.keys() - appended))
+    """The request's files without those whose content the table has already on that landing date.
+
+    A content is appended again only if it replaced another content of the same file, so that the newest one wins.
+    """
+    contents: set[tuple[date, str]] = set()
+    newest: dict[tuple[date, str], tuple[datetime, str]] = {}
+    for day, file_id, name, received_at in _appended_files(spark, request, rows_before):
+        contents.add((day, file_id))
+        newest[day, name] = max(newest.get((day, name), (received_at, file_id)), (received_at, file_id))
+    files: list[LandedFile] = []
+    for file in sorted(request.files, key=lambda file: (file.extracted_at, file.received_at, file.file_id)):
+        content, place = (file.landing_date, file.file_id), (file.landing_date, file.name)
+        received_at, file_id = newest.get(place, (file.received_at, file.file_id))
+        if content not in contents or (file_id != file.file_id and received_at < file.received_at):
+            files.append(file)
+            contents.add(content)
+            newest[place] = (file.received_at, file.file_id)
+    return tuple(sorted(files, key=lambda file: (file.landing_date, file.file_id)))
+
+
+def _appended_files(
+    spark: SparkSession, request: StepRequest, rows_before: Mapping[date, int]
+) -> list[tuple[date, str, str, datetime]]:
+    """Landing date, id, name and time of receipt of the files that the table has on the days of the request's files."""
+    days = sorted(rows_before.keys() & {file.landing_date for file in request.files})
+    if not days:
+        return []
+    raw = replace(request.output, window=Window(days[0], days[-1] + timedelta(days=1)))
+    received_at = "unix_micros(coalesce(_received_at, _extracted_at)) AS received_at"
+    rows = delta.read(spark, raw).selectExpr("_landing_date", "_file_id", "_file_name", received_at).distinct()
+    return [
+        (row["_landing_date"], row["_file_id"], row["_file_name"], _EPOCH + timedelta(microseconds=row["received_at"]))
+        for row in rows.collect()
+    ]
 
 
 def _find_step_error(error: Exception) -> StepError | None:

@@ -12,10 +12,16 @@ from spark_steps.declarations import Column, Severity, TableSpec
 from spark_steps.expressions import hash_60_bits, is_newer
 from spark_steps.protocol import Check, DayCounts, RowCounts, StepRequest, StepResult, TableHandle
 
-WINNER_ORDER = ("_extracted_at", "_landing_date", "_file_id", "_row")
+WINNER_ORDER = ("_extracted_at", "_landing_date", "_received_at", "_file_id", "_row")
 """The newest row of a key is the greatest in the order of these columns."""
 
-_LINEAGE = ("_landing_date", "_file_id", "_file_name", "_row", "_extracted_at", "_run_id", "_reject", "_extra", "_text")
+_RECEIVED_AT = "coalesce(_received_at, _extracted_at) AS _received_at"
+"""SQL of the time at which a row was received. Rows that an earlier release wrote have no such time."""
+
+_LINEAGE = (
+    *("_landing_date", "_file_id", "_file_name", "_row", "_extracted_at", _RECEIVED_AT, "_run_id"),
+    *("_reject", "_extra", "_text"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,8 @@ def _outcome_query(table: TableSpec, *, has_repeated_keys: bool) -> str:
     """
     same_key = " AND ".join(f"r.{name} = c.{name}" for name in table.key)
     same_row = " AND ".join(f"r.{name} = c.{name}" for name in WINNER_ORDER)
-    columns = (*table.key, *WINNER_ORDER, "_hash", *([table.partition] if table.partition else []))
+    order = (_RECEIVED_AT if column == "_received_at" else column for column in WINNER_ORDER)
+    columns = (*table.key, *order, "_hash", *([table.partition] if table.partition else []))
     return f"""
         WITH ranked AS (SELECT *, {rank if has_repeated_keys else "1"} AS _rank FROM validated)
         SELECT r.*,
@@ -169,7 +176,7 @@ def _quarantine_rows(spark: SparkSession, table: TableSpec) -> DataFrame:
     texts = [f"`{rules.raw_column_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
     query = f"""
         SELECT to_json(struct({_list([*texts, "_extra", "_text"])})) AS record, _rule AS rule, _reason AS reason,
-          _landing_date, _file_id, _file_name, _row, _extracted_at, _run_id
+          _landing_date, _file_id, _file_name, _row, _extracted_at, _run_id, _received_at
         FROM outcomes WHERE _outcome = 'quarantined'
     """
     return delta.sql(spark, query)

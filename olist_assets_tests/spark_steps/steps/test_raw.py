@@ -7,7 +7,7 @@ from pathlib import Path
 import deltalake
 import pytest
 
-from spark_steps.protocol import DayCounts, LandedFile, RowCounts, StepError, StepResult, Window
+from spark_steps.protocol import DayCounts, RowCounts, StepError, StepResult, Window
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)
@@ -55,6 +55,7 @@ def test_rows_have_all_columns_of_the_file_and_their_lineage(lake):
             "_extra": None,
             "_reject": None,
             "_text": None,
+            "_received_at": "2018-05-10 04:00:00",
         },
         {
             "seller_id": None,
@@ -70,6 +71,7 @@ def test_rows_have_all_columns_of_the_file_and_their_lineage(lake):
             "_extra": None,
             "_reject": None,
             "_text": None,
+            "_received_at": "2018-05-10 04:00:00",
         },
         {
             "seller_id": "s1",
@@ -85,6 +87,7 @@ def test_rows_have_all_columns_of_the_file_and_their_lineage(lake):
             "_extra": '{"origin": "web"}',
             "_reject": None,
             "_text": None,
+            "_received_at": "2018-05-10 04:00:00",
         },
         {
             "seller_id": None,
@@ -100,6 +103,7 @@ def test_rows_have_all_columns_of_the_file_and_their_lineage(lake):
             "_extra": None,
             "_reject": "expected 5 columns, got 2",
             "_text": "shop,s9",
+            "_received_at": "2018-05-10 04:00:00",
         },
     ]
     assert counts(result) == (0, 1, 4, 4)
@@ -277,7 +281,7 @@ def test_the_step_does_not_remove_files(lake):
 
 
 def test_a_missing_file_fails_the_run_and_nothing_is_appended(lake):
-    gone = LandedFile(str(lake.root / "gone.csv"), "gone.csv", "0" * 16, MAY_10, lake.file("f.csv", "x").extracted_at)
+    gone = replace(lake.file("f.csv", "x"), uri=str(lake.root / "gone.csv"), name="gone.csv", file_id="0" * 16)
     good = lake.file("good.csv", HEADER + "s1,1001,a,SP\n")
     with pytest.raises(Exception, match=r"gone\.csv"):
         lake.run("raw/sellers", files=[gone, good])

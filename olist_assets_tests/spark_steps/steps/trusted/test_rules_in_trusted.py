@@ -85,6 +85,7 @@ def test_only_rows_that_violate_a_rule_are_quarantined(lake, table):
                 "_row": n,
                 "_extracted_at": "2018-05-10 03:00:00",
                 "_run_id": "test",
+                "_received_at": "2018-05-10 04:00:00",
             }
         )
     lake.rows(f"raw/{table}", accepted | {"_row": 0}, *rows)
@@ -117,6 +118,7 @@ def test_a_quarantined_row_keeps_all_delivered_values(lake):
         "_file_name": "olist_sellers_dataset.csv",
         "_extracted_at": "2018-05-10 03:00:00",
         "_run_id": "test",
+        "_received_at": "2018-05-10 04:00:00",
     }
     assert lake.read("quarantine/sellers") == [
         {

@@ -169,6 +169,7 @@ def test_a_row_has_typed_values_and_its_lineage(lake, table, content, row):
         "_file_id": raw["_file_id"],
         "_row": 0,
         "_hash": hash_beside_the_key(table, row),
+        "_received_at": "2018-05-10 04:00:00",
     }
     assert lake.read(f"trusted/{table}") == [row | lineage]
     assert lake.read(f"quarantine/{table}") == []
