@@ -5,23 +5,44 @@ The CSV dialect is RFC 4180 in UTF-8, with or without a byte order mark, line en
 
 import csv
 import io
+import itertools
 import json
-from collections.abc import Callable, Iterator
-from typing import Any, Literal
+import re
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from typing import IO, Any, Literal, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from spark_steps import filesystems
+from spark_steps import csv_quotes, filesystems
+from spark_steps.declarations import Column, Text
 from spark_steps.protocol import LandedFile, StepError
 
 _BLOCK_BYTES = 16 << 20
-"""A row of more than two blocks cannot be read; only a quote that is never closed makes such a row."""
+"""A row of more than two blocks cannot be read."""
 REMEDY = "remove it from the delivery and the landzone, and deliver it again corrected"
 """The end of each message about a file that cannot be loaded."""
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+"""The line that spreadsheet programs write and read before a header."""
+_OTHER_SEPARATORS = ";\t|"
+_HEADER_POSITION = -1
+_LF, _CR = b"\n\r"
 
 
-def reader(table_id: str, columns: tuple[str, ...], run_id: str) -> Callable[[Any], Iterator[pa.RecordBatch]]:
+class Header(NamedTuple):
+    """The header of a file.
+
+    Attributes:
+        names: the columns: the declared ones and others; without a name or repeated ones are named by their position.
+        lines_before: the number of lines before the header, if one of them names the separator; otherwise 0.
+    """
+
+    names: list[str]
+    lines_before: int
+
+
+def reader(table_id: str, columns: tuple[Column, ...], run_id: str) -> Callable[[Any], Iterator[pa.RecordBatch]]:
     """A function for `mapInArrow`: from batches of landed files (see `file_rows`) to batches of raw rows.
 
     Args:
@@ -30,7 +51,8 @@ def reader(table_id: str, columns: tuple[str, ...], run_id: str) -> Callable[[An
         run_id: the run that appends the rows.
 
     Returns:
-        The function. It raises StepError if a file cannot be read, is not CSV in UTF-8, or lacks a column.
+        The function. It raises StepError if a file cannot be read, is not CSV in UTF-8, lacks a column, or has a quote
+        that is never closed.
     """
 
     def read_files(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -75,60 +97,144 @@ def row_schema(columns: tuple[str, ...]) -> pa.Schema:
     )
 
 
-def _read_file(table_id: str, columns: tuple[str, ...], run_id: str, file: LandedFile) -> Iterator[pa.RecordBatch]:
+def _read_file(table_id: str, columns: tuple[Column, ...], run_id: str, file: LandedFile) -> Iterator[pa.RecordBatch]:
     """One file's rows in file order, followed by the rows that could not be parsed."""
     where = f"{table_id}: {file.name} of {file.landing_date}"
+    names = tuple(c.name for c in columns)
     try:
-        header = _header(where, file.uri, columns)
+        with _open(file.uri) as stream:
+            header = check_header(where, stream, names)
     except OSError as error:
         raise StepError(f"{where} cannot be read: {error}") from error
+    short = {header.names.index(c.name): c.text for c in columns if c.text is not Text.FREE}
     rejects: dict[int, pyarrow.csv.InvalidRow] = {}
+    try:
+        are_doubtful = yield from _read_rows(header, names, short, run_id, file, rejects)
+    except pa.ArrowInvalid as error:
+        _check_quotes(where, file.uri, len(header.names), short)
+        raise StepError(f"{where} {_describe(str(error))}; {REMEDY}") from error
+    if are_doubtful or any(len(row.text.splitlines()) > 1 for row in rejects.values()):
+        _check_quotes(where, file.uri, len(header.names), short)
+    if rejects:
+        yield _reject_batch(rejects, names, file, run_id)
+
+
+def _read_rows(
+    header: Header,
+    columns: tuple[str, ...],
+    short: Collection[int],
+    run_id: str,
+    file: LandedFile,
+    rejects: dict[int, pyarrow.csv.InvalidRow],
+) -> Generator[pa.RecordBatch, None, bool]:
+    """One file's parsed rows in file order; the others are added to `rejects`, by position.
+
+    Returns:
+        Whether a quote may be open: quotes are misplaced, or a value of the columns at `short` has line breaks.
+    """
 
     def keep(row: pyarrow.csv.InvalidRow) -> Literal["skip"]:
-        rejects[row.number - 2] = row  # the reader numbers records from 1, the header being the first
+        rejects[row.number - header.lines_before - 2] = row  # the reader numbers records from 1
         return "skip"
 
-    end, last_value = 0, None
-    try:
-        with _open(file.uri) as stream, _arrow_reader(stream, header, keep) as batches:
+    end, has_line_breaks = _HEADER_POSITION, False
+    with _open(file.uri) as stream:
+        checked = csv_quotes.CheckedStream(stream)
+        with _arrow_reader(checked, header, keep) as batches:
             for batch in batches:
                 positions = _positions(end, batch.num_rows, rejects)
                 end = positions[-1] + 1 if positions else end
+                has_line_breaks |= any(_has_line_breaks(batch.column(n)) for n in short)
                 yield _raw_batch(batch, positions, columns, file, run_id)
-                last_value = batch.column(batch.num_columns - 1)[-1].as_py() if batch.num_rows else None
-    except pa.ArrowInvalid as error:
-        if "Empty CSV file" in str(error):  # a header without a line end: no rows
-            return
-        raise StepError(f"{where} {_describe(str(error))}; {REMEDY}") from error
-    # Arrow closes an open quote at the end of the file, and reads all rows after it as one value.
-    if last_value and "\n" in last_value and not _ends_with_quote(file.uri):
-        raise StepError(f"{where} ends within a quote that is never closed; {REMEDY}")
-    if rejects:
-        yield _reject_batch(rejects, columns, file, run_id)
+        return has_line_breaks or not checked.has_regular_quotes()
 
 
-def _header(where: str, uri: str, columns: tuple[str, ...]) -> list[str]:
-    """The file's column names.
+def check_header(where: str, stream: IO[bytes] | pa.NativeFile, columns: Sequence[str]) -> Header:
+    """Read a file's header from the beginning of its stream, which stays open.
+
+    Args:
+        where: the file, for messages.
+        stream: the file's bytes, without compression.
+        columns: the columns that the file must have, under their source names.
 
     Raises:
-        StepError: there is no header, it is not UTF-8, or a column is missing or repeated.
+        StepError: there is no header, it is not CSV in UTF-8, or a column is missing or repeated.
     """
-    with _open(uri) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:  # type: ignore[arg-type]
-        try:
-            header = next((record for record in csv.reader(text) if record), None)
-        except csv.Error as error:
-            raise StepError(f"{where} has a quote in its header that is never closed; {REMEDY}") from error
-        except UnicodeDecodeError as error:
-            raise StepError(f"{where} is not UTF-8; {REMEDY}") from error
-    if not header:
-        raise StepError(f"{where} is empty: it has no header; {REMEDY}")
-    missing = [name for name in columns if name not in header]
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")  # type: ignore[arg-type]
+    try:
+        record, line, lines_before = _first_record(where, text)
+    except UnicodeDecodeError as error:
+        raise StepError(f"{where} is not UTF-8; {REMEDY}") from error
+    finally:
+        text.detach()
+    names: list[str] = []
+    for position, name in enumerate((name.strip() for name in record), 1):
+        is_repeated = name in names and name not in columns
+        names.append(f"column {position}" if not name or is_repeated else name)
+    missing = [name for name in columns if name not in names]
+    if missing and any(len(name.splitlines()) > 1 for name in names):
+        raise _open_quote(where, line)
     if missing:
+        _check_separator(where, record, columns)
         raise StepError(f"{where} lacks the column {', '.join(missing)}; {REMEDY}")
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise StepError(f"{where} has the column {', '.join(twice)} twice; {REMEDY}")
-    return header
+    return Header(names, lines_before)
+
+
+def _first_record(where: str, text: io.TextIOWrapper) -> tuple[list[str], int, int]:
+    """The header as it is, the number of its line, and the number of lines up to one that names the separator."""
+    lines = ((number, line) for number, line in enumerate(text, 1) if line.strip("\r\n"))
+    number, first = next(lines, (1, ""))
+    lines_before = 0
+    if mark := _SEPARATOR_LINE.fullmatch(first.strip()):
+        if mark[1] != ",":
+            raise _wrong_separator(where, mark[1])
+        lines_before = number
+        number, first = next(lines, (1, ""))
+    try:
+        header = next(csv.reader(itertools.chain([first], (line for _, line in lines))), list[str]())
+    except csv.Error as error:
+        raise _open_quote(where, number) from error
+    if not header:
+        raise StepError(f"{where} is empty: it has no header; {REMEDY}")
+    return header, number, lines_before
+
+
+def _check_separator(where: str, header: list[str], columns: Sequence[str]) -> None:
+    """Refuse a header whose columns have another separator."""
+    for separator in _OTHER_SEPARATORS:
+        names = next(csv.reader([",".join(header)], delimiter=separator), list[str]())
+        if len(names) > len(header) and {name.strip() for name in names} & {*columns}:
+            raise _wrong_separator(where, separator)
+
+
+def _check_quotes(where: str, uri: str, width: int, short: Mapping[int, Text]) -> None:
+    """Refuse a file with a quote that is never closed."""
+    with (
+        _open(uri) as stream,
+        io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="") as text,  # type: ignore[arg-type]
+    ):
+        line = csv_quotes.find_open_quote(text, width, short)
+    if line:
+        raise _open_quote(where, line)
+
+
+def _open_quote(where: str, line: int) -> StepError:
+    return StepError(f"{where}: the quote in line {line} is never closed; {REMEDY}")
+
+
+def _wrong_separator(where: str, separator: str) -> StepError:
+    name = "tabs" if separator == "\t" else ascii(separator)
+    return StepError(f"{where} is separated by {name}; deliver it with commas; {REMEDY}")
+
+
+def _has_line_breaks(values: pa.Array) -> bool:
+    codes = np.frombuffer(values.buffers()[2] or b"", np.uint8)
+    if codes.min(initial=255) > _CR:  # the usual case, in a fifth of the time
+        return False
+    return bool(((codes == _LF) | (codes == _CR)).any())
 
 
 def _open(uri: str) -> pa.NativeFile:
@@ -136,23 +242,22 @@ def _open(uri: str) -> pa.NativeFile:
     return filesystem.open_input_stream(path)
 
 
-def _ends_with_quote(uri: str) -> bool:
-    filesystem, path = filesystems.resolve(uri)
-    with filesystem.open_input_file(path) as file:
-        file.seek(max(0, file.size() - 3))  # a quote and a line end
-        return file.read().rstrip(b"\r\n").endswith(b'"')
-
-
 def _arrow_reader(
-    stream: pa.NativeFile, header: list[str], keep: Callable[[pyarrow.csv.InvalidRow], Literal["skip"]]
+    stream: csv_quotes.CheckedStream, header: Header, keep: Callable[[pyarrow.csv.InvalidRow], Literal["skip"]]
 ) -> pyarrow.csv.CSVStreamingReader:
+    """A reader of all records as texts; the header is the first one."""
     return pyarrow.csv.open_csv(
         stream,
         # One thread: otherwise the reader does not number the rows that it cannot parse.
-        read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+        read_options=pyarrow.csv.ReadOptions(
+            use_threads=False,
+            block_size=_BLOCK_BYTES,
+            column_names=header.names,
+            skip_rows=header.lines_before,
+        ),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=keep),
         convert_options=pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""]
+            column_types=dict.fromkeys(header.names, pa.string()), strings_can_be_null=True, null_values=[""]
         ),
     )
 
@@ -167,7 +272,9 @@ def _positions(start: int, rows: int, rejects: dict[int, Any]) -> list[int]:
 def _raw_batch(
     batch: pa.RecordBatch, positions: list[int], columns: tuple[str, ...], file: LandedFile, run_id: str
 ) -> pa.RecordBatch:
-    unknown = [name for name in batch.schema.names if name not in columns]
+    if positions[:1] == [_HEADER_POSITION]:
+        batch, positions = batch.slice(1), positions[1:]
+    unknown = [f.name for f in batch.schema if f.name not in columns and batch.column(f.name).null_count < len(batch)]
     values: dict[str, Any] = {name: batch.column(name) for name in columns}
     values["_extra"] = _extra(batch.select(unknown)) if unknown else None
     return _with_lineage(values, positions, columns, file, run_id)
@@ -221,7 +328,7 @@ def _extra(batch: pa.RecordBatch) -> list[str | None]:
 def _describe(arrow_message: str) -> str:
     """Arrow's message in terms of the delivered file."""
     if "straddling" in arrow_message:
-        return f"has a row of over {_BLOCK_BYTES >> 20} MiB: a quote that is never closed"
+        return f"has a row of over {_BLOCK_BYTES >> 20} MiB"
     # A row of the wrong width reaches `keep` unless its text cannot be decoded.
     if "UTF8" in arrow_message or "Expected" in arrow_message:
         return "is not UTF-8"

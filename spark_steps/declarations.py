@@ -22,6 +22,14 @@ class Severity(StrEnum):
     WARN = "warn"
 
 
+class Text(StrEnum):
+    """What delivered texts are: ids, which are stripped and have no control characters, values, or text of people."""
+
+    ID = "id"
+    VALUE = "value"
+    FREE = "free"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A row rule.
@@ -52,11 +60,13 @@ class Column:
         name: its name in the table.
         type: its type in Spark SQL: string, int, bigint, double, boolean, date, timestamp or decimal(p,s).
         comment: its meaning, and its unit where it has one.
+        text: what its delivered texts are.
         required: null is not accepted.
         source: its name in the delivered files, if that differs.
         clean: SQL that brings a text into its canonical form, over `{value}`.
         derived: SQL over the typed columns, for a column that is not delivered.
         accepted: the accepted values; empty if all are.
+        pattern: the regular expression that an accepted value matches.
         minimum: the smallest accepted value.
         maximum: the greatest accepted value.
     """
@@ -65,10 +75,12 @@ class Column:
     type: str = "string"
     comment: str = ""
     required: bool = False
+    text: Text = Text.VALUE
     source: str | None = None
     clean: str | None = None
     derived: str | None = None
     accepted: tuple[str, ...] = ()
+    pattern: str | None = None
     minimum: int | None = None
     maximum: int | None = None
 
@@ -94,6 +106,7 @@ class TableSpec:
         dimension: it has one row for the unknown member, with surrogate key -1.
         rules: row rules beyond those that follow from its columns.
         file_stem: the name of the delivered files without time suffix and extension (raw only).
+        rows_from: the trusted table each of whose rows becomes one row here as soon as its order has arrived.
     """
 
     layer: Layer
@@ -107,6 +120,7 @@ class TableSpec:
     dimension: bool = False
     rules: tuple[Rule, ...] = ()
     file_stem: str | None = None
+    rows_from: str | None = None
 
     @property
     def id(self) -> str:

@@ -15,7 +15,7 @@ from spark_steps.columns import (
     state,
     zip_code_prefix,
 )
-from spark_steps.declarations import Column, Layer, Rule, TableSpec
+from spark_steps.declarations import Column, Layer, Rule, TableSpec, Text
 
 _LANDING_DATE = Column("_landing_date", DATE, "day of the delivery (UTC)", required=True)
 _FILE_ID = Column("_file_id", comment="first 16 hex digits of the file's SHA-256", required=True)
@@ -78,15 +78,15 @@ def _declare(
     partition: str | None = None,
     rules: tuple[Rule, ...] = (),
 ) -> SourceTables:
-    """A source's raw, trusted and quarantine tables. Key columns are required."""
-    columns = tuple(replace(c, required=True) if c.name in key else c for c in columns)
+    """A source's raw, trusted and quarantine tables. Key columns are required and are ids."""
+    columns = tuple(replace(c, required=True, text=Text.ID) if c.name in key else c for c in columns)
     delivered = tuple(c for c in columns if c.derived is None)
     raw = TableSpec(
         layer=Layer.RAW,
         name=name,
         grain=f"a row of a delivered file: {grain}, as it landed",
         key=("_landing_date", "_file_id", "_received_at", "_row"),
-        columns=tuple(Column(c.source_name, comment=c.comment) for c in delivered) + _RAW_LINEAGE,
+        columns=tuple(Column(c.source_name, comment=c.comment, text=c.text) for c in delivered) + _RAW_LINEAGE,
         upstreams=(f"landzone/{name}",),
         partition="_landing_date",
         file_stem=file_stem,
@@ -121,7 +121,7 @@ SOURCES: tuple[SourceTables, ...] = (
         ("order_id",),
         (
             Column("order_id", comment="the order"),
-            Column("customer_id", comment="the order's customer row", required=True),
+            Column("customer_id", comment="the order's customer row", required=True, text=Text.ID),
             Column("order_status", comment="state of the order", accepted=ORDER_STATUSES),
             Column("order_purchase_timestamp", TIMESTAMP, "when the order was placed (UTC)", required=True),
             Column("order_approved_at", TIMESTAMP, "when the payment was approved (UTC)"),
@@ -151,7 +151,7 @@ SOURCES: tuple[SourceTables, ...] = (
         ("customer_id",),
         (
             Column("customer_id", comment="the customer of one order; each order has its own"),
-            Column("customer_unique_id", comment="the person", required=True),
+            Column("customer_unique_id", comment="the person", required=True, text=Text.ID),
             zip_code_prefix("customer_zip_code_prefix"),
             Column("customer_city", comment="city as the customer wrote it"),
             state("customer_state"),
@@ -165,8 +165,8 @@ SOURCES: tuple[SourceTables, ...] = (
         (
             Column("order_id", comment="the order"),
             Column("order_item_id", INT, "position in the order, from 1"),
-            Column("product_id", comment="the product", required=True),
-            Column("seller_id", comment="the seller"),
+            Column("product_id", comment="the product", required=True, text=Text.ID),
+            Column("seller_id", comment="the seller", text=Text.ID),
             Column("shipping_limit_date", TIMESTAMP, "latest time to hand the item to the carrier (UTC)"),
             Column("price", MONEY, "price of the item in BRL", required=True, minimum=0),
             Column("freight_value", MONEY, "freight of the item in BRL", required=True, minimum=0),
@@ -195,8 +195,8 @@ SOURCES: tuple[SourceTables, ...] = (
             Column("review_id", comment="the review; one review may cover several orders"),
             Column("order_id", comment="the order"),
             Column("review_score", INT, "from 1 (worst) to 5 (best)", required=True, minimum=1, maximum=5),
-            Column("review_comment_title", comment="title, in Portuguese"),
-            Column("review_comment_message", comment="message, in Portuguese"),
+            Column("review_comment_title", comment="title, in Portuguese", text=Text.FREE),
+            Column("review_comment_message", comment="message, in Portuguese", text=Text.FREE),
             Column("review_creation_date", TIMESTAMP, "when the survey was sent (UTC)"),
             Column("review_answer_timestamp", TIMESTAMP, "when the survey was answered (UTC)"),
         ),
@@ -208,7 +208,7 @@ SOURCES: tuple[SourceTables, ...] = (
         ("product_id",),
         (
             Column("product_id", comment="the product"),
-            Column("product_category_name", comment="category, in Portuguese"),
+            Column("product_category_name", comment="category, in Portuguese", text=Text.ID),
             Column("product_name_length", INT, "characters of the name", source="product_name_lenght"),
             Column(
                 "product_description_length",

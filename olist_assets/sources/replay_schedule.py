@@ -17,7 +17,6 @@ the dump's last one. Irregular rows follow these rules:
   delivered once, on the day of its last time.
 """
 
-import csv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -220,12 +219,12 @@ def _load(database: duckdb.DuckDBPyConnection, table: str, path: Path | None) ->
     if path is None:
         return list(names)
     columns = ", ".join((*names, "_row", "_extra", "_text"))
-    for batch in _read_batches(table, path, names):
+    for batch in _read_batches(table, path):
         database.register("batch", pa.Table.from_batches([batch]))
         database.execute(f"INSERT INTO {table} SELECT {columns} FROM batch")
         database.unregister("batch")
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        return next(record for record in csv.reader(lines) if record)
+    with path.open("rb") as stream:
+        return csv_files.check_header(str(path), stream, names).names
 
 
 def _column_names(table: str) -> tuple[str, ...]:
@@ -233,14 +232,15 @@ def _column_names(table: str) -> tuple[str, ...]:
     return tuple(column.name for column in TABLES[f"raw/{table}"].value_columns)
 
 
-def _read_batches(table: str, path: Path, names: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+def _read_batches(table: str, path: Path) -> Iterator[pa.RecordBatch]:
     now = datetime.now(UTC)
     file = LandedFile(str(path), path.name, "", FIRST_LANDING_DATE, extracted_at=now, received_at=now)
     try:
-        yield from csv_files.reader(table, names, "")(iter(csv_files.file_rows((file,)).to_batches()))
+        read = csv_files.reader(table, TABLES[f"raw/{table}"].value_columns, "")
+        yield from read(iter(csv_files.file_rows((file,)).to_batches()))
     except StepError as error:  # the message names a file of the landzone and its cure
-        fault = str(error).partition(f" of {FIRST_LANDING_DATE} ")[2].removesuffix(f"; {csv_files.REMEDY}")
-        raise DeliveryError(f"{path} {fault}; fix it and replay again") from error
+        fault = str(error).partition(f" of {FIRST_LANDING_DATE}")[2].removesuffix(f"; {csv_files.REMEDY}")
+        raise DeliveryError(f"{path}{fault}; fix it and replay again") from error
 
 
 def _first_day(database: duckdb.DuckDBPyConnection, dump: Path) -> date:

@@ -39,7 +39,7 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
 
 
 def _append(spark: SparkSession, request: StepRequest, files: tuple[LandedFile, ...]) -> delta.CommitMetrics:
-    columns = tuple(c.name for c in request.output.declaration.value_columns)
+    columns = request.output.declaration.value_columns
     schema = ", ".join(f"`{c.name}` {c.type}" for c in request.output.declaration.columns)
     rows = (
         spark.createDataFrame(csv_files.file_rows(files))
