@@ -35,14 +35,17 @@ def generate(
     out.print(f"wrote {orders:,} orders to {directory}; next: olist deliver {directory}")
 
 
-@commands.command(epilog="Example: `olist deliver dump --day 2018-10-18`")
+@commands.command(epilog="Examples: `olist deliver dump --day 2018-10-18`, `olist deliver archive.zip`")
 def deliver(
-    dump: Annotated[Path, typer.Argument(metavar="DUMP", help="Folder with Olist CSV files.")],
+    dump: Annotated[
+        Path, typer.Argument(metavar="DUMP", help="Folder, zip archive or file with Olist CSV; files may be in gzip.")
+    ],
     day: Annotated[date | None, day_option("Landing date; by default the day after the newest event.")] = None,
 ) -> None:
-    """Copy a dump, a folder of CSV files, into the source folder as the delivery of one day."""
+    """Copy a dump into the source folder as the delivery of one day. Archives are unpacked on the way."""
     from olist_assets.settings.general import load_settings  # noqa: PLC0415
     from olist_assets.sources import deliver as source  # noqa: PLC0415
+    from olist_assets.sources.notices import describe_notices  # noqa: PLC0415
 
     settings = load_settings()
     copied: list[str] = []
@@ -52,6 +55,8 @@ def deliver(
         out.print(f"  {escape(name)}")
 
     delivery = source.deliver(dump, settings.source, day=day, on_file=show)
+    for line in describe_notices(delivery.notices):
+        print_note(line)
     _print_missing(delivery.missing)
     present = len(delivery.files) - len(copied)
     note = f" ({present} were there already)" if present else ""

@@ -14,7 +14,7 @@ from typing import Any
 
 from olist_assets.aws.environment import S3, is_s3
 
-_LEAVING_LINK = "a link that leaves the folder of the deliveries"
+_LEAVING_LINK = "a link that leads out of the folder"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS_TO_MAX = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
@@ -82,12 +82,10 @@ def read_chunks(store: ObjectStore, path: str) -> Iterator[bytes]:
         yield bytes(chunk)
 
 
-def has_content(store: ObjectStore, path: str, file: Path) -> bool:
-    """Whether an object has the same content as a file."""
-    if store.head(path)["size"] != file.stat().st_size:
-        return False
-    with file.open("rb") as content:
-        return all(content.read(len(chunk)) == chunk for chunk in read_chunks(store, path))
+def has_content(store: ObjectStore, path: str, content: IO[bytes]) -> bool:
+    """Whether an object has the same content as a stream, which is read up to the first difference."""
+    same = all(content.read(len(chunk)) == chunk for chunk in read_chunks(store, path))
+    return same and not content.read(1)
 
 
 def _walk(root: str, prefix: str) -> "Iterator[ObjectMeta]":

@@ -17,7 +17,8 @@ from obstore.store import ObjectStore
 from olist_assets.errors import DeliveryError
 from olist_assets.lake.files import FILE_STEMS, table_for_file
 from olist_assets.lake.storage import has_content, open_store
-from olist_assets.sources.deliver import check_landing_date, list_dump_files, list_file_names
+from olist_assets.sources.deliver import check_landing_date, list_file_names
+from olist_assets.sources.dumps import list_plain_files
 from olist_assets.sources.replay_schedule import Piece, Schedule, schedule
 
 
@@ -91,7 +92,7 @@ def _check_range(first: date | None, last: date | None) -> None:
 def _find_files(dump: Path) -> dict[str, Path]:
     """The dump's file of each table."""
     paths: dict[str, Path] = {}
-    for path in list_dump_files(dump):
+    for path in list_plain_files(dump):
         table = table_for_file(path.name) or ""
         if table in paths:
             raise DeliveryError(
@@ -148,7 +149,9 @@ class _Delivery:
         if name not in self.file_names:
             self.store.put(f"{self.day}/{name}", self.draft)
             return True
-        if has_content(self.store, f"{self.day}/{name}", self.draft):
+        with self.draft.open("rb") as content:
+            is_delivered = has_content(self.store, f"{self.day}/{name}", content)
+        if is_delivered:
             return False
         raise DeliveryError(
             f"the delivery of {self.day} has {name} with other content; a changed dump can be "

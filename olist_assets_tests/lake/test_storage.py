@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from io import BytesIO
 
 import pytest
 
@@ -14,16 +15,17 @@ from olist_assets.settings.general import load_settings
 DAY = date(2018, 5, 10)
 
 
-def test_has_content_compares_an_object_with_a_file(store, tmp_path):
-    file = tmp_path / "file.csv"
-    file.write_bytes(b"a" * 5_000_000)
-    for name, content in {"same": b"a" * 5_000_000, "other": b"a" * 4_999_999 + b"b", "short": b"a" * 9}.items():
-        store.put(f"2018-05-10/{name}", content)
-    assert {name: has_content(store, f"2018-05-10/{name}", file) for name in ("same", "other", "short")} == {
-        "same": True,
-        "other": False,
-        "short": False,
+def test_has_content_compares_an_object_with_a_stream(store):
+    contents = {
+        "same": b"a" * 5_000_000,
+        "other": b"a" * 4_999_999 + b"b",
+        "short": b"a" * 9,
+        "long": b"a" * 5_000_001,
     }
+    for name, content in contents.items():
+        store.put(f"2018-05-10/{name}", content)
+    found = {name: has_content(store, f"2018-05-10/{name}", BytesIO(contents["same"])) for name in contents}
+    assert found == {"same": True, "other": False, "short": False, "long": False}
 
 
 @pytest.mark.parametrize("encryption", ["AES256", "aws:kms:some-key"])

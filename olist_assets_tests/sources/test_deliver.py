@@ -8,15 +8,23 @@ from olist_assets.errors import DeliveryError
 from olist_assets.sources.deliver import deliver
 
 ORDERS = (
-    "order_id,order_purchase_timestamp,order_approved_at,order_delivered_carrier_date,order_delivered_customer_date\n"
+    "order_id,customer_id,order_status,order_purchase_timestamp,order_approved_at,"
+    "order_delivered_carrier_date,order_delivered_customer_date,order_estimated_delivery_date\n"
 )
+REVIEWS = (
+    "review_id,order_id,review_score,review_comment_title,review_comment_message,"
+    "review_creation_date,review_answer_timestamp\n"
+)
+SELLERS = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 
 
 @pytest.fixture
 def dump(tmp_path):
     folder = tmp_path / "dump"
     folder.mkdir()
-    (folder / "olist_orders_dataset.csv").write_text(f"{ORDERS}o1,2018-05-01 10:00:00,2018-05-02 10:00:00,,\n")
+    (folder / "olist_orders_dataset.csv").write_text(
+        f"{ORDERS}o1,c1,approved,2018-05-01 10:00:00,2018-05-02 10:00:00,,,\n"
+    )
     (folder / "notes.csv").write_text("not Olist's\n")
     return folder
 
@@ -27,7 +35,7 @@ def _delivered(source) -> list[str]:
 
 def test_a_dump_is_delivered_on_the_day_after_its_newest_event(dump, tmp_path):
     (dump / "olist_order_reviews_dataset.csv").write_text(
-        'review_id,review_comment_message,review_answer_timestamp\nr1,"two\nlines",2018-05-09 23:59:59\nr2,,never\n'
+        f'{REVIEWS}r1,o1,5,,"two\nlines",,2018-05-09 23:59:59\nr2,o1,5,,,,never\n'
     )
     delivery = deliver(dump, str(tmp_path / "source"))
     assert delivery.day == date(2018, 5, 10)
@@ -56,7 +64,7 @@ def test_a_dump_delivered_again_is_one_delivery(dump, tmp_path):
 
 def test_a_corrected_dump_is_added_with_a_later_extraction_time(dump, tmp_path):
     deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
-    (dump / "olist_orders_dataset.csv").write_text(f"{ORDERS}o1,2018-05-01 11:00:00,,,\n")
+    (dump / "olist_orders_dataset.csv").write_text(f"{ORDERS}o1,c1,approved,2018-05-01 11:00:00,,,,\n")
     deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
     deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
     assert _delivered(tmp_path / "source") == [
@@ -74,7 +82,7 @@ def test_a_corrected_file_with_a_time_in_its_name_is_added_a_second_later(dump, 
     orders = dump / "olist_orders_dataset_20180502T033000Z.csv"
     (dump / "olist_orders_dataset.csv").rename(orders)
     deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
-    orders.write_text(f"{ORDERS}o1,2018-05-01 11:00:00,,,\n")
+    orders.write_text(f"{ORDERS}o1,c1,approved,2018-05-01 11:00:00,,,,\n")
     deliver(dump, str(tmp_path / "source"), day=date(2018, 6, 1))
     assert _delivered(tmp_path / "source") == [
         "2018-06-01/olist_orders_dataset_20180502T033000Z.csv",
@@ -91,12 +99,12 @@ def test_an_invalid_landing_date_is_refused(dump, tmp_path, day):
 
 def test_missing_empty_and_eventless_dumps_have_different_errors(tmp_path):
     source = str(tmp_path / "source")
-    with pytest.raises(DeliveryError, match=r"no dump: .*/nowhere is not a folder"):
+    with pytest.raises(DeliveryError, match=r"no dump: .*/nowhere is neither a folder nor a file"):
         deliver(tmp_path / "nowhere", source)
     (tmp_path / "dump").mkdir()
     with pytest.raises(DeliveryError, match=r"no dump: .*/dump has no file named like olist_orders_dataset.csv"):
         deliver(tmp_path / "dump", source)
-    (tmp_path / "dump" / "olist_sellers_dataset.csv").write_text("seller_id\ns1\n")
+    (tmp_path / "dump" / "olist_sellers_dataset.csv").write_text(f"{SELLERS}s1,1001,x,SP\n")
     message = r"/dump has no orders or reviews to derive a day from; give one with --day"
     with pytest.raises(DeliveryError, match=message):
         deliver(tmp_path / "dump", source)

@@ -109,7 +109,7 @@ def test_links_are_followed_within_the_source_only(source, tmp_path):
     (source / "loop").symlink_to(".")
     days, notices = _scan(source)
     assert days == [GOOD, date(2018, 5, 11)]
-    leaving = "a link that leaves the folder of the deliveries"
+    leaving = "a link that leads out of the folder"
     expected = [
         (IGNORED, "2018-05-10/olist_customers_dataset.csv", "a link that leads nowhere"),
         (IGNORED, "2018-05-10/olist_products_dataset.csv", "a link that leads nowhere"),
