@@ -69,6 +69,7 @@ package: .venv/.done ## Build the code and environment of steps on EMR, into dis
 bench: setup ## Time the engines and a daily load: ORDERS="100000 1000000", or DUMP=folder
 	@$(BIN)/python -m bench $(if $(DUMP),--dump '$(DUMP)',--orders $(ORDERS))
 	@$(BIN)/python -m bench.daily_load
+	@$(BIN)/python -m bench.many_files
 
 docs: .venv/.done ## Write docs/tables.md and the settings tables from their declarations
 	@$(BIN)/python -m olist_assets.catalog.tables_page
