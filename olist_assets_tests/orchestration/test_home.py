@@ -37,6 +37,20 @@ def test_a_home_of_an_earlier_release_finds_the_moved_event_log(homes):
         assert isinstance(instance.event_log_storage, BatchingSqliteEventLogStorage)
 
 
+def test_a_home_of_an_earlier_release_gets_run_monitoring(homes):
+    own, _ = homes
+    today = (own / "dagster.yaml").read_text()
+    earlier = today[: today.index("\n# A killed process")]
+    assert "run_monitoring" not in earlier
+    (own / "dagster.yaml").write_text(earlier)
+    prepare_home(own)
+    assert (own / "dagster.yaml").read_text() == today
+    configured = earlier + "run_monitoring: {enabled: false}\n"
+    (own / "dagster.yaml").write_text(configured)
+    prepare_home(own)
+    assert (own / "dagster.yaml").read_text() == configured
+
+
 def heads(home):
     """The revisions that each database of a home is stamped with."""
     revisions = {}

@@ -1,6 +1,7 @@
 """DAGSTER_HOME: the folder of Dagster's instance, with runs and their events."""
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Generator
@@ -18,6 +19,8 @@ _LOCK_SECONDS = 60.0
 _RUNS = Path("history", "runs.db")
 _DATABASES = (_RUNS, Path("schedules", "schedules.db"), Path("event_log.db"))
 _EVENT_LOG = "module: olist_assets.orchestration.instance.event_log\n"
+_MONITORING = re.compile(r"^run_(launcher|monitoring):", re.MULTILINE)
+_MONITORING_BLOCK = "\n\n# A killed process"
 _MOVED_MODULES = {"module: olist_assets.event_log\n": _EVENT_LOG}
 """Lines of a dagster.yaml that an earlier release wrote, and their present form."""
 
@@ -28,8 +31,8 @@ def prepare_home(home: Path) -> None:
     Several processes may do this at once: one creates, the others wait for it. A process that is killed leaves no
     incomplete file.
 
-    A dagster.yaml that an earlier release wrote is updated: the names of moved modules. The rest of it is
-    not changed.
+    A dagster.yaml that an earlier release wrote is updated: the names of moved modules, and the run monitoring if it
+    configures none. The rest of it is not changed.
 
     Raises:
         OlistError: the home cannot be used, or another process does not finish its creation.
@@ -69,6 +72,8 @@ def _write_configuration(configuration: Path) -> None:
     after = template if before is None else before
     for old, new in _MOVED_MODULES.items():
         after = after.replace(old, new)
+    if _EVENT_LOG in after and not _MONITORING.search(after):
+        after = after.rstrip("\n") + template[template.index(_MONITORING_BLOCK) :]
     if after != before:
         new_file = configuration.with_name(".dagster.yaml.new")
         new_file.write_text(after)
