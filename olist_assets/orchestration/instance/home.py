@@ -38,6 +38,7 @@ def prepare_home(home: Path) -> None:
         OlistError: the home cannot be used, or another process does not finish its creation.
     """
     home.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_PER_TRANSACTION)
     with _lock(home):
         _write_configuration(home / "dagster.yaml")
@@ -49,7 +50,6 @@ def prepare_home(home: Path) -> None:
             _check_databases(home)
         else:
             _create_databases(home)
-        os.environ["DAGSTER_HOME"] = str(home)
 
 
 @contextmanager
@@ -91,8 +91,10 @@ def _create_databases(home: Path) -> None:
     with TemporaryDirectory(prefix=".new-", dir=home) as scratch:
         shutil.copy(home / "dagster.yaml", scratch)
         os.environ["DAGSTER_HOME"] = scratch  # dagster.yaml refers to it
-        with DagsterInstance.from_config(scratch):
-            pass
+        try:
+            DagsterInstance.from_config(scratch).dispose()
+        finally:
+            os.environ["DAGSTER_HOME"] = str(home)
         created = [path.relative_to(scratch) for path in Path(scratch).rglob("*.db")]
         for path in sorted(created, key=_RUNS.__eq__):
             target = home / path

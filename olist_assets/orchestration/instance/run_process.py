@@ -12,7 +12,6 @@ import dagster as dg
 import msgspec
 
 from olist_assets.lake import process_identity
-from olist_assets.lake.json_objects import decode, encode
 
 TAG = "olist/process"
 
@@ -62,7 +61,7 @@ class RunProcess:
     def of(cls, run: dg.DagsterRun) -> Self | None:
         """The process in a run's tag; None if the run has no readable tag of its own."""
         try:
-            process = decode(run.tags.get(TAG, "").encode(), cls)
+            process = msgspec.json.decode(run.tags.get(TAG, ""), type=cls)
         except msgspec.DecodeError:
             return None
         return process if process.run_id == run.run_id else None
@@ -73,7 +72,7 @@ class RunProcess:
     @property
     def tags(self) -> dict[str, str]:
         """The tag for its run."""
-        return {TAG: encode(self).decode()}
+        return {TAG: msgspec.json.encode(self).decode()}
 
     @property
     def has_died(self) -> bool:
