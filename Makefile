@@ -1,6 +1,5 @@
 # Each target installs what it needs. `make` lists them.
 
-UV_VERSION := 0.13.9
 VERSITYGW_VERSION := v1.8.0
 DUMP ?=
 ORDERS ?= 100000
@@ -16,14 +15,17 @@ help: ## List the targets
 
 setup: .venv/.done spark-jars ## Install everything into .venv, and the jars of local Spark
 
-# Bytecode is compiled here, once; otherwise the first start of every command would take longer.
+# uv compares every package with its digests in constraints.txt; DuckDB checks the signatures of its extensions. Bytecode
+# is compiled here, once; otherwise the first start of every command would take longer.
 .venv/.done: pyproject.toml setup.cfg constraints.txt
 	@command -v python3 >/dev/null || { echo "error: python3 (3.11 or newer) is not on PATH"; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, this is $$(python3 --version)"; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || python3 -m venv .venv
 	@echo "installing (a minute on a fresh machine)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt --editable '.[dev]'
+	@sed -n '/^uv==/,/[^\\]$$/p' constraints.txt >.venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt --build-constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m olist_assets.serving.duckdb_extensions
 	@touch $@
 
 # The digests are checked each time, which takes a second. The engine sail needs neither Java nor jars, so their
@@ -88,8 +90,8 @@ fmt: .venv/.done ## Format the code and apply the linter's fixes
 pictures: .venv/.done ## Take the README's pictures of generated data; needs Chromium
 	@$(BIN)/python -m tools.pictures
 
-lock: .venv/.done ## Update constraints.txt, the tested versions
-	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml --output-file constraints.txt
+lock: .venv/.done ## Update constraints.txt, the tested versions and their digests
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml --output-file constraints.txt
 
 jars: .venv/.done ## Update the digests of Spark's jars, for the installed versions
 	@$(BIN)/python -m olist_assets.engines.local.jars --renew

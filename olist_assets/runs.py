@@ -15,6 +15,7 @@ from olist_assets.definitions import build_definitions
 from olist_assets.engines.base import Engine
 from olist_assets.errors import EngineError, SettingsError, close_matches, did_you_mean
 from olist_assets.lake.layout import Lake
+from olist_assets.orchestration.instance.run_process import RunProcess, end_dead_runs
 from olist_assets.orchestration.jobs import lakehouse
 from olist_assets.orchestration.partitions import landing_dates
 from olist_assets.settings.general import Settings, load_settings
@@ -162,7 +163,7 @@ class Lakehouse:
             asset_selection=assets,
             raise_on_error=False,
             run_config=_NO_CONSOLE_LOG,
-            tags=tags,
+            tags=tags | RunProcess.current(run_id).tags,  # Dagster replaces the executor, which would write it
         )
 
 
@@ -182,6 +183,12 @@ def windows_to_load(lake: Lake, deliveries: Deliveries) -> list[Window]:
             windows.append(Window(start, day + timedelta(days=1)))
         adjoining = day in pending
     return windows
+
+
+def report_dead_runs() -> list[str]:
+    """Report runs whose process was killed on this host as failed, and return their ids."""
+    with dg.DagsterInstance.get() as instance:
+        return end_dead_runs(instance)
 
 
 def lakehouse_job() -> dg.JobDefinition:

@@ -5,6 +5,7 @@ Metrics of a commit come from the Delta log, not from a query over the data.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,6 +28,12 @@ DELETED = "_deleted"
 """A column that `merge` accepts in addition to the declared ones: true for rows to delete."""
 
 _DELTA_TYPES = {"int": "integer", "bigint": "long"}
+
+_SUPPORTED_FEATURES = {"deletionVectors", "vacuumProtocolCheck", "timestampNtz", "variantType"}
+"""Reader features that other engines may set: all engines read deletion vectors; the others concern no declared table.
+"""
+
+_UNSUPPORTED_FEATURE = re.compile(r"Feature '(\w+)' is not supported|loading a (catalog-managed) table")
 
 _EXACT_IN_LOG = ("string", "int", "bigint", "date")
 
@@ -87,7 +94,7 @@ def read(spark: "SparkSession", handle: TableHandle) -> "DataFrame":
 
 def row_count(handle: TableHandle) -> int:
     """The number of rows in the handle's window, from the Delta log; no data is read."""
-    files = _files(handle, _open_or_create(handle))
+    files = _counted_files(handle, _open_or_create(handle))
     return sum(files.column("num_records").to_pylist()) if files.num_rows else 0
 
 
@@ -96,12 +103,13 @@ def rows_by_day(handle: TableHandle) -> dict[date, int]:
 
     Only for tables that are partitioned by landing date. Days without rows have no entry.
     """
-    files = _files(handle, _open_or_create(handle))
+    files = _counted_files(handle, _open_or_create(handle))
     if not files.num_rows:
         return {}
     days = files.group_by("partition._landing_date").aggregate([("num_records", "sum")])
     days = days.sort_by("partition._landing_date").to_pydict()
-    return dict(zip(days["partition._landing_date"], days["num_records_sum"], strict=True))
+    rows = dict(zip(days["partition._landing_date"], days["num_records_sum"], strict=True))
+    return {day: count for day, count in rows.items() if count}
 
 
 def append(rows: "DataFrame", handle: TableHandle) -> CommitMetrics:
@@ -209,12 +217,29 @@ def sql_literal(text: str) -> str:
 
 
 def _open_or_create(handle: TableHandle) -> deltalake.DeltaTable:
-    """The table's log at its newest version; the table is created if it does not exist."""
+    """The table's log at its newest version; the table is created if it does not exist.
+
+    Raises:
+        StepError: another engine has set a reader feature that the steps do not support.
+    """
     try:
         table = deltalake.DeltaTable(handle.uri)
     except deltalake.exceptions.TableNotFoundError:
         return _create(handle)
+    except deltalake.exceptions.DeltaError as error:
+        if feature := _UNSUPPORTED_FEATURE.search(str(error)):
+            raise _unsupported(handle, next(filter(None, feature.groups()))) from error
+        raise
+    if features := set(table.protocol().reader_features or ()) - _SUPPORTED_FEATURES:
+        raise _unsupported(handle, ", ".join(sorted(features)))
     return _add_missing_columns(handle, table)
+
+
+def _unsupported(handle: TableHandle, features: str) -> StepError:
+    return StepError(
+        f"{handle.id}: another engine has set the reader feature {features}, which the steps do not support: remove it "
+        "with the engine that set it (ALTER TABLE ... DROP FEATURE), or load the deliveries into a new lake"
+    )
 
 
 def _add_missing_columns(handle: TableHandle, table: deltalake.DeltaTable) -> deltalake.DeltaTable:
@@ -262,6 +287,43 @@ def _files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:
         day = pc.field("partition._landing_date")
         files = files.filter((day >= pa.scalar(handle.window.start)) & (day < pa.scalar(handle.window.end)))
     return files
+
+
+def _counted_files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:
+    """The files of the handle's window with their current numbers of rows, as `num_records`.
+
+    The numbers in the log include rows that a deletion vector removes. The steps write none, but all engines read
+    them, and some write them wherever they delete.
+
+    Raises:
+        StepError: the log lacks a number of rows.
+    """
+    files = _files(handle, table)
+    if not files.num_rows:
+        return files
+    deleted = _rows_deleted_by_vectors(table)
+    counts = files.column("num_records").to_pylist()
+    if None in counts:
+        raise StepError(
+            f"{handle.id}: the log has no number of rows for {counts.count(None):,} files, which another engine wrote "
+            "without statistics: let that engine write them with statistics, or load the deliveries into a new lake"
+        )
+    counts = [
+        count - deleted.get(path, 0) for count, path in zip(counts, files.column("path").to_pylist(), strict=True)
+    ]
+    return files.set_column(files.column_names.index("num_records"), "num_records", pa.array(counts, pa.int64()))
+
+
+def _rows_deleted_by_vectors(table: deltalake.DeltaTable) -> dict[str, int]:
+    """The number of rows that each deletion vector removes, by the path of its data file in the log."""
+    if "deletionVectors" not in (table.protocol().reader_features or ()):
+        return {}
+    root = table.table_uri.rstrip("/") + "/"
+    vectors = pa.table(table.deletion_vectors()).to_pydict()
+    return {
+        uri.removeprefix(root): kept.count(False)
+        for uri, kept in zip(vectors["filepath"], vectors["selection_vector"], strict=True)
+    }
 
 
 def _write(

@@ -12,6 +12,8 @@ from olist_assets.aws.redaction import redact
 from olist_assets.cli.console import out
 
 if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
     from olist_assets.operations.status import TableStatus
 
 commands = typer.Typer()
@@ -90,4 +92,10 @@ def ui(
     prepare_home(settings.dagster_home)
     out.print(f"Dagster UI: http://{f'[{host}]' if ':' in host else host}:{port}{path_prefix}")
     sys.stdout.flush()
-    server.serve(host, port, allowed_hosts=allow_host or (), path_prefix=path_prefix)
+    server.serve(host, port, allowed_hosts=allow_host or (), path_prefix=path_prefix, on_start=_end_dead_runs)
+
+
+def _end_dead_runs(instance: "DagsterInstance") -> None:
+    from olist_assets.orchestration.instance.run_process import end_dead_runs  # noqa: PLC0415 - imports Dagster
+
+    end_dead_runs(instance)

@@ -52,9 +52,11 @@ def run(
     settings = load_settings()
     prepare_home(settings.dagster_home)
     with err.status("starting"):
-        from olist_assets.runs import Lakehouse, windows_to_load  # noqa: PLC0415
+        from olist_assets.runs import Lakehouse, report_dead_runs, windows_to_load  # noqa: PLC0415
 
         lakehouse = Lakehouse.from_settings(settings)
+    for run_id in report_dead_runs():
+        print_note(f"the process of run {run_id} had died: the run is now reported as failed", out)
     windows = [window] if window else windows_to_load(lakehouse.lake, lakehouse.deliveries)
     if not windows:
         out.print("nothing to load: every delivered day has been loaded")

@@ -1,12 +1,16 @@
 """Whether a process on this host is still running, safe against reuse of its id."""
 
+import hashlib
 import os
+import socket
 import uuid
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import psutil
 
+_MACHINE_ID_LENGTH = 32
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _TOLERANCE_TICKS = _TICKS_PER_SECOND
 """psutil derives times from the clock, which may be adjusted between two readings."""
@@ -19,6 +23,24 @@ def boot_id() -> str:
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:  # not Linux
         return f"{uuid.getnode():x}"
+
+
+@cache
+def installation_id() -> str | None:
+    """The host's name and a digest of the id of its operating system, which restarts keep; None if it has no id."""
+    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        with suppress(OSError, ValueError):
+            if len(text := Path(path).read_text().strip()) == _MACHINE_ID_LENGTH:
+                return f"{socket.gethostname()} {hashlib.sha256(f'olist {text}'.encode()).hexdigest()[:16]}"
+    return None
+
+
+def is_earlier_boot(boot: str) -> bool:
+    """Whether this host has been restarted since the `boot_id`, if that was an id of this host.
+
+    Another process namespace of the same boot is no earlier boot: its processes may run.
+    """
+    return boot.partition(" ")[0] != boot_id().partition(" ")[0]
 
 
 def start_time(pid: int) -> str | None:

@@ -1,16 +1,26 @@
 """The executors of runs: steps one after the other, or several at a time."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import dagster as dg
+from dagster._core.execution.retries import RetryMode
+from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
 from olist_assets.engines.base import Engine
+from olist_assets.orchestration.instance.run_process import RunProcess
 from olist_assets.settings.engine_names import LOCAL_ENGINES
+
+if TYPE_CHECKING:
+    from dagster._core.execution.context.system import PlanOrchestrationContext
+    from dagster._core.execution.plan.plan import ExecutionPlan
 
 MAX_CONCURRENT_STEPS = 8
 """Concurrent steps of a run whose engine is remote. A cluster accepts at most 256 steps that wait or run."""
 
 
 def create_executor(engine: Engine) -> dg.ExecutorDefinition:
-    """The executor of an engine's runs.
+    """The executor of an engine's runs. It records the process that executes a run.
 
     Local steps share one engine in this process; one process per step would cost more than the step. With a remote
     engine, each step has a process that only waits for its job.
@@ -19,8 +29,10 @@ def create_executor(engine: Engine) -> dg.ExecutorDefinition:
         # Workers are forked from a server that has already imported the code location; otherwise every step spends
         # seconds importing it.
         forks = {"forkserver": {"preload_modules": ["olist_assets.definitions"]}}
-        return dg.multiprocess_executor.configured({"max_concurrent": MAX_CONCURRENT_STEPS, "start_method": forks})
-    return dg.in_process_executor
+        return _recording(
+            dg.multiprocess_executor.configured({"max_concurrent": MAX_CONCURRENT_STEPS, "start_method": forks})
+        )
+    return _recording(dg.in_process_executor)
 
 
 def pool_for(table_id: str, engine: str) -> str:
@@ -29,3 +41,42 @@ def pool_for(table_id: str, engine: str) -> str:
     Local engines have one pool per table, so that only one run writes a table. Remote engines share one pool.
     """
     return table_id.replace("/", ".") if engine in LOCAL_ENGINES else "emr"
+
+
+def _recording(definition: dg.ExecutorDefinition) -> dg.ExecutorDefinition:
+    """An executor whose runs record the process that executes them."""
+
+    def create(context: dg.InitExecutorContext) -> dg.Executor:
+        create_executor = definition.executor_creation_fn
+        assert create_executor is not None  # noqa: S101 - Dagster's own executors have one
+        return _RecordingExecutor(create_executor(context))
+
+    return dg.ExecutorDefinition(
+        name=definition.name,
+        config_schema=definition.config_schema,  # pyright: ignore[reportArgumentType] - accepted, but not declared
+        requirements=definition.get_requirements,
+        executor_creation_fn=create,
+        description=definition.description,
+    )
+
+
+class _RecordingExecutor(dg.Executor):
+    """Another executor that first writes the run's process into a tag of the run."""
+
+    def __init__(self, executor: dg.Executor) -> None:
+        self._executor = executor
+
+    @property
+    def retries(self) -> RetryMode:
+        return self._executor.retries
+
+    @property
+    def step_dependency_config(self) -> StepDependencyConfig:
+        return self._executor.step_dependency_config
+
+    def execute(
+        self, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan"
+    ) -> Iterator[dg.DagsterEvent]:
+        run_id = plan_context.run_id
+        plan_context.instance.add_run_tags(run_id, RunProcess.current(run_id).tags)
+        return self._executor.execute(plan_context, execution_plan)

@@ -47,7 +47,7 @@ def failing():
 
 
 def test_local_steps_run_in_the_process_of_their_run():
-    assert create_executor(SailEngine()) is dg.in_process_executor
+    assert create_executor(SailEngine()).name == dg.in_process_executor.name
     assert orphaned_job_sensors(SailEngine()) == []
     assert pool_for("raw/orders", "sail") == "raw.orders"
 

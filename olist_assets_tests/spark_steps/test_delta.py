@@ -1,5 +1,6 @@
 """Tables are created as declared; each write is one commit with its metrics."""
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -432,3 +433,103 @@ def test_a_data_frame_is_pinned_to_the_version_at_the_call(lake):
     lake.rows("trusted/orders", order("o2"))
     assert [row["order_id"] for row in rows.collect()] == ["o1"]
     assert delta.read(lake.spark, table).count() == 2
+
+
+# --- Tables that another engine has changed ------------------------------------------------------------------------
+
+
+def delete_by_vector(lake, table_id, condition):
+    """Delete rows as engines do that enable deletion vectors: the data files stay."""
+    handle = lake.table(table_id)
+    files = log_of(handle).file_uris()
+    log = log_of(handle)
+    if not log.protocol().reader_features:
+        log.alter.add_feature(deltalake.TableFeatures.DeletionVectors, allow_protocol_versions_increase=True)
+        log.alter.set_table_properties({"delta.enableDeletionVectors": "true"})
+    delta.sql(lake.spark, f"DELETE FROM delta.`{handle.uri}` WHERE {condition}").collect()
+    assert set(log_of(handle).file_uris()) <= set(files)
+
+
+def ids(lake, handle):
+    return sorted(row.seller_id for row in delta.read(lake.spark, handle).select("seller_id").collect())
+
+
+def test_rows_that_a_deletion_vector_removes_are_neither_read_nor_counted(sail_lake):
+    sail_lake.rows("raw/sellers", *(seller(f"a{n}") for n in range(4)), *(seller(f"b{n}", MAY_11) for n in range(3)))
+    delete_by_vector(sail_lake, "raw/sellers", "seller_id IN ('a0', 'a2', 'b1')")
+    handle = sail_lake.table("raw/sellers")
+    assert pa.table(log_of(handle).deletion_vectors()).num_rows == 2
+    assert delta.row_count(handle) == 4
+    assert delta.rows_by_day(handle) == {MAY_10: 2, MAY_11: 2}
+    assert delta.row_count(sail_lake.table("raw/sellers", Window.from_day(MAY_11))) == 2
+    assert ids(sail_lake, handle) == ["a1", "a3", "b0", "b2"]
+    delta.append(rows_of(sail_lake, "raw/sellers", seller("a9")), handle)
+    assert delta.rows_by_day(handle) == {MAY_10: 3, MAY_11: 2}
+    day = sail_lake.table("raw/sellers", Window.from_day(MAY_10))
+    delta.replace(rows_of(sail_lake, "raw/sellers", seller("c0")), day)
+    assert delta.rows_by_day(handle) == {MAY_10: 1, MAY_11: 2}
+    assert ids(sail_lake, handle) == ["b0", "b2", "c0"]
+
+
+def test_a_day_whose_rows_are_all_deleted_has_no_entry(sail_lake):
+    sail_lake.rows("raw/sellers", seller("a"), seller("b", MAY_11), seller("c", MAY_11))
+    delete_by_vector(sail_lake, "raw/sellers", "seller_id = 'b'")
+    delete_by_vector(sail_lake, "raw/sellers", "seller_id = 'c'")
+    assert delta.rows_by_day(sail_lake.table("raw/sellers")) == {MAY_10: 1}
+
+
+def test_paths_of_partitions_that_are_encoded_are_matched_to_their_vectors(sail_lake):
+    sail_lake.rows("trusted/orders", *(order(f"o{n}") | {"order_month": "2018 / 05"} for n in "123"))
+    delete_by_vector(sail_lake, "trusted/orders", "order_id = 'o1'")
+    assert delta.row_count(sail_lake.table("trusted/orders")) == 2
+
+
+def test_a_table_without_partitions_is_merged_after_a_deletion_vector(sail_lake):
+    sail_lake.rows("trusted/sellers", *(seller(f"s{n}") for n in range(5)))
+    delete_by_vector(sail_lake, "trusted/sellers", "seller_id = 's0'")
+    handle = sail_lake.table("trusted/sellers")
+    changed = rows_of(sail_lake, "trusted/sellers", seller("s1", seller_city="rio"), seller("s9"))
+    commit = delta.merge(sail_lake.spark, changed, handle, RowCounts(inserted=1, updated=1))
+    assert (commit.rows.inserted, commit.rows.updated) == (1, 1)
+    assert delta.row_count(handle) == 5
+    assert ids(sail_lake, handle) == ["s1", "s2", "s3", "s4", "s9"]
+
+
+def test_all_rows_are_accounted_for_after_a_deletion_vector(sail_lake):
+    sail_lake.load(
+        "sellers", "seller_id,seller_zip_code_prefix,seller_city,seller_state\ns1,1,a,SP\ns2,1,a,SP\ns3,1,a,SP\n"
+    )
+    delete_by_vector(sail_lake, "raw/sellers", "seller_id = 's2'")
+    result = sail_lake.run("trusted/sellers")
+    assert {check.name: check.failed_rows for check in result.checks}["rows_accounted_for"] == 0
+    assert result.rows.read == 2
+
+
+@pytest.mark.parametrize(
+    "feature", ["columnMapping", "typeWidening", "v2Checkpoint", "catalogManaged", "aFeatureOfALaterRelease"]
+)
+def test_a_reader_feature_that_is_not_supported_is_named_with_the_cure(sail_lake, feature):
+    sail_lake.rows("raw/sellers", seller("s1"))
+    handle = sail_lake.table("raw/sellers")
+    features = {"readerFeatures": [feature], "writerFeatures": [feature]}
+    protocol = {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, **features}}
+    Path(handle.uri, "_delta_log", f"{2:020}.json").write_text(json.dumps(protocol) + "\n")
+    name = "catalog-managed" if feature == "catalogManaged" else feature
+    for use in (delta.row_count, delta.create_if_missing, lambda handle: delta.read(sail_lake.spark, handle)):
+        with pytest.raises(StepError) as error:
+            use(handle)
+        assert str(error.value).startswith(f"raw/sellers: another engine has set the reader feature {name}, which")
+        assert "DROP FEATURE" in str(error.value)
+
+
+def test_files_without_statistics_are_named_with_the_cure(sail_lake):
+    sail_lake.rows("raw/sellers", seller("s1"))
+    handle = sail_lake.table("raw/sellers")
+    commit = Path(handle.uri, "_delta_log", f"{1:020}.json")
+    actions = [json.loads(line) for line in commit.read_text().splitlines()]
+    for action in actions:
+        action.get("add", {}).pop("stats", None)
+    commit.write_text("".join(json.dumps(action) + "\n" for action in actions))
+    assert ids(sail_lake, handle) == ["s1"]
+    with pytest.raises(StepError, match="raw/sellers: the log has no number of rows for 1 files"):
+        delta.row_count(handle)

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +21,7 @@ from olist_assets.aws.redaction import summarize_error
 from olist_assets.errors import QueryError, close_matches, did_you_mean, utc_text
 from olist_assets.lake.storage import open_store, require_lake
 from olist_assets.lake.table_versions import DeltaLog, resolve_versions
+from olist_assets.serving import duckdb_extensions
 from olist_assets.serving.sql.statements import check_statement, sql_literal
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
@@ -41,8 +41,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_persistent_secrets": False,
-    # Extensions are installed packages, as trusted as this one, and checking their signatures takes a second. The
-    # session is locked afterwards, so that no other extension can be loaded.
+    # `duckdb_extensions` checks what it loads. The session is locked afterwards, so that nothing else can be loaded.
     "allow_unsigned_extensions": True,
 }
 _CREDENTIALS = ("s3_access_key_id", "s3_secret_access_key", "s3_session_token")
@@ -136,7 +135,7 @@ class Session:
     def _prepare(self) -> None:
         """Load extensions, create schemas, and lock the connection: it reads only the lake and changes no setting."""
         connection = self._connection
-        _load(connection, "delta")
+        duckdb_extensions.load(connection, "delta")
         connection.execute("SET TimeZone = 'UTC'")
         if is_s3(self.root):
             _create_s3_secret(connection)
@@ -220,15 +219,10 @@ def _check_parameters(names: frozenset[str], values: Collection[str]) -> None:
         raise QueryError(f"the statement has no {', '.join(f'${name}' for name in unused)}")
 
 
-def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
-    folder = files(f"duckdb_extension_{extension}") / "extensions" / f"v{duckdb.__version__}"
-    connection.load_extension(str(folder / f"{extension}.duckdb_extension"))
-
-
 def _create_s3_secret(connection: duckdb.DuckDBPyConnection) -> None:
     """Let DuckDB read S3 with the credentials, region and endpoint of the AWS variables or profile."""
-    _load(connection, "httpfs")
-    _load(connection, "aws")
+    duckdb_extensions.load(connection, "httpfs")
+    duckdb_extensions.load(connection, "aws")
     for setting in _CREDENTIALS:  # the extension copied them from the variables, where queries could show them
         connection.execute(f"SET {setting} = ''")
     options = {"TYPE": "s3", "PROVIDER": "credential_chain"}

@@ -12,12 +12,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from olist_assets.errors import OlistError
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Names that only processes of this machine can use to reach it."""
@@ -38,7 +41,14 @@ class _Stopped(BaseException):
         self.number = number
 
 
-def serve(host: str, port: int, *, allowed_hosts: Collection[str] = (), path_prefix: str = "") -> NoReturn:
+def serve(
+    host: str,
+    port: int,
+    *,
+    allowed_hosts: Collection[str] = (),
+    path_prefix: str = "",
+    on_start: "Callable[[DagsterInstance], object]" = lambda _: None,
+) -> NoReturn:
     """Serve the UI until SIGINT or SIGTERM, then end all of its processes and end by the same signal.
 
     Both signals are honored even if the parent process had them ignored, as `nohup` and `&` do. All processes end
@@ -49,6 +59,7 @@ def serve(host: str, port: int, *, allowed_hosts: Collection[str] = (), path_pre
         port: the port to listen on.
         allowed_hosts: names that requests may address beside `host` and the names of loopback.
         path_prefix: the beginning of every path, such as `/dagster`, if a proxy needs one.
+        on_start: called with Dagster's instance before the first page is served.
 
     Raises:
         OlistError: the address cannot be listened on, or a process of the UI ended by itself.
@@ -62,7 +73,7 @@ def serve(host: str, port: int, *, allowed_hosts: Collection[str] = (), path_pre
             tempfile.TemporaryDirectory(prefix="olist-ui-") as folder,
             _Processes() as processes,
         ):
-            _serve_web(listener, Path(folder), processes, hosts, path_prefix)
+            _serve_web(listener, Path(folder), processes, hosts, path_prefix, on_start)
     except _Stopped as stopped:
         signal.signal(stopped.number, signal.SIG_DFL)
         os.kill(os.getpid(), stopped.number)
@@ -125,7 +136,12 @@ class _Processes:
 
 
 def _serve_web(
-    listener: socket.socket, folder: Path, processes: _Processes, hosts: Collection[str], path_prefix: str
+    listener: socket.socket,
+    folder: Path,
+    processes: _Processes,
+    hosts: Collection[str],
+    path_prefix: str,
+    on_start: "Callable[[DagsterInstance], object]",
 ) -> None:
     """Serve the web pages until a signal comes or another process of the UI ends."""
     code_socket, workspace = folder / "code.sock", folder / "workspace.yaml"
@@ -146,6 +162,7 @@ def _serve_web(
     processes.start("-m", "dagster._daemon", "run", "-w", str(workspace))
     target = GrpcServerTarget(host="localhost", port=None, socket=str(code_socket), location_name=_LOCATION)
     with DagsterInstance.get() as instance:
+        on_start(instance)
         instance.optimize_for_webserver(_STATEMENT_MILLISECONDS, _POOL_RECYCLE_SECONDS, _POOL_OVERFLOW)
         with WorkspaceProcessContext(instance, target, version=__version__) as context:
             app = Guard(create_app_from_workspace_process_context(context, path_prefix), hosts=hosts)
