@@ -16,7 +16,7 @@ COMMANDS = ["generate", "deliver", "replay", "run", "status", "ui", "sql", "regi
         (("run", "--day", "2018-05-10", "--select", "trusted/order"), 1, "did you mean trusted/orders"),
         (("run", "--engine", "flink"), 2, "flink"),
         (("run",), 1, "no deliveries: the folder "),
-        (("deliver", "nowhere"), 1, "no dump: nowhere is not a folder"),
+        (("deliver", "nowhere"), 1, "no dump: nowhere is neither a folder nor a file"),
         (("generate", "--orders", "0", "dump"), 2, "--orders"),
         (("status",), 1, "there is no lake at "),
         (("sql",), 2, "give a statement, a file with one, or one on standard input"),
