@@ -22,8 +22,10 @@ _DEBUG_OUTPUT = re.compile(r"\n\s*(?:\n|\d+: |at |stack backtrace|Debug source)"
 """The start of what libraries write after their message: structures of Rust, and stack traces of Rust and Java."""
 _CAUSE = re.compile(r"\s*(?:\x1b\[\d*m)?↳(?:\x1b\[\d*m)?\s*|(?<=error) -> ")
 _WRAPPER = re.compile(
-    r"\b(?:Generic \w+ error|Kernel error|External|IO error|Failed to parse parquet): ", re.IGNORECASE
+    r"\b(?:Generic \w+ error|Kernel error|External|I[Oo] [Ee]rror|Failed to parse parquet"
+    r"|(?:\w+\.)*(?:GenericError|DeltaError|OSError)): "
 )
+"""What libraries write before the cause of an error."""
 _CODE = re.compile(r" \(os error \d+\)|\[[Ee]rrno \d+\] ")
 _MAX_LENGTH = 500
 

@@ -5,7 +5,7 @@ import pytest
 from deltalake.exceptions import DeltaError
 from obstore.exceptions import GenericError
 
-from olist_assets.aws.redaction import redact, summarize_error
+from olist_assets.aws.redaction import redact, summarize_error, summarize_text
 from olist_assets.errors import QueryError
 
 
@@ -99,3 +99,8 @@ def test_an_error_is_summarized_by_the_answer_of_s3():
 )
 def test_an_error_is_one_line_without_debug_output(error, shown):
     assert summarize_error(error, "s3://shop-lake/lake") == shown
+
+
+def test_the_text_of_an_error_loses_the_class_of_the_library():
+    text = "obstore.exceptions.GenericError: Generic S3 error: no answer\n\nDebug source:\nGeneric {"
+    assert summarize_text(text) == "no answer"

@@ -1,5 +1,6 @@
 """Queries that Ctrl-C ends at once."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
@@ -8,6 +9,9 @@ from typing import TypeVar
 from olist_assets.serving.sql.session import Session
 
 T = TypeVar("T")
+
+_MAX_WAIT_SECONDS = 5.0
+"""How long the end of an interrupted query is waited for."""
 
 
 def run_interruptible(session: Session, work: Callable[[], T]) -> T:
@@ -21,7 +25,7 @@ def run_interruptible(session: Session, work: Callable[[], T]) -> T:
         work: a function that queries the session.
 
     Raises:
-        KeyboardInterrupt: the user pressed Ctrl-C; the query has ended.
+        KeyboardInterrupt: the user pressed Ctrl-C; the query has ended, or does not react.
     """
     outcome: Future[T] = Future()
 
@@ -36,6 +40,8 @@ def run_interruptible(session: Session, work: Callable[[], T]) -> T:
     try:
         return outcome.result()
     except KeyboardInterrupt:
-        session.interrupt()
-        worker.join()
+        deadline = time.monotonic() + _MAX_WAIT_SECONDS
+        while worker.is_alive() and time.monotonic() < deadline:
+            session.interrupt()  # again, because a query that has just started would not notice
+            worker.join(0.1)
         raise
