@@ -87,7 +87,8 @@ def test_an_error_names_the_variable_the_value_and_the_accepted_values(variable,
 def test_an_error_does_not_repeat_a_password(variable, value):
     with pytest.raises(SettingsError, match=f"^{variable}=…: ") as error:
         Settings.from_environment({variable: value})
-    assert "ret" not in str(error.value).replace("letters", "")
+    assert "ret" not in str(error.value)
+    assert "takes " in str(error.value) or "… has a character beyond letters" in str(error.value)
 
 
 def test_deliveries_and_the_dagster_home_may_have_spaces_and_accents_in_their_path():

@@ -26,7 +26,10 @@ _WRAPPER = re.compile(
     r"|(?:\w+\.)*(?:GenericError|DeltaError|OSError)): "
 )
 """What libraries write before the cause of an error."""
-_CODE = re.compile(r" \(os error \d+\)|\[[Ee]rrno \d+\] ")
+_DETAIL = re.compile(
+    r" \(os error \d+\)|\[[Ee]rrno \d+\] "
+    r"| in [\d.]+[mµn]?s(?:, after \d+ retries, max_retries: \d+, retry_timeout: \d+s)?(?= - )"
+)
 _MAX_LENGTH = 500
 
 
@@ -52,7 +55,7 @@ def summarize_text(text: str, *uris: str) -> str:
     text = _DEBUG_OUTPUT.split(text.strip(), maxsplit=1)[0]
     if answer := _ANSWER.search(text):
         text = f"{answer[1]}: {answer[2].rstrip('.')}"
-    text = _CODE.sub("", _WRAPPER.sub("", _CAUSE.sub(": ", text)))
+    text = _DETAIL.sub("", _WRAPPER.sub("", _CAUSE.sub(": ", text)))
     text = redact(" ".join(text.split()), *uris)
     return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
 

@@ -15,7 +15,7 @@ from pydantic_settings import (
 
 from olist_assets.errors import SettingsError
 
-_CREDENTIALS = re.compile(r"\S*:.*[@?]\S*", re.DOTALL)
+_CREDENTIALS = re.compile(r"\S*:.*?[@?]\S*", re.DOTALL)
 """Values that may contain a password, as s3://key:password@bucket does."""
 
 

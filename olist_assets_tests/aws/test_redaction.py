@@ -84,6 +84,13 @@ def test_an_error_is_summarized_by_the_answer_of_s3():
             ),
             "DeltaKernel ArrowError (2): Json error: Truncated record",
         ),
+        (
+            GenericError(
+                "Generic S3 error: Error performing GET http://storage/x in 1.504s, after 8 retries, max_retries: 8, "
+                "retry_timeout: 60s - HTTP error: error sending request\n\nDebug source:\nGeneric {"
+            ),
+            "Error performing GET http://… - HTTP error: error sending request",
+        ),
         (PermissionError(13, "Permission denied", "/dump"), "Permission denied: '/dump'"),
         (
             OSError(28, "Error writing bytes. Detail: [errno 28] No space left on device"),
