@@ -18,6 +18,7 @@ setup: .venv/.done spark-jars ## Install everything into .venv, and the jars of 
 # uv compares every package with its digests in constraints.txt; DuckDB checks the signatures of its extensions. Bytecode
 # is compiled here, once; otherwise the first start of every command would take longer.
 .venv/.done: pyproject.toml setup.cfg constraints.txt
+	@LC_ALL=C; case "$${OLIST_LAKE:-$$PWD}" in s3://*) ;; *[!A-Za-z0-9/._~+@=,-]*) echo "error: the lake would be in $${OLIST_LAKE:-$$PWD/.olist/lake}, whose path has a character beyond letters, digits and /._~+@=,- in it: set OLIST_LAKE to a folder without"; exit 1;; esac
 	@command -v python3 >/dev/null || { echo "error: python3 (3.11 or newer) is not on PATH"; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, this is $$(python3 --version)"; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || python3 -m venv .venv

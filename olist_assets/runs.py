@@ -11,6 +11,7 @@ import dagster as dg
 
 from olist_assets.assets.landzone import INCOMPLETE_DAYS
 from olist_assets.assets.metadata import RANGE
+from olist_assets.aws.redaction import summarize_text
 from olist_assets.definitions import build_definitions
 from olist_assets.engines.base import Engine
 from olist_assets.errors import EngineError, SettingsError, close_matches, did_you_mean
@@ -251,7 +252,7 @@ def _to_step(event: dg.DagsterEvent | None) -> Step | None:
         failure = event.step_failure_data
         user = failure.user_failure_data
         error = failure.error
-        cause = user.description if user else (error.cause or error).message if error else None
+        cause = user.description if user else summarize_text((error.cause or error).message) if error else None
         return Step(event.step_key.replace("__", "/", 1), error=" ".join((cause or "unknown").split()))
     return None
 

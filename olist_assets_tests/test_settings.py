@@ -11,6 +11,8 @@ from olist_assets.settings.general import Settings
 
 ROOTS = "takes the path of a folder, or s3://<bucket>/<prefix> of plain characters"
 
+NOT_PLAIN = "has a character beyond letters, digits and /._~+@=,- in it; set OLIST_LAKE to a folder without"
+
 
 def test_defaults_are_below_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -43,14 +45,17 @@ def test_paths_become_absolute_and_a_home_is_expanded(tmp_path, monkeypatch):
         ),
         (
             "OLIST_LAKE",
-            "/data/my lake",
-            "OLIST_LAKE=/data/my lake: /data/my lake has a character beyond letters, digits and /._~+@=,- in it",
+            "/Área/my lake",
+            f"OLIST_LAKE=/Área/my lake: /Área/my lake {NOT_PLAIN}",
         ),
         (
             "DAGSTER_HOME",
             "/data/a%20b",
-            "DAGSTER_HOME=/data/a%20b: /data/a%20b has a character beyond letters, digits and /._~+@=,- in it",
+            "DAGSTER_HOME=/data/a%20b: /data/a%20b has % or ? in it; set DAGSTER_HOME to a folder without",
         ),
+        ("OLIST_LAKE", "~nosuchuser/x", "OLIST_LAKE=~nosuchuser/x: there is no such user"),
+        ("OLIST_SOURCE", "~nosuchuser", "OLIST_SOURCE=~nosuchuser: there is no such user"),
+        ("DAGSTER_HOME", "~nosuchuser/x", "DAGSTER_HOME=~nosuchuser/x: there is no such user"),
         (
             "OLIST_SOURCE",
             "http://host",
@@ -73,6 +78,22 @@ def test_an_error_names_the_variable_the_value_and_the_accepted_values(variable,
     with pytest.raises(SettingsError) as error:
         Settings.from_environment({variable: value})
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "value", ["s3://key:secret@bucket", "s3://key:sec/ret@bucket/a", "key:sec ret@bucket", "https://b?secret=secret"]
+)
+@pytest.mark.parametrize("variable", ["OLIST_LAKE", "OLIST_S3_ENCRYPTION"])
+def test_an_error_does_not_repeat_a_password(variable, value):
+    with pytest.raises(SettingsError, match=f"^{variable}=…: ") as error:
+        Settings.from_environment({variable: value})
+    assert "ret" not in str(error.value)
+    assert "takes " in str(error.value) or "… has a character beyond letters" in str(error.value)
+
+
+def test_deliveries_and_the_dagster_home_may_have_spaces_and_accents_in_their_path():
+    settings = Settings.from_environment({"OLIST_SOURCE": "/Área/loja 1#%", "DAGSTER_HOME": "/Área/loja 1"})
+    assert (settings.source, settings.dagster_home) == ("/Área/loja 1#%", Path("/Área/loja 1"))
 
 
 @pytest.mark.parametrize("uri", ["s3://shop-lake", "s3://shop-lake/", "s3://shop.lake/a/b_c", "s3://shop.lake/a/b_c/"])

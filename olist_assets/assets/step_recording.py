@@ -52,7 +52,7 @@ def record_step(
         record.error = redact(str(error), lake.root)
         raise dg.Failure(description=record.error, allow_retries=False) from (None if lake.on_s3 else error)
     except Exception as error:
-        record.error = redact(f"{type(error).__name__}: {error}", lake.root)
+        record.error = summarize_error(error, lake.root)
         if not lake.on_s3:
             raise
         # Dagster stores and shows the texts of all causes, which name the bucket.
@@ -77,7 +77,7 @@ def _write(context: dg.AssetExecutionContext, lake: Lake, record: StepRecord) ->
     except BaseError as error:
         if not lake.on_s3:
             raise
-        message = redact(f"the step's record cannot be written: {summarize_error(error)}", lake.root)
+        message = f"the step's record cannot be written: {summarize_error(error, lake.root)}"
         if record.succeeded:
             raise dg.Failure(description=message, allow_retries=False) from None
         context.log.warning(message)

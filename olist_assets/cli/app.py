@@ -1,15 +1,16 @@
 """The application of the command line, `olist`: its commands, and how errors are printed."""
 
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from olist_assets.aws.redaction import redact
+from olist_assets.aws.redaction import redact, summarize_error
 from olist_assets.cli import deliveries, operate, publish, query, run
-from olist_assets.cli.console import err
+from olist_assets.cli.console import err, guard_streams, literal
 from olist_assets.errors import OlistError
 
 _INTERRUPTED = 130
@@ -38,40 +39,48 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the arguments name, and exit.
 
     A user's mistake is one line on standard error. The exit code is 2 for a mistake in the arguments, 130 after Ctrl-C,
-    and 1 for other errors.
+    and 1 for other errors. Failures to write to standard output or error do not change it, except that of a result.
 
     Args:
         arguments: the arguments after the name of the program; those of this process by default.
 
     Raises:
-        SystemExit: always, unless --debug lets an error through.
+        SystemExit: always.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    with guard_streams():
+        sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Run the command, print its error, and return the exit code."""
     debug = "--debug" in arguments
     try:
         code = app([argument for argument in arguments if argument != "--debug"], standalone_mode=False)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - every error is printed
         if debug:
-            raise
-        sys.exit(_print_error(error))
+            err.print(redact(traceback.format_exc(), *_roots()), end="", markup=False)
+            return 1
+        return _print_error(error)
     if code == _INTERRUPTED:
         err.print("interrupted: committed data is kept; run the same command again to continue")
-    sys.exit(code)
+    return code or 0
 
 
 def _print_error(error: Exception) -> int:
     """Print an error as one line, and return the exit code."""
     if isinstance(error, typer.TyperException):
         if message := error.format_message():  # empty if no command was named: then the help was shown
-            _print_line(f"{message}; see --help")
+            _print_line(f"{redact(message, *_roots())}; see --help")
         return 2
-    if isinstance(error, OlistError | OSError):
-        _print_line(str(error))
-    else:
-        first_line = next(iter(str(error).splitlines()), "")
-        _print_line(f"{type(error).__name__}: {first_line}; see more with --debug")
+    hint = "" if isinstance(error, OlistError | OSError) else "; see more with --debug"
+    _print_line(summarize_error(error, *_roots()) + hint)
     return 1
 
 
 def _print_line(message: str) -> None:
-    err.print(f"[red]error:[/red] {escape(redact(message))}")
+    err.print(f"[red]error:[/red] {literal(message)}")
+
+
+def _roots() -> list[str]:
+    """Lake and source as configured; they may be on S3."""
+    return [os.environ.get(name, "") for name in ("OLIST_LAKE", "OLIST_SOURCE")]

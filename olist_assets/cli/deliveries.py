@@ -1,15 +1,17 @@
 """`olist generate`, `olist deliver`, `olist replay`: where deliveries come from."""
 
+import signal
+import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from olist_assets.cli.console import day_option, out, print_note
+from olist_assets.cli.console import day_option, literal, out, print_note
 
 commands = typer.Typer()
 
@@ -24,7 +26,7 @@ def generate(
     """Generate data in Olist's format, with errors as in real data, and write them as a dump of nine CSV files."""
     from olist_assets.sources.generator import dump  # noqa: PLC0415
 
-    with out.status("generating") as status:
+    with _exit_on_signals(), out.status("generating") as status:
         dump.generate(
             directory,
             orders=orders,
@@ -32,7 +34,8 @@ def generate(
             seed=seed,
             progress=lambda done: status.update(f"generating: {done:,} of {orders:,} orders"),
         )
-    out.print(f"wrote {orders:,} orders to {directory}; next: olist deliver {directory}")
+    folder = literal(str(directory))
+    out.print(f"wrote {orders:,} orders to {folder}; next: olist deliver {folder}")
 
 
 @commands.command(epilog="Examples: `olist deliver dump --day 2018-10-18`, `olist deliver archive.zip`")
@@ -52,7 +55,7 @@ def deliver(
 
     def show(name: str) -> None:
         copied.append(name)
-        out.print(f"  {escape(name)}")
+        out.print(f"  {literal(name)}")
 
     delivery = source.deliver(dump, settings.source, day=day, on_file=show)
     for line in describe_notices(delivery.notices):
@@ -93,6 +96,26 @@ def replay(
     present = f" ({done.files - done.new_files:,} were there already)" if done.files > done.new_files else ""
     days = f"{len(done.days):,} days, {done.days[0]} to {done.days[-1]}"
     out.print(f"delivered {done.new_files:,} files as {days}{present}; next: olist run")
+
+
+@contextmanager
+def _exit_on_signals() -> Iterator[None]:
+    """Within the block, SIGTERM and SIGHUP end the process as Ctrl-C does, so that temporary files are removed."""
+
+    def exit_once(number: int, _frame: object) -> None:
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(name, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGHUP)}
+    for name, handler in before.items():
+        if handler != signal.SIG_IGN:  # as nohup sets
+            signal.signal(name, exit_once)
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 def _print_last_month(files: Counter[str]) -> None:

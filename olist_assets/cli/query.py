@@ -3,16 +3,18 @@
 import sys
 from datetime import datetime
 from enum import StrEnum
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from olist_assets.cli.console import discard_stdout, out, parse_time
+from olist_assets.cli.console import out, parse_time, print_result, write_data
 from olist_assets.errors import QueryError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
+    from rich.table import Table
 
 
 class Format(StrEnum):
@@ -96,10 +98,15 @@ def _answer(lake: str, statement: str, pairs: list[str], as_of: datetime | None,
     if format_ is Format.PARQUET and sys.stdout.isatty():
         raise QueryError("parquet is not for a terminal: redirect it, as in `> result.parquet`")
     parameters = _parse_parameters(pairs)
+    from olist_assets.serving.sql.interruption import run_interruptible  # noqa: PLC0415
     from olist_assets.serving.sql.session import connect  # noqa: PLC0415
 
     with connect(lake, as_of=as_of) as session:
-        _print_result(session.query(statement, parameters), format_)
+        answer = run_interruptible(session, lambda: _format(session.query(statement, parameters), format_))
+    if isinstance(answer, tuple):
+        print_result(*answer)
+    else:
+        write_data(answer)
 
 
 def _read_statement(file: Path | None) -> str:
@@ -108,7 +115,10 @@ def _read_statement(file: Path | None) -> str:
         return sys.stdin.read()
     if not file.is_file():
         raise typer.BadParameter(f"there is no file {file}")
-    return file.read_text()
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file} is not UTF-8") from None
 
 
 def _parse_parameters(pairs: list[str]) -> dict[str, str]:
@@ -120,24 +130,16 @@ def _parse_parameters(pairs: list[str]) -> dict[str, str]:
     return parameters
 
 
-def _print_result(result: "DuckDBPyRelation", format_: Format) -> None:
+def _format(result: "DuckDBPyRelation", format_: Format) -> "bytes | str | tuple[Table, str]":
+    """The result in a format; the table for the terminal with the number of rows."""
     from olist_assets.serving.sql import results  # noqa: PLC0415
 
     if format_ is Format.TABLE:
         rows = results.rows(result)
-        out.print(results.to_table(result.columns, result.types, (map(results.text, row) for row in rows)))
-        out.print(f"({len(rows)} rows)" if len(rows) != 1 else "(1 row)", style="dim")
-        return
-    try:
-        if format_ is Format.PARQUET:
-            results.write_parquet(result, sys.stdout.buffer)
-        else:
-            to_text = {
-                Format.CSV: results.to_csv,
-                Format.JSON: results.to_json,
-                Format.MARKDOWN: results.to_markdown,
-            }
-            sys.stdout.write(to_text[format_](result))
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
-        discard_stdout()
+        table = results.to_table(result.columns, result.types, (map(results.text, row) for row in rows))
+        return table, f"[dim]({len(rows)} {'row' if len(rows) == 1 else 'rows'})[/dim]"
+    if format_ is Format.PARQUET:
+        results.write_parquet(result, stream := BytesIO())
+        return stream.getvalue()
+    to_text = {Format.CSV: results.to_csv, Format.JSON: results.to_json, Format.MARKDOWN: results.to_markdown}
+    return to_text[format_](result)

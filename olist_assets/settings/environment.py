@@ -1,6 +1,7 @@
 """How settings are read from environment variables; a wrong value is a one-line error."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Self, get_args
 
@@ -13,6 +14,9 @@ from pydantic_settings import (
 )
 
 from olist_assets.errors import SettingsError
+
+_CREDENTIALS = re.compile(r"\S*:.*?[@?]\S*", re.DOTALL)
+"""Values that may contain a password, as s3://key:password@bucket does."""
 
 
 class EnvironmentSettings(BaseSettings):
@@ -53,7 +57,7 @@ class EnvironmentSettings(BaseSettings):
 
 
 def _summarize(settings: type[EnvironmentSettings], error: ValidationError) -> str:
-    """The first of the errors, as one line: variable=value: reason."""
+    """The first of the errors, as one line: variable=value: reason, without credentials."""
     [first, *_] = error.errors()
     name = str(first["loc"][0])
     fields = settings.model_fields
@@ -62,4 +66,7 @@ def _summarize(settings: type[EnvironmentSettings], error: ValidationError) -> s
         reason = f"takes {' or '.join(get_args(field.annotation))}"
     else:
         reason = first["msg"].removeprefix("Value error, ")
-    return f"{field.validation_alias}={first['input']}: {reason}"
+    value = str(first["input"])
+    if _CREDENTIALS.search(value):
+        value, reason = "…", _CREDENTIALS.sub("…", reason)
+    return f"{field.validation_alias}={value}: {reason}"

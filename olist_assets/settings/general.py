@@ -16,20 +16,38 @@ _ENCRYPTION = re.compile(r"AES256|aws:kms(?::[A-Za-z0-9:/_-]+)?")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~+@=,-]+")
 
 
-def _check_folder(value: str) -> str:
-    """The absolute path of a folder. Engines encode other characters in URIs, each in a different way."""
-    path = str(Path(value).expanduser().resolve())
-    if not _PLAIN_PATH.fullmatch(path):
-        raise ValueError(f"{path} has a character beyond letters, digits and /._~+@=,- in it")
-    return path
+def _resolve_folder(value: str) -> str:
+    """The absolute path of a folder."""
+    try:
+        return str(Path(value).expanduser().resolve())
+    except RuntimeError:  # the only one is about the home
+        raise ValueError("there is no such user") from None
+
+
+def _check_lake(value: str) -> str:
+    """The root of the lake. The engine Sail writes paths with other characters to folders with other names."""
+    root = _check_root(value)
+    if not is_s3(root) and not _PLAIN_PATH.fullmatch(root):
+        raise ValueError(
+            f"{root} has a character beyond letters, digits and /._~+@=,- in it; set OLIST_LAKE to a folder without"
+        )
+    return root
 
 
 def _check_root(value: str) -> str:
     if "://" not in value:
-        return _check_folder(value)
+        return _resolve_folder(value)
     if not _BUCKET.fullmatch(root := value.rstrip("/")):
         raise ValueError("takes the path of a folder, or s3://<bucket>/<prefix> of plain characters")
     return root
+
+
+def _check_home(value: object) -> str:
+    """The folder of Dagster's instance. Dagster makes URIs of it, in which some characters have a meaning."""
+    path = _resolve_folder(str(value))
+    if re.search(r"[%?]", path):
+        raise ValueError(f"{path} has % or ? in it; set DAGSTER_HOME to a folder without")
+    return path
 
 
 def _check_encryption(value: str) -> str:
@@ -51,7 +69,7 @@ def _field(variable: str, default: Any, description: str) -> Any:
 class Settings(EnvironmentSettings):
     """The general settings. Roots are absolute paths of folders, or s3:// URIs without a slash at the end."""
 
-    lake: Annotated[str, AfterValidator(_check_root)] = _field(
+    lake: Annotated[str, AfterValidator(_check_lake)] = _field(
         "OLIST_LAKE", ".olist/lake", "root of the lake: a folder or `s3://bucket/prefix`"
     )
     source: Annotated[str, AfterValidator(_check_root)] = _field(
@@ -75,7 +93,7 @@ class Settings(EnvironmentSettings):
         "archive",
         "`archive` or `delete` landed files after raw has loaded them",
     )
-    dagster_home: Annotated[Path, BeforeValidator(lambda path: _check_folder(str(path)))] = _field(
+    dagster_home: Annotated[Path, BeforeValidator(_check_home)] = _field(
         "DAGSTER_HOME", Path(".olist/dagster"), "folder of Dagster's instance"
     )
 

@@ -33,13 +33,13 @@ class Shell:
         assert code == fails, "".join(texts)
         return texts[1 if fails else 0]
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, stdout: int = subprocess.PIPE, **environment: str) -> subprocess.Popen[str]:
         """Start a command as a process of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "olist_assets", *arguments],
-            env=os.environ | self._variables() | environment,
+            env=self.environment() | environment,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -47,6 +47,10 @@ class Shell:
     def sql(self, query: str) -> list[dict[str, str]]:
         """The rows of a query, as text."""
         return list(csv.DictReader(io.StringIO(self("sql", query, "--format", "csv"))))
+
+    def environment(self) -> dict[str, str]:
+        """The variables of a process."""
+        return os.environ | self._variables()
 
     def _variables(self) -> dict[str, str]:
         return {

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from filelock import FileLock
 
-from olist_assets.errors import OlistError
+from olist_assets.errors import OlistError, SettingsError
 from olist_assets.orchestration.instance import home as home_module
 from olist_assets.orchestration.instance.event_log import BatchingSqliteEventLogStorage
 from olist_assets.orchestration.instance.home import prepare_home
@@ -121,3 +121,25 @@ def test_a_home_that_another_process_prepares_for_too_long_is_named(tmp_path, mo
     monkeypatch.setattr(home_module, "_LOCK_SECONDS", 0.1)
     with FileLock(tmp_path / ".lock"), pytest.raises(OlistError, match=r"end the process that has .*/\.lock open"):
         prepare_home(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: [", "while parsing a flow node expected the node content, but found '<stream end>'"),
+        ("- a", "Expected YAML from file "),
+        ("nonsense: 1", 'Received unexpected config entry "nonsense" at the root; '),
+        ("telemetry: {enabled: 7}", "Invalid scalar at path root:telemetry:enabled. Value "),
+        ("run_storage: {module: no.such, class: X, config: {}}", "No module named 'no'; "),
+        ("run_storage: {module: dagster, class: Missing, config: {}}", "module 'dagster' has no attribute 'Missing'; "),
+        ("caf\udce9: 1", "'utf-8' codec can't decode byte 0xe9"),
+    ],
+)
+def test_a_broken_configuration_is_one_line_that_names_the_file(tmp_path, text, reason):
+    file = tmp_path / "dagster.yaml"
+    file.write_text(text, errors="surrogateescape")
+    with pytest.raises(SettingsError) as error:
+        prepare_home(tmp_path)
+    assert str(error.value).startswith(f"{file} cannot be used: {reason}")
+    assert str(error.value).endswith("; correct it, or delete it to get the project's one again")
+    assert "\n" not in str(error.value)

@@ -6,13 +6,15 @@ import shutil
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 
-from olist_assets.errors import OlistError
+from olist_assets.aws.redaction import summarize_text
+from olist_assets.errors import OlistError, SettingsError
 
 _EVENTS_PER_TRANSACTION = "500"
 _LOCK_SECONDS = 60.0
@@ -23,6 +25,8 @@ _MONITORING = re.compile(r"^run_(launcher|monitoring):", re.MULTILINE)
 _MONITORING_BLOCK = "\n\n# A killed process"
 _MOVED_MODULES = {"module: olist_assets.event_log\n": _EVENT_LOG}
 """Lines of a dagster.yaml that an earlier release wrote, and their present form."""
+
+_INTRODUCTION = re.compile(r"\A(?:Errors whilst loading .*?Error 1: |Failure condition: )", re.DOTALL)
 
 
 def prepare_home(home: Path) -> None:
@@ -35,6 +39,7 @@ def prepare_home(home: Path) -> None:
     configures none. The rest of it is not changed.
 
     Raises:
+        SettingsError: Dagster cannot read dagster.yaml, or it names a class that does not exist.
         OlistError: the home cannot be used, or another process does not finish its creation.
     """
     home.mkdir(parents=True, exist_ok=True)
@@ -42,6 +47,7 @@ def prepare_home(home: Path) -> None:
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _EVENTS_PER_TRANSACTION)
     with _lock(home):
         _write_configuration(home / "dagster.yaml")
+        _check_configuration(home / "dagster.yaml")
         nux = home / ".nux" / "nux.yaml"
         if not nux.exists():  # suppresses the newsletter pop-up of the Dagster UI
             nux.parent.mkdir(exist_ok=True)
@@ -68,7 +74,7 @@ def _lock(home: Path) -> Generator[None]:
 def _write_configuration(configuration: Path) -> None:
     """Write the project's dagster.yaml if there is none; otherwise update the one of an earlier release."""
     template = files("olist_assets.orchestration.instance").joinpath("dagster.yaml").read_text()
-    before = configuration.read_text() if configuration.exists() else None
+    before = configuration.read_text(errors="surrogateescape") if configuration.exists() else None
     after = template if before is None else before
     for old, new in _MOVED_MODULES.items():
         after = after.replace(old, new)
@@ -76,7 +82,7 @@ def _write_configuration(configuration: Path) -> None:
         after = after.rstrip("\n") + template[template.index(_MONITORING_BLOCK) :]
     if after != before:
         new_file = configuration.with_name(".dagster.yaml.new")
-        new_file.write_text(after)
+        new_file.write_text(after, errors="surrogateescape")
         new_file.replace(configuration.resolve())
 
 
@@ -125,3 +131,17 @@ def _check_databases(home: Path) -> None:
 
 def _broken(path: Path, home: Path, reason: str) -> OlistError:
     return OlistError(f"{path} is broken ({reason}): delete the folder {home}; it has the history of runs, no tables")
+
+
+def _check_configuration(configuration: Path) -> None:
+    from dagster._core.instance.ref import InstanceRef  # noqa: PLC0415 - takes a second
+    from dagster._serdes import ConfigurableClassData  # noqa: PLC0415
+
+    try:
+        for value in InstanceRef.from_dir(str(configuration.parent)):
+            if isinstance(value, ConfigurableClassData):
+                getattr(import_module(value.module_name), value.class_name)
+    except Exception as error:
+        reason = summarize_text(_INTRODUCTION.sub("", str(error))).partition(". Expected")[0].rstrip(".")
+        message = f"{configuration} cannot be used: {reason}; correct it, or delete it to get the project's one again"
+        raise SettingsError(message) from error

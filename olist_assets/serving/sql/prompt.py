@@ -12,26 +12,28 @@ from prompt_toolkit.application import get_app
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
-from prompt_toolkit.history import FileHistory
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from rich.console import Console
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from olist_assets.aws.redaction import redact
-from olist_assets.errors import OlistError, QueryError, utc_text
+from olist_assets.aws.redaction import redact, summarize_error
+from olist_assets.errors import QueryError, utc_text
 from olist_assets.serving.sql import results
+from olist_assets.serving.sql.interruption import run_interruptible
 from olist_assets.serving.sql.session import CONTROL_STEPS, DEFAULT_LAYER, NAMES, Session, connect, full_name
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
     from duckdb.sqltypes import DuckDBPyType
 
 HELP = r"""statements end with ; and may have several lines; Tab completes, the up arrow recalls earlier statements
 \d          the tables, with the version that this session reads
 \d TABLE    its columns
 \refresh    read the newest version of each table from now on
-\q          leave, as Ctrl-D does; Ctrl-C cancels the current statement
+\q          leave, as Ctrl-D does; Ctrl-C cancels the current statement or query
 """
 # fmt: off
 _KEYWORDS = (
@@ -80,12 +82,12 @@ def run(root: str, as_of: datetime | None, console: Console, history: Path) -> N
                     _run_command(session, text, console)
                 elif text:
                     _run_statement(session, text, console)
-            except OlistError as error:
-                console.print(f"[red]error:[/red] {escape(redact(str(error)))}", highlight=False)
             except KeyboardInterrupt:
                 continue
             except EOFError:
                 return
+            except Exception as error:  # noqa: BLE001 - the session goes on
+                console.print(f"[red]error:[/red] {escape(summarize_error(error, root))}", highlight=False)
     finally:
         session.close()
 
@@ -113,15 +115,25 @@ class Names(Completer):
 
 
 def _create_prompt(history: Path) -> PromptSession[str]:
-    history.parent.mkdir(parents=True, exist_ok=True)
     return PromptSession(
-        history=FileHistory(str(history)),
+        history=_open_history(history),
         completer=Names(),
         complete_while_typing=False,
         multiline=True,
         key_bindings=_submit_on_enter(),
         prompt_continuation=lambda width, _line, _wrapped: "> ".rjust(width),
     )
+
+
+def _open_history(path: Path) -> History:
+    """The statements in a file that only its owner can read; without a file if it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(str(path))
 
 
 def _submit_on_enter() -> KeyBindings:
@@ -147,8 +159,12 @@ def _greeting(session: Session) -> str:
 
 def _run_statement(session: Session, sql: str, console: Console) -> None:
     started = time.perf_counter()
-    result = session.query(sql)
-    rows = results.first_rows(result, _MAX_ROWS + 1)
+
+    def query() -> "tuple[DuckDBPyRelation, list[tuple]]":
+        result = session.query(sql)
+        return result, results.first_rows(result, _MAX_ROWS + 1)
+
+    result, rows = run_interruptible(session, query)
     seconds = time.perf_counter() - started
     if result.columns == ["explain_key", "explain_value"]:
         console.print(*(plan for _, plan in rows), f"({seconds:.2f} s)", sep="", markup=False, highlight=False)
@@ -185,7 +201,8 @@ def _describe(session: Session, name: str) -> Table:
         for column in NAMES[name].columns:
             grid.add_row(column.name, column.type, column.comment)
     else:
-        for column, type_, *_ in results.rows(session.query(f"DESCRIBE {name}")):
+        described = run_interruptible(session, lambda: results.rows(session.query(f"DESCRIBE {name}")))
+        for column, type_, *_ in described:
             grid.add_row(column, str(type_).lower(), "")
     return grid
 
@@ -214,4 +231,4 @@ def fit_to_screen(
 
 
 def _to_cell(value: object) -> str:
-    return results.text(value).replace("\r", "").replace("\n", "⏎")
+    return results.text(value).replace("\r\n", "\n").replace("\n", "⏎")

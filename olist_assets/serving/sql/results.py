@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_CHUNK_ROWS = 10_000
+"""The number of rows between which Ctrl-C can end a fetch."""
+
 
 def rows(result: duckdb.DuckDBPyRelation) -> list[tuple]:
     """All rows of a result.
@@ -27,7 +30,7 @@ def rows(result: duckdb.DuckDBPyRelation) -> list[tuple]:
         QueryError: DuckDB cannot compute the result.
         KeyboardInterrupt: the user pressed Ctrl-C.
     """
-    return _fetch(result.fetchall)
+    return _fetch(lambda: [row for chunk in iter(lambda: result.fetchmany(_CHUNK_ROWS), []) for row in chunk])
 
 
 def to_csv(result: duckdb.DuckDBPyRelation) -> str:

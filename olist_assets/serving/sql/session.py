@@ -85,11 +85,12 @@ class Session:
         self._store = open_store(self.root, create=False)
         self.versions = resolve_versions(self._store, TABLES, as_of)
         self._connection = duckdb.connect(config=_CONFIG)
+        self._opened: set[str] = set()
         try:
             self._prepare()
-        except duckdb.Error as error:
-            raise QueryError(summarize_error(error)) from error
-        self._opened: set[str] = set()
+        except BaseException as error:
+            self._connection.close()
+            raise (QueryError(summarize_error(error)) if isinstance(error, duckdb.Error) else error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +102,12 @@ class Session:
 
     def close(self) -> None:
         """Close the session. Results that have not been fetched are lost."""
+        self.interrupt()  # a query that Ctrl-C has left behind would continue
         self._connection.close()
+
+    def interrupt(self) -> None:
+        """End the query that runs in another thread, if there is one, with an error there."""
+        self._connection.interrupt()
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> duckdb.DuckDBPyRelation:
         """The result of one read-only statement over the lake's tables and `control.steps`.

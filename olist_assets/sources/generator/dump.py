@@ -3,7 +3,9 @@
 Every value is a hash of the seed and of the row's number, so chunks of any size give the same bytes.
 """
 
-from collections.abc import Callable, Iterator
+import errno
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
+from olist_assets.errors import DeliveryError
 from olist_assets.sources.generator.distributions import CATEGORIES
 from olist_assets.sources.generator.random_columns import Ints
 from olist_assets.sources.generator.sales import (
@@ -27,6 +30,7 @@ CHUNK_ORDERS = 50_000
 MAX_DAYS = 3650
 TRANSLATION_FILE = "product_category_name_translation.csv"
 TABLES = ("orders", "customers", "order_items", "order_payments", "order_reviews", "products", "sellers", "geolocation")
+FILES = (TRANSLATION_FILE, *(f"olist_{table}_dataset.csv" for table in TABLES))
 
 
 def generate(
@@ -51,14 +55,49 @@ def generate(
 
     Raises:
         ValueError: `orders` or `days` is out of range.
+        DeliveryError: the disk has not enough space; no new file is left.
         OSError: the directory or a file cannot be written.
     """
     if orders < 1:
         raise ValueError(f"orders is {orders}: it must be at least 1")
     if not 1 <= days <= MAX_DAYS:
         raise ValueError(f"days is {days}: it must be 1 to {MAX_DAYS}")
-    with _open_dump(directory) as write:
-        _write_tables(Shop(seed, orders, days), write, progress)
+    temporary = [_temporary(directory, name) for name in FILES]
+    _remove(temporary)  # of a process that was killed
+    _check_free_space(directory, orders)
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with _open_dump(directory) as write:
+            _write_tables(Shop(seed, orders, days), write, progress)
+        _temporary(directory, TRANSLATION_FILE).write_bytes(_translation())
+        for name, path in zip(FILES, temporary, strict=True):
+            path.replace(directory / name)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DeliveryError(f"the disk of {directory} is full; the new files were removed") from error
+    finally:
+        _remove(temporary)
+
+
+def _check_free_space(directory: Path, orders: int) -> None:
+    """Check that a dump fits on the disk, before it fills the disk.
+
+    Raises:
+        DeliveryError: it does not fit.
+    """
+    folder = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    if (needed := dump_bytes(orders)) > free:
+        raise DeliveryError(
+            f"{orders:,} orders need about {needed / 1e6:,.0f} MB, and {directory} has {free / 1e6:,.0f} MB free: "
+            "generate fewer orders, or into a folder on another disk"
+        )
+
+
+def dump_bytes(orders: int) -> int:
+    """The size of a dump in bytes: at least the actual one, and at most a tenth more from 1,000 orders on."""
+    return 700 * orders + min(360 * orders, 31_000_000) + 100_000
 
 
 def _write_tables(shop: Shop, write: Callable[[str, pa.Table], None], progress: Callable[[int], None]) -> None:
@@ -81,27 +120,27 @@ def _write_tables(shop: Shop, write: Callable[[str, pa.Table], None], progress: 
 
 @contextmanager
 def _open_dump(directory: Path) -> Iterator[Callable[[str, pa.Table], None]]:
-    """Yield a function that appends rows to a table's file. Files have temporary names until all are complete."""
-    directory.mkdir(parents=True, exist_ok=True)
-    names = [TRANSLATION_FILE, *(f"olist_{table}_dataset.csv" for table in TABLES)]
-    temporary = {name: directory / f".{name}.partial" for name in names}
+    """Yield a function that appends rows to the file of a table, which has a temporary name."""
     writers: dict[str, csv.CSVWriter] = {}
-    try:
-        with ExitStack() as open_files:
+    with ExitStack() as open_files:
 
-            def write(table: str, rows: pa.Table) -> None:
-                if table not in writers:
-                    path = temporary[f"olist_{table}_dataset.csv"]
-                    writers[table] = open_files.enter_context(csv.CSVWriter(str(path), rows.schema))
-                writers[table].write_table(rows)
+        def write(table: str, rows: pa.Table) -> None:
+            if table not in writers:
+                path = str(_temporary(directory, f"olist_{table}_dataset.csv"))
+                writers[table] = open_files.enter_context(csv.CSVWriter(path, rows.schema))
+            writers[table].write_table(rows)
 
-            yield write
-        temporary[TRANSLATION_FILE].write_bytes(_translation())
-        for name, path in temporary.items():
-            path.replace(directory / name)
-    finally:
-        for path in temporary.values():
-            path.unlink(missing_ok=True)
+        yield write
+
+
+def _temporary(directory: Path, name: str) -> Path:
+    """The path of a file until all are complete."""
+    return directory / f".{name}.partial"
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _translation() -> bytes:

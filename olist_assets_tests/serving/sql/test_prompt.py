@@ -4,6 +4,8 @@ import os
 import pty
 import re
 import select
+import signal
+import stat
 import subprocess
 import sys
 import time
@@ -71,6 +73,35 @@ def test_ctrl_c_cancels_the_current_statement(type_keys):
 def test_history_is_available_in_the_next_session(type_keys):
     type_keys("select seller_id from trusted.sellers;\r", CTRL_D)
     assert type_keys(UP, "\r", CTRL_D) == ONE_SELLER
+
+
+def test_only_the_owner_reads_the_history(type_keys, tmp_path):
+    history = tmp_path / "home" / "sql_history"
+    type_keys(CTRL_D)
+    assert stat.S_IMODE(history.stat().st_mode) == 0o600
+    history.chmod(0o644)  # as an earlier release left it
+    history.parent.chmod(0o700)
+    type_keys("select 1;\r", CTRL_D)
+    assert stat.S_IMODE(history.stat().st_mode) == 0o600
+    assert stat.S_IMODE(history.parent.stat().st_mode) == 0o700
+
+
+def test_the_prompt_works_without_a_place_for_its_history(type_keys, tmp_path):
+    (tmp_path / "home").write_text("a file")
+    assert type_keys("select seller_id from trusted.sellers;\r", CTRL_D) == ONE_SELLER
+
+
+def test_an_unexpected_error_does_not_end_the_session(type_keys, monkeypatch):
+    query = prompt.Session.query
+
+    def fail_once(session: prompt.Session, sql: str) -> object:
+        if "fail" in sql:
+            raise RuntimeError("no\nluck")
+        return query(session, sql)
+
+    monkeypatch.setattr(prompt.Session, "query", fail_once)
+    lines = type_keys("fail;\r", "select seller_id from trusted.sellers;\r", CTRL_D)
+    assert lines == ["error: RuntimeError: no", *ONE_SELLER]
 
 
 def test_tables_and_columns_are_described(type_keys):
@@ -173,6 +204,14 @@ def test_olist_sql_on_a_terminal_opens_the_prompt(sellers, tmp_path):
         type_and_wait("", "olist>")
         type_and_wait(f"select 40 + 2 as answer from trusted.sell{TAB}", "sellers")
         assert "42" in type_and_wait(";\r", r"\(1 row, .*olist>")  # the prompt is back
+        shown = type_and_wait("select chr(27) || '[31mred' || chr(155) as x;\r", r"\(1 row, .*olist>")
+        assert "\\x1b[31mred\\x9b" in shown
+        for query in ("select count(*) from range(100_000_000_000)", "explain analyze from range(100_000_000_000)"):
+            type_and_wait(f"{query};\r", "\n")
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            type_and_wait("", "olist>")
+            type_and_wait("select 1;\r", r"\(1 row, .*olist>")
         os.write(terminal, CTRL_D.encode())
         assert process.wait(timeout=60) == 0
     finally:

@@ -1,18 +1,24 @@
 """Sessions: layers as schemas, one version of each table, parameters."""
 
 import json
+import os
+import signal
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import deltalake
+import duckdb
 import pytest
 
 from olist_assets.errors import QueryError
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.step_records import StepRecord
 from olist_assets.lake.table_versions import DeltaLog
+from olist_assets.serving.sql.interruption import run_interruptible
 from olist_assets.serving.sql.results import rows
-from olist_assets.serving.sql.session import connect
+from olist_assets.serving.sql.session import Session, connect
 from olist_assets_tests.serving.sql.payment_lakes import COUNT, PAYMENTS, STARTED, one, payment
 from spark_steps import delta
 
@@ -65,6 +71,30 @@ def test_describe_summarize_and_explain_answer(session):
     for prefix in ("explain", "-- why?\nEXPLAIN ANALYZE"):
         [[_, plan]] = rows(session.query(f"{prefix} {COUNT}"))
         assert "AGGREGATE" in plan
+
+
+def test_ctrl_c_ends_a_query_and_the_session_goes_on(session):
+    endless = "select count(*) from range(100_000_000_000)"
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_interruptible(session, lambda: rows(session.query(endless)))
+    assert one(session, "select 42") == 42
+    assert time.monotonic() - started < 10
+
+
+def test_a_session_that_cannot_start_leaves_no_connection(unchanged, monkeypatch):
+    opened = []
+
+    def fail(session: Session) -> None:
+        opened.append(session._connection)  # noqa: SLF001 - the connection that must be closed
+        raise duckdb.IOException("IO Error: no such extension")
+
+    monkeypatch.setattr(Session, "_prepare", fail)
+    with pytest.raises(QueryError, match=r"^no such extension$"):
+        connect(unchanged)
+    with pytest.raises(duckdb.ConnectionException):
+        opened[0].execute("select 1")
 
 
 # --- Versions ------------------------------------------------------------------------------------------------------

@@ -1,10 +1,18 @@
 """A generated dump is nine files of Olist's shape, the same bytes on every run, whatever its size."""
 
 import csv
+import errno
 import hashlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from olist_assets.errors import DeliveryError
 from olist_assets.sources.generator import dump as generator
 from olist_assets.sources.generator.dump import generate
 
@@ -160,3 +168,53 @@ def test_an_interrupted_run_does_not_change_the_older_dump(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         generate(tmp_path, orders=50, days=5, seed=2, progress=interrupt)
     assert digests(tmp_path) == before
+
+
+def test_temporary_files_of_a_killed_process_are_removed(tmp_path):
+    (tmp_path / ".olist_orders_dataset.csv.partial").write_text("order_id\n")
+    with pytest.raises(DeliveryError):
+        generate(tmp_path, orders=10**12, days=5, seed=1)
+    assert contents(tmp_path) == {}
+
+
+def test_a_dump_that_does_not_fit_is_refused_with_both_sizes(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=21_000_000))
+    with pytest.raises(DeliveryError) as error:
+        generate(tmp_path / "new" / "dump", orders=20_000, days=5, seed=1)
+    assert str(error.value) == (
+        f"20,000 orders need about 21 MB, and {tmp_path}/new/dump has 21 MB free: "
+        "generate fewer orders, or into a folder on another disk"
+    )
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("orders", [1, 100, 10_000])
+def test_the_space_that_is_required_is_enough(tmp_path, orders):
+    generate(tmp_path, orders=orders, days=90, seed=1)
+    size = sum(len(content) for content in contents(tmp_path).values())
+    assert size <= generator.dump_bytes(orders) <= 1.1 * size + 100_000
+
+
+def test_a_disk_that_becomes_full_is_an_error_and_leaves_no_new_file(tmp_path):
+    generate(tmp_path, orders=40, days=5, seed=1)
+    before = digests(tmp_path)
+
+    def fill_disk(_orders_written: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DeliveryError, match=f"^the disk of {tmp_path} is full; the new files were removed$"):
+        generate(tmp_path, orders=50, days=5, seed=2, progress=fill_disk)
+    assert digests(tmp_path) == before
+
+
+def test_sigterm_ends_the_command_without_temporary_files(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "olist_assets", "generate", "--orders", "2000000", str(tmp_path / "dump")],
+        stderr=subprocess.DEVNULL,
+    )
+    while not (tmp_path / "dump" / ".olist_geolocation_dataset.csv.partial").exists():
+        time.sleep(0.05)
+        assert process.poll() is None
+    process.terminate()
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    assert list((tmp_path / "dump").iterdir()) == []
