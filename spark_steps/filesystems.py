@@ -4,5 +4,12 @@ import pyarrow.fs
 
 
 def resolve(uri: str) -> tuple[pyarrow.fs.FileSystem, str]:
-    """The file system of a path or URI, and the path within it."""
-    return pyarrow.fs.FileSystem.from_uri(uri) if "://" in uri else (pyarrow.fs.LocalFileSystem(), uri)
+    """The file system of a path or URI, and the path within it. The key of an object on S3 may have any characters."""
+    scheme, mark, place = uri.partition("://")
+    if not mark:
+        return pyarrow.fs.LocalFileSystem(), uri
+    if scheme.startswith("s3"):
+        bucket, slash, key = place.partition("/")
+        filesystem, name = pyarrow.fs.FileSystem.from_uri(f"{scheme}://{bucket}")  # it would decode the key
+        return filesystem, f"{name}{slash}{key}"
+    return pyarrow.fs.FileSystem.from_uri(uri)
