@@ -33,16 +33,3 @@ def test_rows_that_wait_for_their_order_are_counted_until_it_arrives(sail_lake, 
     sail_lake.rows("trusted/orders", order("o2", "c2"), order("o3", "c3"), order("o4", "c4"))
     assert waiting() == (check(0),)
     assert len(sail_lake.read(f"refined/{fact}")) == 3
-
-
-def test_a_padded_id_finds_its_order(sail_lake):
-    sail_lake.rows("refined/fact_orders", arrived("o1"))
-    sail_lake.load(
-        "order_payments",
-        "order_id,payment_sequential,payment_type,payment_installments,payment_value\no1\u00a0 ,1,boleto,1,12\n",
-    )
-    [check] = sail_lake.run("refined/fact_payments").checks
-    assert check.failed_rows == 0
-    assert sail_lake.read("refined/fact_payments", "order_id", "payment_value") == [
-        {"order_id": "o1", "payment_value": "12.00"}
-    ]
