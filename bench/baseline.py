@@ -25,14 +25,15 @@ import pyarrow.csv
 from deltalake import write_deltalake
 
 from bench import baseline_queries
-from spark_steps.declarations import Column, Layer, TableSpec
+from spark_steps.declarations import Column, Layer, TableSpec, Text
+from spark_steps.expressions import WHITE_SPACE
 from spark_steps.tables import TABLES, tables_in
 
 _RUN_ID = "baseline"
 _WRITERS = 2
 """Tables that are written at a time, beside the next one's query."""
 _BATCH_ROWS = 50_000
-_BLANK = "E' \\t\\r\\n'"
+_BLANK = f"'{WHITE_SPACE}'"
 _DERIVED = {"order_month": "strftime(order_purchase_timestamp, '%Y-%m')"}
 _ARROW_TYPES = {
     "string": pa.string(),
@@ -238,8 +239,12 @@ def _typed(column: Column) -> str:
     text = _text(column)
     if column.type == "string":
         value = f"CASE WHEN {_is_there(text)} THEN {text} END"
-        digits = f"regexp_full_match(trim({text}), '[0-9]{{1,5}}')"
-        return f"CASE WHEN {digits} THEN lpad(trim({text}), 5, '0') ELSE {value} END" if column.clean else value
+        if column.text is Text.ID:
+            value = f"CASE WHEN {_is_there(text)} THEN trim({text}, {_BLANK}) END"
+        digits = f"regexp_full_match({value}, '[0-9]{{1,5}}')"
+        return f"CASE WHEN {digits} THEN lpad({value}, 5, '0') ELSE {value} END" if column.clean else value
+    if column.type == "timestamp":
+        return f"utc_time({text})"
     return f"TRY_CAST({text} AS {column.type})" + (" + 0.0" if column.type == "double" else "")
 
 
@@ -250,6 +255,10 @@ def _rules(column: Column) -> Iterator[tuple[str, str]]:
         yield f"{name}_unreadable", f"{name} IS NULL AND {_is_there(_text(column))}"
     if column.required:
         yield f"{name}_missing", f"{name} IS NULL"
+    if column.pattern:
+        yield f"{name}_malformed", f"NOT regexp_matches({name}, '{column.pattern}')"
+    elif column.text is Text.ID and column.type == "string" and not column.accepted:
+        yield f"{name}_malformed", rf"regexp_matches({name}, '\p{{Cc}}')"
     if column.accepted:
         yield f"{name}_unknown", f"{name} NOT IN {column.accepted}"
     if column.minimum is not None:

@@ -1,6 +1,6 @@
 """Column types, closed vocabularies, and the columns and column builders that several tables share."""
 
-from spark_steps.declarations import Column
+from spark_steps.declarations import Column, Text
 
 TIMESTAMP, DATE, INT, BIGINT, DOUBLE, BOOLEAN = "timestamp", "date", "int", "bigint", "double", "boolean"
 MONEY, MONEY_SUM = "decimal(12,2)", "decimal(18,2)"
@@ -24,9 +24,8 @@ STATES = (
 )
 # fmt: on
 
-_TRIMMED = "btrim({value}, ' \\t\\r\\n')"
-FIVE_DIGITS = f"CASE WHEN {_TRIMMED} RLIKE '^[0-9]{{{{1,5}}}}$' THEN lpad({_TRIMMED}, 5, '0') ELSE {{value}} END"
-"""SQL of a zip prefix in its canonical form, over `{value}`."""
+FIVE_DIGITS = "CASE WHEN {value} RLIKE '^[0-9]{{1,5}}$' THEN lpad({value}, 5, '0') ELSE {value} END"
+"""SQL of a zip prefix in its canonical form, over `{value}` without white space around it."""
 
 ORDER_ID = Column("order_id", comment="the order", required=True)
 ORDER_STATUS = Column("order_status", comment="state of the order")
@@ -43,7 +42,9 @@ def location_key(name: str = "location_key", *, of: str = "the customer") -> Col
 
 def zip_code_prefix(name: str) -> Column:
     """A delivered zip prefix, brought to five digits."""
-    return Column(name, comment="first five digits of the zip code", clean=FIVE_DIGITS)
+    return Column(
+        name, comment="first five digits of the zip code", text=Text.ID, clean=FIVE_DIGITS, pattern="^[0-9]{5}$"
+    )
 
 
 def state(name: str, *, required: bool = False) -> Column:

@@ -22,6 +22,10 @@ class Severity(StrEnum):
     WARN = "warn"
 
 
+WAITING_FOR_ORDER = "waiting_for_order"
+"""The check that counts the rows of a table's `rows_from` whose order has not arrived."""
+
+
 class Text(StrEnum):
     """What delivered texts are: ids, which are stripped and have no control characters, values, or text of people."""
 
@@ -132,6 +136,11 @@ class TableSpec:
         """Grain and key, in two sentences."""
         key = " and ".join([", ".join(self.key[:-1]), self.key[-1]] if len(self.key) > 1 else self.key)
         return f"One row: {self.grain}. Key: {key}."
+
+    @property
+    def waiting_rows(self) -> str:
+        """What `WAITING_FOR_ORDER` counts; empty for a table without `rows_from`."""
+        return f"rows of {self.rows_from.partition('/')[2]} wait for their order" if self.rows_from else ""
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -5,6 +5,14 @@ from collections.abc import Sequence
 UNKNOWN_KEY = -1
 """The surrogate key of the unknown member of every dimension."""
 
+WHITE_SPACE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\u200b\ufeff"
+"""Blanks, tabs, line breaks, no-break spaces, and the characters without width that spreadsheet programs leave."""
+
+
+def stripped(text: str) -> str:
+    """The text without white space at its start and end."""
+    return f"btrim({text}, '{WHITE_SPACE}')"
+
 
 def hash_60_bits(text: str) -> str:
     """The first 60 bits of the text's SHA-256 as a BIGINT: equal on every engine and in every rebuild."""

@@ -164,7 +164,7 @@ SOURCES: tuple[SourceTables, ...] = (
         ("order_id", "order_item_id"),
         (
             Column("order_id", comment="the order"),
-            Column("order_item_id", INT, "position in the order, from 1"),
+            Column("order_item_id", INT, "position in the order, from 1", minimum=1),
             Column("product_id", comment="the product", required=True, text=Text.ID),
             Column("seller_id", comment="the seller", text=Text.ID),
             Column("shipping_limit_date", TIMESTAMP, "latest time to hand the item to the carrier (UTC)"),
@@ -180,9 +180,9 @@ SOURCES: tuple[SourceTables, ...] = (
         ("order_id", "payment_sequential"),
         (
             Column("order_id", comment="the order"),
-            Column("payment_sequential", INT, "number of the payment within the order"),
+            Column("payment_sequential", INT, "number of the payment within the order", minimum=1),
             Column("payment_type", comment="means of payment", required=True, accepted=PAYMENT_TYPES),
-            Column("payment_installments", INT, "number of installments"),
+            Column("payment_installments", INT, "number of installments", minimum=0),
             Column("payment_value", MONEY, "amount paid in BRL", required=True, minimum=0),
         ),
     ),

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from spark_steps import rules
-from spark_steps.declarations import Layer, Severity, TableSpec
+from spark_steps.declarations import WAITING_FOR_ORDER, Layer, Severity, TableSpec
 from spark_steps.protocol import Check
 
 _BLOCKING = {"rows_accounted_for"}
@@ -16,10 +16,12 @@ _TRUSTED_CHECKS = {
 
 
 def check_specs(table: TableSpec) -> list[dg.AssetCheckSpec]:
-    """The checks of a table: its warning rules, and for trusted tables two checks over all rows."""
+    """The checks of a table: its warning rules, those over all rows of trusted, and rows that wait for their order."""
     descriptions = {rule.name: rule.reason.strip("'") for rule in rules.warnings(table)}
     if table.layer is Layer.TRUSTED:
         descriptions |= _TRUSTED_CHECKS
+    if table.rows_from:
+        descriptions[WAITING_FOR_ORDER] = table.waiting_rows
     return [
         dg.AssetCheckSpec(name, asset=table.id.split("/"), description=description, blocking=name in _BLOCKING)
         for name, description in descriptions.items()

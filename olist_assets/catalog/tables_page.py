@@ -100,6 +100,9 @@ def _rejected_rows(table: TableSpec) -> list[str]:
     names_by_fault = {
         "without": [c.name for c in columns if c.required],
         "with an unreadable": [c.name for c in columns if c.type != "string"],
+        "with a malformed": [
+            c.name for c in columns if f"{c.name}_malformed" in {r.name for r in rules.column_rules(c)}
+        ],
         "with an unknown": [c.name for c in columns if c.accepted],
         "out of range in": [c.name for c in columns if c.minimum is not None or c.maximum is not None],
     }

@@ -32,6 +32,7 @@ from olist_assets.errors import DeliveryError
 from olist_assets.lake.files import FILE_STEMS, FIRST_LANDING_DATE
 from spark_steps import csv_files
 from spark_steps.columns import ORDER_STATUSES
+from spark_steps.expressions import WHITE_SPACE
 from spark_steps.protocol import LandedFile, StepError
 from spark_steps.tables import TABLES
 
@@ -41,22 +42,29 @@ _MEMORY = "512MB"
 _PIECE_ROWS = 20_000
 """The number of rows of a table that are in Python's memory at the same time."""
 
-_TIME = r"(19|20|21)\d\d-\d\d-\d\d([ T]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?)?"
+_OFFSET = r"Z|UTC|[+-](0\d|1[0-4])(:?[0-5]\d)?"
+_TIME = rf"(19|20|21)\d\d-\d\d-\d\d([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{{1,6}})?)?( ?({_OFFSET}))?)?"
 """The times that the trusted step can read."""
 
 _MACROS = rf"""
-    CREATE MACRO clean(text) AS trim(text, E' \t\r\n');
+    CREATE MACRO clean(text) AS trim(text, '{WHITE_SPACE}');
     CREATE MACRO is_blank(text) AS coalesce(clean(text), '') = '';
+    CREATE MACRO offset_part(text, n) AS regexp_extract(text, ':.*([+-])(\d\d):?(\d\d)?$', n);
+    CREATE MACRO offset_minutes(text) AS
+        coalesce(try_cast(offset_part(text, 1) || offset_part(text, 2) AS INTEGER) * 60, 0)
+        + coalesce(try_cast(offset_part(text, 1) || offset_part(text, 3) AS INTEGER), 0);
+    CREATE MACRO to_utc(text) AS
+        try_cast(regexp_extract(text, '^.{{10}}([ T][\d:.]+)?') AS TIMESTAMP) - to_minutes(offset_minutes(text));
     CREATE MACRO to_day(text) AS
-        CAST(CASE WHEN regexp_full_match(clean(text), '{_TIME}') THEN try_cast(clean(text) AS TIMESTAMP) END AS DATE);
+        CAST(CASE WHEN regexp_full_match(clean(text), '{_TIME}') THEN to_utc(clean(text)) END AS DATE);
     CREATE MACRO is_blank_or_time(text) AS is_blank(text) OR to_day(text) IS NOT NULL;
 """
 
 _ORDER_TIMES = f"""
     CREATE TABLE order_times AS
     SELECT _row, order_id, customer_id, placed, approved, shipped, delivered,
-      max(greatest(placed, approved, shipped, delivered)) OVER (PARTITION BY order_id ORDER BY _row) AS last,
-      is_sound AND count(*) OVER (PARTITION BY order_id) = 1 AS has_history
+      max(greatest(placed, approved, shipped, delivered)) OVER (PARTITION BY clean(order_id) ORDER BY _row) AS last,
+      is_sound AND count(*) OVER (PARTITION BY clean(order_id)) = 1 AS has_history
     FROM (
       SELECT _row, order_id, customer_id,
         greatest(first_day(), to_day(order_purchase_timestamp)) AS placed,
@@ -72,8 +80,8 @@ _ORDER_TIMES = f"""
           AND is_blank_or_time(order_estimated_delivery_date) AS is_sound
       FROM orders
     );
-    CREATE VIEW days_by_order AS SELECT order_id, min(placed) AS _day FROM order_times GROUP BY order_id;
-    CREATE VIEW days_by_customer AS SELECT customer_id, min(placed) AS _day FROM order_times GROUP BY customer_id;
+    CREATE VIEW days_by_order AS SELECT clean(order_id) AS id, min(placed) AS _day FROM order_times GROUP BY id;
+    CREATE VIEW days_by_customer AS SELECT clean(customer_id) AS id, min(placed) AS _day FROM order_times GROUP BY id;
 """
 """The days of each order: when it was placed, of its states, and the last of them.
 
@@ -84,8 +92,8 @@ _ITEM_DAYS = """
     CREATE VIEW item_days AS
     SELECT product_id, seller_id, coalesce(_day, first_day()) AS _day
     FROM order_items JOIN order_items_days USING (_row);
-    CREATE VIEW days_by_product AS SELECT product_id, min(_day) AS _day FROM item_days GROUP BY product_id;
-    CREATE VIEW days_by_seller AS SELECT seller_id, min(_day) AS _day FROM item_days GROUP BY seller_id;
+    CREATE VIEW days_by_product AS SELECT clean(product_id) AS id, min(_day) AS _day FROM item_days GROUP BY id;
+    CREATE VIEW days_by_seller AS SELECT clean(seller_id) AS id, min(_day) AS _day FROM item_days GROUP BY id;
 """
 
 _ROW_DAYS = {
@@ -97,15 +105,15 @@ _ROW_DAYS = {
             ELSE [last]
           END) AS _day
         FROM order_times""",
-    "customers": "SELECT _row, _day FROM customers LEFT JOIN days_by_customer USING (customer_id)",
-    "order_items": "SELECT _row, _day FROM order_items LEFT JOIN days_by_order USING (order_id)",
-    "order_payments": "SELECT _row, _day FROM order_payments LEFT JOIN days_by_order USING (order_id)",
+    "customers": "SELECT _row, _day FROM customers LEFT JOIN days_by_customer ON id = clean(customer_id)",
+    "order_items": "SELECT _row, _day FROM order_items LEFT JOIN days_by_order ON id = clean(order_id)",
+    "order_payments": "SELECT _row, _day FROM order_payments LEFT JOIN days_by_order ON id = clean(order_id)",
     "order_reviews": """
         SELECT _row, max(coalesce(to_day(review_answer_timestamp), to_day(review_creation_date), first_day()))
-          OVER (PARTITION BY review_id, order_id ORDER BY _row) AS _day
+          OVER (PARTITION BY clean(review_id), clean(order_id) ORDER BY _row) AS _day
         FROM order_reviews""",
-    "products": "SELECT _row, _day FROM products LEFT JOIN days_by_product USING (product_id)",
-    "sellers": "SELECT _row, _day FROM sellers LEFT JOIN days_by_seller USING (seller_id)",
+    "products": "SELECT _row, _day FROM products LEFT JOIN days_by_product ON id = clean(product_id)",
+    "sellers": "SELECT _row, _day FROM sellers LEFT JOIN days_by_seller ON id = clean(seller_id)",
     "geolocation": "SELECT _row, CAST(NULL AS DATE) AS _day FROM geolocation",
     "product_category_translation": "SELECT _row, CAST(NULL AS DATE) AS _day FROM product_category_translation",
 }

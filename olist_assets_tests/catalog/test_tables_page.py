@@ -65,14 +65,16 @@ def test_every_link_has_a_heading():
 - made from: `raw.order_payments`, by landing date
 - quarantined: rows that cannot be parsed; without `order_id`, `payment_sequential`, `payment_type` \
 or `payment_value`; with an unreadable `payment_sequential`, `payment_installments` \
-or `payment_value`; with an unknown `payment_type`; out of range in `payment_value`
+or `payment_value`; with a malformed `order_id`; with an unknown `payment_type`; out of range in \
+`payment_sequential`, `payment_installments` or `payment_value`
+- warning: payment_value has more than two decimals and is rounded half up (`payment_value_rounded`)
 
 | column | type | required | meaning |
 |---|---|---|---|
 | `order_id` | string | yes | the order |
-| `payment_sequential` | int | yes | number of the payment within the order |
+| `payment_sequential` | int | yes | number of the payment within the order; accepted: 1 or more |
 | `payment_type` | string | yes | means of payment; accepted: credit_card, boleto, voucher, debit_card, not_defined |
-| `payment_installments` | int |  | number of installments |
+| `payment_installments` | int |  | number of installments; accepted: 0 or more |
 | `payment_value` | decimal(12,2) | yes | amount paid in BRL; accepted: 0 or more |
 """,
         """\
@@ -83,6 +85,7 @@ or `payment_value`; with an unknown `payment_type`; out of range in `payment_val
 - partition: `order_month`
 - made from: [trusted.order_payments](#trustedorder_payments), [trusted.orders](#trustedorders), \
 [refined.fact_orders](#refinedfact_orders), by landing date
+- warning: rows of order_payments wait for their order (`waiting_for_order`)
 
 | column | type | required | meaning |
 |---|---|---|---|

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -36,18 +36,32 @@ def _one_of(*accepted: str) -> Callable[[str], str]:
     return read
 
 
+def _id(text: str) -> str:
+    if not text.strip().isprintable():
+        raise ValueError(text)
+    return text.strip()
+
+
 def _five_digits(text: str) -> str:
-    return text.zfill(5)
+    digits = text.strip().zfill(5)
+    if len(digits) != 5 or not digits.isdecimal():
+        raise ValueError(text)
+    return digits
 
 
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text.strip().removesuffix(" UTC"))
+    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
+_from_1 = _within(1, float("inf"), int)
 _state = _one_of("SP", "RJ")
-_time = datetime.fromisoformat
 _status = _one_of("created", "approved", "invoiced", "processing", "shipped", "delivered", "canceled", "unavailable")
 
 _READ: dict[str, dict[str, Callable[[str], Any]]] = {
     "orders": {
-        "order_id": str,
-        "customer_id": str,
+        "order_id": _id,
+        "customer_id": _id,
         "order_status": _status,
         "order_purchase_timestamp": _time,
         "order_approved_at": _time,
@@ -56,31 +70,31 @@ _READ: dict[str, dict[str, Callable[[str], Any]]] = {
         "order_estimated_delivery_date": _time,
     },
     "customers": {
-        "customer_id": str,
-        "customer_unique_id": str,
+        "customer_id": _id,
+        "customer_unique_id": _id,
         "customer_zip_code_prefix": _five_digits,
         "customer_city": str,
         "customer_state": _state,
     },
     "order_items": {
-        "order_id": str,
-        "order_item_id": int,
-        "product_id": str,
-        "seller_id": str,
+        "order_id": _id,
+        "order_item_id": _from_1,
+        "product_id": _id,
+        "seller_id": _id,
         "shipping_limit_date": _time,
         "price": _amount,
         "freight_value": _amount,
     },
     "order_payments": {
-        "order_id": str,
-        "payment_sequential": int,
+        "order_id": _id,
+        "payment_sequential": _from_1,
         "payment_type": _one_of("credit_card", "boleto"),
-        "payment_installments": int,
+        "payment_installments": _within(0, float("inf"), int),
         "payment_value": _amount,
     },
     "order_reviews": {
-        "review_id": str,
-        "order_id": str,
+        "review_id": _id,
+        "order_id": _id,
         "review_score": _within(1, 5, int),
         "review_comment_title": str,
         "review_comment_message": str,
@@ -88,8 +102,8 @@ _READ: dict[str, dict[str, Callable[[str], Any]]] = {
         "review_answer_timestamp": _time,
     },
     "products": {
-        "product_id": str,
-        "product_category_name": str,
+        "product_id": _id,
+        "product_category_name": _id,
         "product_name_lenght": int,
         "product_description_lenght": int,
         "product_photos_qty": int,
@@ -98,15 +112,15 @@ _READ: dict[str, dict[str, Callable[[str], Any]]] = {
         "product_height_cm": int,
         "product_width_cm": int,
     },
-    "sellers": {"seller_id": str, "seller_zip_code_prefix": _five_digits, "seller_city": str, "seller_state": _state},
+    "sellers": {"seller_id": _id, "seller_zip_code_prefix": _five_digits, "seller_city": str, "seller_state": _state},
     "geolocation": {
         "geolocation_zip_code_prefix": _five_digits,
         "geolocation_lat": _within(-90, 90, float),
         "geolocation_lng": _within(-180, 180, float),
-        "geolocation_city": str,
+        "geolocation_city": _id,
         "geolocation_state": _state,
     },
-    "product_category_translation": {"product_category_name": str, "product_category_name_english": str},
+    "product_category_translation": {"product_category_name": _id, "product_category_name_english": str},
 }
 """Per source the columns, each with the function that parses its text; it raises ValueError for unreadable text."""
 
@@ -136,7 +150,7 @@ def _typed(table: str, row: Mapping[str, str]) -> Record:
     Raises:
         ValueError: the row violates a rule.
     """
-    record = {name: read(row[name]) if row.get(name) else None for name, read in _READ[table].items()}
+    record = {name: read(row[name]) if row.get(name, "").strip() else None for name, read in _READ[table].items()}
     if any(record[name] is None for name in (*_KEY[table], *_REQUIRED_TOO.get(table, ()))):
         raise ValueError(row)
     return {name.replace("lenght", "length"): value for name, value in record.items()}

@@ -161,7 +161,7 @@ def test_a_changed_dump_is_not_mixed_into_the_deliveries_of_another(daily_dump, 
         ),
         (
             lambda dump: write_dump(dump, sellers=['s1,1,x,"S', "s2,1,x,SP"]),
-            r"/olist_sellers_dataset.csv ends within a quote that is never closed; fix it and replay again$",
+            r"/olist_sellers_dataset.csv: the quote in line 2 is never closed; fix it and replay again$",
         ),
         (
             lambda dump: write_dump(dump, orders=["o1,c1,created,2015-12-31 23:59:59,,,,", "o2,c2,created,,,,,"]),

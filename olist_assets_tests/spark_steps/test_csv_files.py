@@ -1,6 +1,7 @@
 """CSV files become raw rows: every value unchanged, every unparsable row with its text."""
 
 import csv
+import gzip
 import io
 from datetime import UTC, datetime
 from itertools import islice
@@ -556,6 +557,16 @@ def _cells(row):
 def test_a_file_whose_row_of_the_wrong_width_is_not_utf8_is_refused_and_stays(lake):
     content = (HEADER + "s1,1001,sao paulo,SP\n" * 1000 + "s2,são paulo\n").encode("latin-1")
     assert refusal(lake, content) == f"{FILE} is not UTF-8; {REMEDY}"
+
+
+def test_a_header_is_checked_on_any_stream_which_stays_open():
+    content = gzip.compress(b"sep=,\n b,note,a,,note\n1,2,3,,\n")
+    with gzip.open(io.BytesIO(content)) as stream:
+        header = csv_files.check_header("x.csv.gz", stream, ("a", "b"))
+        assert not stream.closed
+    assert header == csv_files.Header(["b", "note", "a", "column 4", "column 5"], lines_before=1)
+    with pytest.raises(StepError, match=r"^x.csv lacks the column a; "):
+        csv_files.check_header("x.csv", io.BytesIO(b"b,c\n"), ("a", "b"))
 
 
 def test_a_message_is_one_line_that_names_table_file_and_day(lake):

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from spark_steps import rules
-from spark_steps.declarations import Column, Layer, Rule, Severity, TableSpec
+from spark_steps.declarations import Column, Layer, Rule, Severity, TableSpec, Text
 from spark_steps.tables import TABLES, tables_in
 
 INTS = [
@@ -129,10 +129,43 @@ TIMES = [
     ("1899-12-31 23:59:59", None),
     ("2200-01-01", None),
     ("2018-5-1", None),
-    ("2018-05-10 03:00", None),
+    ("2018-05-10 03:00", "2018-05-10T03:00:00+00:00"),
+    ("2018-05-10T03:00", "2018-05-10T03:00:00+00:00"),
+    ("1900-01-01 00:00", "1900-01-01T00:00:00+00:00"),
+    ("2018-05-10 03:00:00 UTC", "2018-05-10T03:00:00+00:00"),
+    ("2018-05-10 03:00:00UTC", "2018-05-10T03:00:00+00:00"),
+    ("2018-05-10T03:00:00Z", "2018-05-10T03:00:00+00:00"),
+    ("2018-05-10 03:00:00.123456 Z", "2018-05-10T03:00:00.123456+00:00"),
+    ("2018-05-10 03:00Z", "2018-05-10T03:00:00+00:00"),
+    ("1900-01-01T00:00:00Z", "1900-01-01T00:00:00+00:00"),
+    ("2018-05-10 03:00:00+00:00", "2018-05-10T03:00:00+00:00"),
+    ("2018-05-10 03:00:00-03:00", "2018-05-10T06:00:00+00:00"),
+    ("2018-05-10T03:00:00-0300", "2018-05-10T06:00:00+00:00"),
+    ("2018-05-10 03:00:00-03", "2018-05-10T06:00:00+00:00"),
+    ("2018-05-10 03:00:00 -03:00", "2018-05-10T06:00:00+00:00"),
+    ("2018-05-10 03:00-03", "2018-05-10T06:00:00+00:00"),
+    ("2018-05-10 03:00:00.5+05:30", "2018-05-09T21:30:00.500000+00:00"),
+    ("2018-12-31 23:00:00-14:00", "2019-01-01T13:00:00+00:00"),
+    ("2018-05-10 03:00:00+99:00", None),
+    ("2018-05-10 03:00:00+15:00", None),
+    ("2018-05-10 03:00:00+03:60", None),
+    ("2018-05-10 03:00:00+3", None),
+    ("2018-05-10 03:00:00+030", None),
+    ("2018-05-10 03:00:00+03:0", None),
+    ("2018-05-10 03:00:00+03:00:00", None),
+    ("2018-05-10 03:00:00 BRT", None),
+    ("2018-05-10 03:00:00ZZ", None),
+    ("2018-05-10 03:00:00Z+03:00", None),
+    ("2018-05-10 25:00:00Z", None),
+    ("2018-05-10 25:00", None),
+    ("2018-05-10 03:60", None),
+    ("2018-02-31 10:00:00-03:00", None),
+    ("2018-05-10 03", None),
+    ("2018-05-10Z", None),
+    ("2018-05-10-03:00", None),
+    ("1900-01-01 00:00:00+03:00", None),
+    ("2199-12-31 23:59:59-03:00", None),
     ("2018-05-10  03:00:00", None),
-    ("2018-05-10 03:00:00Z", None),
-    ("2018-05-10 03:00:00-03:00", None),
     ("10/05/2018", None),
     ("20180510", None),
     ("1525921200", None),
@@ -156,8 +189,26 @@ TEXTS = [
     (" \t\r\n ", None),
     (None, None),
 ]
+IDS = [
+    ("o1", "o1"),
+    ("o1   ", "o1"),
+    ("  o1", "o1"),
+    ("\to1\r\n", "o1"),
+    ("\u00a0o1\u00a0", "o1"),
+    ("\ufeffo1\u200b", "o1"),
+    ("\u3000o1", "o1"),
+    ("o 1", "o 1"),
+    ("o\u00a01", "o\u00a01"),
+    ("o1\x00", "o1\x00"),
+    ("", None),
+    ("  ", None),
+    ("\u00a0\t", None),
+    (None, None),
+]
 ZIP_CODE_PREFIXES = [
     ("01001", "01001"),
+    (" 01001\u00a0", "01001"),
+    ("1001\n", "01001"),
     ("1001", "01001"),
     ("1", "00001"),
     ("0", "00000"),
@@ -188,6 +239,7 @@ def typed(spark, column, texts):
         pytest.param(Column("c", "double"), DOUBLES, id="double"),
         pytest.param(Column("c", "timestamp"), TIMES, id="timestamp"),
         pytest.param(Column("c"), TEXTS, id="string"),
+        pytest.param(Column("c", text=Text.ID), IDS, id="id"),
         pytest.param(ZIP_CODE_PREFIX, ZIP_CODE_PREFIXES, id="zip code prefix"),
     ],
 )
@@ -237,7 +289,9 @@ def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type
             [
                 "row_unparsed",
                 "order_id_missing",
+                "order_id_malformed",
                 "customer_id_missing",
+                "customer_id_malformed",
                 "order_status_unknown",
                 "order_purchase_timestamp_unreadable",
                 "order_purchase_timestamp_missing",
@@ -253,7 +307,10 @@ def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type
             [
                 "row_unparsed",
                 "customer_id_missing",
+                "customer_id_malformed",
                 "customer_unique_id_missing",
+                "customer_unique_id_malformed",
+                "customer_zip_code_prefix_malformed",
                 "customer_state_unknown",
             ],
         ),
@@ -262,9 +319,13 @@ def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type
             [
                 "row_unparsed",
                 "order_id_missing",
+                "order_id_malformed",
                 "order_item_id_unreadable",
                 "order_item_id_missing",
+                "order_item_id_out_of_range",
                 "product_id_missing",
+                "product_id_malformed",
+                "seller_id_malformed",
                 "shipping_limit_date_unreadable",
                 "price_unreadable",
                 "price_missing",
@@ -272,6 +333,8 @@ def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type
                 "freight_value_unreadable",
                 "freight_value_missing",
                 "freight_value_out_of_range",
+                "price_rounded",
+                "freight_value_rounded",
                 "seller_missing",
             ],
         ),
@@ -280,14 +343,18 @@ def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type
             [
                 "row_unparsed",
                 "order_id_missing",
+                "order_id_malformed",
                 "payment_sequential_unreadable",
                 "payment_sequential_missing",
+                "payment_sequential_out_of_range",
                 "payment_type_missing",
                 "payment_type_unknown",
                 "payment_installments_unreadable",
+                "payment_installments_out_of_range",
                 "payment_value_unreadable",
                 "payment_value_missing",
                 "payment_value_out_of_range",
+                "payment_value_rounded",
             ],
         ),
         (
@@ -295,7 +362,9 @@ def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type
             [
                 "row_unparsed",
                 "review_id_missing",
+                "review_id_malformed",
                 "order_id_missing",
+                "order_id_malformed",
                 "review_score_unreadable",
                 "review_score_missing",
                 "review_score_out_of_range",
@@ -308,6 +377,8 @@ def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type
             [
                 "row_unparsed",
                 "product_id_missing",
+                "product_id_malformed",
+                "product_category_name_malformed",
                 "product_name_length_unreadable",
                 "product_description_length_unreadable",
                 "product_photos_qty_unreadable",
@@ -322,6 +393,8 @@ def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type
             [
                 "row_unparsed",
                 "seller_id_missing",
+                "seller_id_malformed",
+                "seller_zip_code_prefix_malformed",
                 "seller_state_unknown",
             ],
         ),
@@ -330,6 +403,7 @@ def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type
             [
                 "row_unparsed",
                 "geolocation_zip_code_prefix_missing",
+                "geolocation_zip_code_prefix_malformed",
                 "geolocation_lat_unreadable",
                 "geolocation_lat_missing",
                 "geolocation_lat_out_of_range",
@@ -337,6 +411,7 @@ def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type
                 "geolocation_lng_missing",
                 "geolocation_lng_out_of_range",
                 "geolocation_city_missing",
+                "geolocation_city_malformed",
                 "geolocation_state_missing",
                 "geolocation_state_unknown",
             ],
@@ -346,6 +421,7 @@ def test_a_blank_text_violates_no_rule_if_nothing_is_required(spark, column_type
             [
                 "row_unparsed",
                 "product_category_name_missing",
+                "product_category_name_malformed",
             ],
         ),
     ],
@@ -362,8 +438,11 @@ def test_every_trusted_table_is_listed_above():
 def test_the_accepted_ranges_written_out():
     ranges = [rule for table in tables_in(Layer.TRUSTED) for rule in rules.row_rules(table) if "range" in rule.name]
     assert [rule.violated_when for rule in ranges] == [
+        "order_item_id < 1",
         "price < 0",
         "freight_value < 0",
+        "payment_sequential < 1",
+        "payment_installments < 0",
         "payment_value < 0",
         "review_score < 1 OR review_score > 5",
         "geolocation_lat < -90 OR geolocation_lat > 90",
@@ -385,6 +464,18 @@ def test_the_rules_of_sellers_written_out():
             severity=Severity.ERROR,
         ),
         Rule(
+            name="seller_id_malformed",
+            violated_when="seller_id RLIKE '\\\\p{Cc}'",
+            reason="concat('seller_id has control characters: ', substr(`text_seller_id`, 1, 100))",
+            severity=Severity.ERROR,
+        ),
+        Rule(
+            name="seller_zip_code_prefix_malformed",
+            violated_when="NOT seller_zip_code_prefix RLIKE '^[0-9]{5}$'",
+            reason="concat('seller_zip_code_prefix is malformed: ', substr(`text_seller_zip_code_prefix`, 1, 100))",
+            severity=Severity.ERROR,
+        ),
+        Rule(
             name="seller_state_unknown",
             violated_when=f"seller_state NOT IN ({states})",
             reason="concat('seller_state is unknown: ', substr(`text_seller_state`, 1, 100))",
@@ -397,6 +488,18 @@ def test_a_tables_rules_are_its_errors_followed_by_its_warnings():
     items = TABLES["trusted/order_items"]
     assert rules.warnings(items) == (
         Rule(
+            name="price_rounded",
+            violated_when="`text_price` RLIKE '[.][0-9]{2}[0-9]*[1-9]'",
+            reason="'price has more than two decimals and is rounded half up'",
+            severity=Severity.WARN,
+        ),
+        Rule(
+            name="freight_value_rounded",
+            violated_when="`text_freight_value` RLIKE '[.][0-9]{2}[0-9]*[1-9]'",
+            reason="'freight_value has more than two decimals and is rounded half up'",
+            severity=Severity.WARN,
+        ),
+        Rule(
             name="seller_missing",
             violated_when="seller_id IS NULL",
             reason="'the item names no seller'",
@@ -404,6 +507,10 @@ def test_a_tables_rules_are_its_errors_followed_by_its_warnings():
         ),
     )
     assert rules.error_rules(items) + rules.warnings(items) == rules.row_rules(items)
+
+
+def test_a_table_that_is_not_delivered_has_only_its_own_rules():
+    assert rules.row_rules(TABLES["refined/fact_payments"]) == ()
 
 
 def test_the_first_violated_rule_is_reported(spark):

@@ -6,7 +6,7 @@ from its first observation to the first observation of the next period, exclusiv
 
 from spark_steps.columns import BIGINT, BOOLEAN, TIMESTAMP, location_key
 from spark_steps.declarations import Column, Increment, Layer, RefinedTable, TableSpec
-from spark_steps.expressions import surrogate_key
+from spark_steps.expressions import stripped, surrogate_key
 
 TABLE = TableSpec(
     layer=Layer.REFINED,
@@ -96,14 +96,15 @@ SELECT
 FROM periods
 """
 
-_CUSTOMERS = """
+_CUSTOMERS = f"""
   -- || '' drops the columns' comments, as in dim_location
   SELECT customer_id || '' AS customer_id FROM landed_customers
   UNION
   SELECT customer_id || '' FROM landed_orders
   -- customers that an order had before its correction
   UNION
-  SELECT r.customer_id || '' FROM raw_orders r LEFT SEMI JOIN landed_orders o ON o.order_id = r.order_id
+  SELECT {stripped("r.customer_id")}
+  FROM raw_orders r LEFT SEMI JOIN landed_orders o ON o.order_id = {stripped("r.order_id")}
 """
 
 INCREMENT = Increment(
@@ -112,8 +113,8 @@ INCREMENT = Increment(
         SELECT c.customer_unique_id FROM customers c LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = c.customer_id
         -- people that a customer had before its correction
         UNION
-        SELECT r.customer_unique_id
-        FROM raw_customers r LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = r.customer_id
+        SELECT {stripped("r.customer_unique_id")}
+        FROM raw_customers r LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = {stripped("r.customer_id")}
     """,
     filtered_inputs={"customers": "customer_unique_id"},
 )

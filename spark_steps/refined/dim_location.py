@@ -5,7 +5,7 @@ A prefix has several spellings of its city; the most frequent one is taken, of e
 
 from spark_steps.columns import BIGINT, DOUBLE, FIVE_DIGITS
 from spark_steps.declarations import Column, Increment, Layer, RefinedTable, TableSpec
-from spark_steps.expressions import surrogate_key
+from spark_steps.expressions import stripped, surrogate_key
 
 TABLE = TableSpec(
     layer=Layer.REFINED,
@@ -79,11 +79,11 @@ INCREMENT = Increment(
         SELECT seller_zip_code_prefix FROM landed_sellers
         -- prefixes that a row had before its correction lose a mention
         UNION
-        SELECT {FIVE_DIGITS.format(value="r.customer_zip_code_prefix")}
-        FROM raw_customers r LEFT SEMI JOIN landed_customers c ON c.customer_id = r.customer_id
+        SELECT {FIVE_DIGITS.format(value=stripped("r.customer_zip_code_prefix"))}
+        FROM raw_customers r LEFT SEMI JOIN landed_customers c ON c.customer_id = {stripped("r.customer_id")}
         UNION
-        SELECT {FIVE_DIGITS.format(value="r.seller_zip_code_prefix")}
-        FROM raw_sellers r LEFT SEMI JOIN landed_sellers s ON s.seller_id = r.seller_id
+        SELECT {FIVE_DIGITS.format(value=stripped("r.seller_zip_code_prefix"))}
+        FROM raw_sellers r LEFT SEMI JOIN landed_sellers s ON s.seller_id = {stripped("r.seller_id")}
     """,
     filtered_inputs={
         "geolocation": "geolocation_zip_code_prefix",

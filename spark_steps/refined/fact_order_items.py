@@ -43,6 +43,7 @@ TABLE = TableSpec(
         ORDER_MONTH,
     ),
     partition="order_month",
+    rows_from="trusted/order_items",
 )
 
 QUERY = """

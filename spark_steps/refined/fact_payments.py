@@ -21,6 +21,7 @@ TABLE = TableSpec(
         ORDER_MONTH,
     ),
     partition="order_month",
+    rows_from="trusted/order_payments",
 )
 
 QUERY = """

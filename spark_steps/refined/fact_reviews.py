@@ -24,6 +24,7 @@ TABLE = TableSpec(
         ORDER_MONTH,
     ),
     partition="order_month",
+    rows_from="trusted/order_reviews",
 )
 
 QUERY = f"""

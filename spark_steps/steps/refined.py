@@ -5,7 +5,7 @@ from dataclasses import replace
 from pyspark.sql import SparkSession
 
 from spark_steps import delta, rules
-from spark_steps.declarations import Layer, Severity, TableSpec
+from spark_steps.declarations import WAITING_FOR_ORDER, Layer, Severity, TableSpec
 from spark_steps.expressions import UNKNOWN_KEY
 from spark_steps.protocol import Check, StepRequest, StepResult
 from spark_steps.refined import MODELS
@@ -37,7 +37,7 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
         version_after=commit.version_after,
         rows=replace(commit.rows, read=rows_read, unchanged=rows_unchanged),
         files=commit.files,
-        checks=_check(spark, request),
+        checks=(*_check_rules(spark, request), *_check_waiting(request)),
     )
 
 
@@ -57,7 +57,7 @@ def _unknown_member(table: TableSpec) -> str:
     return f"SELECT CAST({UNKNOWN_KEY} AS {key.type}) AS {key.name}, {values}"
 
 
-def _check(spark: SparkSession, request: StepRequest) -> tuple[Check, ...]:
+def _check_rules(spark: SparkSession, request: StepRequest) -> tuple[Check, ...]:
     """The table's warnings, counted over the whole table; no query if it has none."""
     warnings = rules.warnings(request.output.declaration)
     if not warnings:
@@ -65,3 +65,14 @@ def _check(spark: SparkSession, request: StepRequest) -> tuple[Check, ...]:
     counts = [f"count_if({rule.violated_when}) AS {rule.name}" for rule in warnings]
     [failed] = delta.read(spark, replace(request.output, window=None)).selectExpr(*counts).collect()
     return tuple(Check(r.name, Severity.WARN, failed[r.name], r.reason.strip("'")) for r in warnings)
+
+
+def _check_waiting(request: StepRequest) -> list[Check]:
+    """The rows that wait for their order: the table has one row for each of the others, so the logs have the number."""
+    table = request.output.declaration
+    sources = [replace(handle, window=None) for handle in request.inputs if handle.id == table.rows_from]
+    rows = delta.row_count(replace(request.output, window=None))
+    return [
+        Check(WAITING_FOR_ORDER, Severity.WARN, max(0, delta.row_count(source) - rows), table.waiting_rows)
+        for source in sources
+    ]

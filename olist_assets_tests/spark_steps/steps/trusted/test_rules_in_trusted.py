@@ -7,6 +7,7 @@ import pytest
 from olist_assets_tests.spark_steps.steps.trusted.trusted_rows import (
     ACCEPTED_ROWS,
     ITEMS,
+    PAYMENTS,
     SELLERS,
     counts,
     order,
@@ -44,9 +45,34 @@ RULES = {
     "order_items": RuleCases(
         "order_items",
         ("order_item_id_unreadable", {"order_item_id": "12.5"}, "order_item_id is not a whole number: 12.5"),
+        ("order_item_id_out_of_range", {"order_item_id": "0"}, "order_item_id is out of range: 0"),
+        ("product_id_malformed", {"product_id": "p\0"}, "product_id has control characters: p\0"),
+        ("seller_id_malformed", {"seller_id": "s\n1"}, "seller_id has control characters: s\n1"),
         ("price_unreadable", {"price": "R$ 5"}, "price is not an amount: R$ 5"),
         ("price_missing", {"price": None}, "price is missing"),
         ("freight_value_out_of_range", {"freight_value": "-0.01"}, "freight_value is out of range: -0.01"),
+    ),
+    "order_payments": RuleCases(
+        "order_payments",
+        ("payment_sequential_out_of_range", {"payment_sequential": "-1"}, "payment_sequential is out of range: -1"),
+        (
+            "payment_installments_out_of_range",
+            {"payment_installments": "-1"},
+            "payment_installments is out of range: -1",
+        ),
+    ),
+    "sellers": RuleCases(
+        "sellers",
+        (
+            "seller_zip_code_prefix_malformed",
+            {"seller_zip_code_prefix": "123456"},
+            "seller_zip_code_prefix is malformed: 123456",
+        ),
+        (
+            "seller_zip_code_prefix_malformed",
+            {"seller_zip_code_prefix": "01037-000"},
+            "seller_zip_code_prefix is malformed: 01037-000",
+        ),
     ),
     "order_reviews": RuleCases(
         "order_reviews",
@@ -180,8 +206,31 @@ def test_a_warning_keeps_the_row_and_counts_it(lake):
     assert result.checks == (
         Check("rows_accounted_for", Severity.ERROR, 0, "every raw row has won, was superseded or is quarantined"),
         Check("nothing_quarantined", Severity.WARN, 1, "no row violates a rule"),
+        Check("price_rounded", Severity.WARN, 0, "price has more than two decimals and is rounded half up"),
+        Check(
+            "freight_value_rounded", Severity.WARN, 0, "freight_value has more than two decimals and is rounded half up"
+        ),
         Check("seller_missing", Severity.WARN, 2, "the item names no seller"),
     )
+
+
+def test_an_amount_of_more_than_two_decimals_is_rounded_half_up_and_counted(lake):
+    amounts = ["1.005", " 1.0049\n", "1.990", "1.99", "1.000001"]
+    rows = "".join(f'o1,{n},boleto,1,"{amount}"\n' for n, amount in enumerate(amounts, 1))
+    result = lake.load("order_payments", PAYMENTS + rows + "o2,1,boleto,1,x1.005\n")
+    assert [row["payment_value"] for row in lake.read("trusted/order_payments")] == [
+        "1.01", "1.00", "1.99", "1.99", "1.00"
+    ]  # fmt: skip
+    assert {check.name: check.failed_rows for check in result.checks} == {
+        "rows_accounted_for": 0,
+        "nothing_quarantined": 1,
+        "payment_value_rounded": 3,
+    }
+
+
+def test_no_installments_are_accepted(lake):
+    lake.load("order_payments", PAYMENTS + "o1,1,credit_card,0,99.33\n")
+    assert lake.read("trusted/order_payments", "payment_installments") == [{"payment_installments": 0}]
 
 
 def test_an_order_that_was_delivered_before_it_was_purchased_is_kept_and_counted(lake):

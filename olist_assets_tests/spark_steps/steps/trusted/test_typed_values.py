@@ -302,3 +302,33 @@ def test_every_accepted_value_is_accepted(lake, table, column, values):
     lake.run(f"trusted/{table}")
     assert [row[column] for row in lake.read(f"trusted/{table}")] == values
     assert lake.read(f"quarantine/{table}") == []
+
+
+IDS = {
+    "orders": (ORDERS, "{},{},delivered,2018-05-10,,,,\n", ("order_id", "customer_id")),
+    "customers": (CUSTOMERS, "{},{},{},a,SP\n", ("customer_id", "customer_unique_id", "customer_zip_code_prefix")),
+    "order_items": (ITEMS, "{},1,{},{},,1,1\n", ("order_id", "product_id", "seller_id")),
+    "order_payments": (PAYMENTS, "{},1,boleto,1,1\n", ("order_id",)),
+    "order_reviews": (REVIEWS, "{},{},5,,,,\n", ("review_id", "order_id")),
+    "products": (PRODUCTS, "{},{},,,,,,,\n", ("product_id", "product_category_name")),
+    "sellers": (SELLERS, "{},{},a,SP\n", ("seller_id", "seller_zip_code_prefix")),
+    "geolocation": (
+        GEOLOCATION,
+        "{},1,1,{},{}\n",
+        ("geolocation_zip_code_prefix", "geolocation_city", "geolocation_state"),
+    ),
+    "product_category_translation": (TRANSLATION, "{},x\n", ("product_category_name",)),
+}
+"""Per source the header of a file, a row of it, and the columns that are keys or refer to other tables."""
+
+
+@pytest.mark.parametrize("table", IDS)
+def test_keys_and_references_are_stripped_in_all_sources(lake, table):
+    header, row, names = IDS[table]
+    values = ["SP" if name.endswith("state") else "01037" if name.endswith("prefix") else name for name in names]
+    lake.load(table, header + row.format(*values))
+    [before] = lake.read(f"trusted/{table}", *names, "_hash")
+    result = lake.load(table, header + row.format(*(f'"\u00a0 {value} \t\r\n"' for value in values)))
+    assert lake.read(f"trusted/{table}", *names, "_hash") == [before]
+    assert before == dict(zip(names, values, strict=True)) | {"_hash": before["_hash"]}
+    assert (result.rows.quarantined, result.rows.inserted) == (0, 0)
