@@ -139,14 +139,15 @@ def _read_rows(
 
     end, has_line_breaks = _HEADER_POSITION, False
     with _open(file.uri) as stream:
-        checked = csv_quotes.CheckedStream(stream)
-        with _arrow_reader(checked, header, keep) as batches:
+        # An open quote puts line breaks into a value or a reject. Only in free text they prove nothing.
+        checked = csv_quotes.CheckedStream(stream) if len(short) < len(header.names) else None
+        with _arrow_reader(checked or stream, header, keep) as batches:
             for batch in batches:
                 positions = _positions(end, batch.num_rows, rejects)
                 end = positions[-1] + 1 if positions else end
                 has_line_breaks |= any(_has_line_breaks(batch.column(n)) for n in short)
                 yield _raw_batch(batch, positions, columns, file, run_id)
-        return has_line_breaks or not checked.has_regular_quotes()
+        return has_line_breaks or (checked is not None and not checked.has_regular_quotes())
 
 
 def check_header(where: str, stream: IO[bytes] | pa.NativeFile, columns: Sequence[str]) -> Header:
@@ -243,7 +244,9 @@ def _open(uri: str) -> pa.NativeFile:
 
 
 def _arrow_reader(
-    stream: csv_quotes.CheckedStream, header: Header, keep: Callable[[pyarrow.csv.InvalidRow], Literal["skip"]]
+    stream: csv_quotes.CheckedStream | pa.NativeFile,
+    header: Header,
+    keep: Callable[[pyarrow.csv.InvalidRow], Literal["skip"]],
 ) -> pyarrow.csv.CSVStreamingReader:
     """A reader of all records as texts; the header is the first one."""
     return pyarrow.csv.open_csv(
