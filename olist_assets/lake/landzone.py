@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -11,10 +12,15 @@ from obstore import open_writer
 from obstore.store import ObjectStore
 
 from olist_assets.lake.files import DeliveredFile, extraction_time
+from olist_assets.lake.json_objects import to_day
 from olist_assets.lake.storage import list_objects
 from spark_steps.protocol import LandedFile, Window
 
-_PATH = re.compile(r"landzone/(?P<table>\w+)/(?P<day>\d{4}-\d\d-\d\d)/(?P<stem>[^/]+)\.(?P<id>[0-9a-f]{16})\.csv")
+_PATH = re.compile(
+    r"(?:landzone|archive)/(?P<table>\w+)/(?P<day>\d{4}-\d\d-\d\d)/(?P<stem>[^/]+)\.(?P<id>[0-9a-f]{16})\.csv"
+)
+_CONCURRENT_MOVES = 16
+"""How many files are moved at the same time. On S3 most of the time is spent waiting."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Landzone:
         prefix = f"landzone/{table}/{days[0]}" if len(days) == 1 else f"landzone/{table}"
         for meta in list_objects(self.store, prefix):
             match = _PATH.fullmatch(meta["path"])
-            if match is None or date.fromisoformat(match["day"]) not in window:
+            if match is None or (day := to_day(match["day"])) is None or day not in window:
                 continue
             name = f"{match['stem']}.csv"
             landed.append(
@@ -62,7 +68,7 @@ class Landzone:
                     uri=f"{self.root}/{meta['path']}",
                     name=name,
                     file_id=match["id"],
-                    landing_date=date.fromisoformat(match["day"]),
+                    landing_date=day,
                     extracted_at=extraction_time(name) or meta["last_modified"],
                 )
             )
@@ -71,7 +77,7 @@ class Landzone:
     def pending_days(self) -> list[date]:
         """The landing date of each landed file; a day occurs once per file."""
         matches = [_PATH.fullmatch(meta["path"]) for meta in list_objects(self.store, "landzone")]
-        return [date.fromisoformat(match["day"]) for match in matches if match]
+        return [day for match in matches if match and (day := to_day(match["day"]))]
 
     def remove(self, files: Iterable[LandedFile]) -> None:
         """Archive or delete exactly these files. Files that another run has removed are skipped."""
@@ -82,3 +88,18 @@ class Landzone:
                     self.store.delete(path)
                 else:
                     self.store.rename(path, path.replace("landzone/", "archive/", 1))
+
+    def archived_files(self, table: str) -> dict[str, date]:
+        """The path of each archived file of a table, with its landing date."""
+        matches = [_PATH.fullmatch(meta["path"]) for meta in list_objects(self.store, f"archive/{table}")]
+        return {match[0]: day for match in matches if match and (day := to_day(match["day"]))}
+
+    def restore(self, table: str) -> None:
+        """Move all archived files of a table back into the landing zone."""
+
+        def move(path: str) -> None:
+            with suppress(FileNotFoundError):  # another run has moved it
+                self.store.rename(path, path.replace("archive/", "landzone/", 1))
+
+        with ThreadPoolExecutor(_CONCURRENT_MOVES) as pool:
+            list(pool.map(move, self.archived_files(table)))
