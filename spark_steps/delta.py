@@ -78,7 +78,7 @@ def read(spark: "SparkSession", handle: TableHandle) -> "DataFrame":
     it. If the Delta log lists no files, an empty literal relation is returned and the engine opens no table.
     """
     table = _open_or_create(handle)
-    if not _files(handle, table).num_rows:
+    if not data_files(handle, table).num_rows:
         columns = (f"CAST(NULL AS {column.type}) AS {column.name}" for column in handle.declaration.columns)
         return sql(spark, f"SELECT {', '.join(columns)} WHERE false")
     rows = spark.read.format("delta").option("versionAsOf", table.version()).load(handle.uri)
@@ -87,7 +87,7 @@ def read(spark: "SparkSession", handle: TableHandle) -> "DataFrame":
 
 def row_count(handle: TableHandle) -> int:
     """The number of rows in the handle's window, from the Delta log; no data is read."""
-    files = _files(handle, _open_or_create(handle))
+    files = data_files(handle, _open_or_create(handle))
     return sum(files.column("num_records").to_pylist()) if files.num_rows else 0
 
 
@@ -96,7 +96,7 @@ def rows_by_day(handle: TableHandle) -> dict[date, int]:
 
     Only for tables that are partitioned by landing date. Days without rows have no entry.
     """
-    files = _files(handle, _open_or_create(handle))
+    files = data_files(handle, _open_or_create(handle))
     if not files.num_rows:
         return {}
     days = files.group_by("partition._landing_date").aggregate([("num_records", "sum")])
@@ -244,8 +244,8 @@ def _properties(table: TableSpec) -> dict[str, str]:
     return {} if len(exact) == len(table.columns) else {"delta.dataSkippingStatsColumns": ",".join(exact)}
 
 
-def _files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:
-    """The data files of the handle's window, one row per file."""
+def data_files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:
+    """The data files of the handle's window, one row per file, as a pyarrow table of `get_add_actions`."""
     files: Any = pa.table(table.get_add_actions(flatten=True))
     if files.num_rows and handle.window:
         day = pc.field("partition._landing_date")
