@@ -16,10 +16,9 @@ import pyarrow.compute as pc
 from obstore.exceptions import BaseError
 
 from olist_assets.aws.redaction import summarize_error
-from olist_assets.errors import rebuild_remedy
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.storage import list_objects
-from olist_assets.lake.table_versions import DeltaLog, explain_storage_error
+from olist_assets.lake.table_versions import DeltaLog, explain_storage_error, unreadable_message
 from spark_steps import delta
 from spark_steps.tables import TABLES
 
@@ -28,6 +27,9 @@ _CONCURRENT_TABLES = 16
 
 _READABLE_FEATURES = {"deletionVectors", "timestampNtz"}
 """Features of Delta tables that all engines of this project read."""
+
+_OF_STORAGE = ("os error", "Generic S3 error", "AccessDenied", "error sending request")
+"""Signs in an error of delta-rs that storage failed, and that the log may be intact."""
 
 _DAY_PARTITION = "partition._landing_date"
 _UNSUPPORTED = re.compile(r"[Ff]eature '?(\w+)'? is not supported")
@@ -66,10 +68,7 @@ class TableState:
     @property
     def problem(self) -> str:
         """Why the table cannot be read, and the remedy, in one line; empty if it can be read, or is missing."""
-        if self.state is not State.UNREADABLE:
-            return ""
-        remedy = "allow this user to read them" if "permission denied" in self.reason else rebuild_remedy(self.id)
-        return f"{self.id} is unreadable: {self.reason}: {remedy}"
+        return unreadable_message(self.id, self.reason) if self.state is State.UNREADABLE else ""
 
 
 def inspect_tables(lake: Lake, table_ids: Iterable[str] = TABLES) -> dict[str, TableState]:
@@ -150,7 +149,7 @@ def _explain(error: Exception, log: DeltaLog) -> str:  # noqa: PLR0911 - one per
     text = str(error)
     if match := _UNSUPPORTED.search(text):
         return f"it needs the reader feature {match[1]}, which is not supported"
-    if "os error" in text:
+    if any(sign in text for sign in _OF_STORAGE):
         return explain_storage_error(error)
     if "Path does not exist" in text:
         return "a file is in its place"

@@ -45,12 +45,14 @@ class LoadMarks:
     def read(self) -> dict[date, list[str] | None]:
         """The files of each loaded day; None if the mark is damaged."""
 
-        def read(day: date) -> list[str] | None:
-            return json_objects.decode_or_none(read_object(self.store, self.path(day)), list[str])
+        def read(day: date) -> dict[date, list[str] | None]:
+            with suppress(FileNotFoundError):  # cleared since it was listed
+                return {day: json_objects.decode_or_none(read_object(self.store, self.path(day)), list[str])}
+            return {}
 
-        days = self.days()
         with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
-            return dict(zip(days, pool.map(read, days), strict=True))
+            marks = pool.map(read, self.days())
+            return {day: files for mark in marks for day, files in mark.items()}
 
     @staticmethod
     def path(day: date) -> str:

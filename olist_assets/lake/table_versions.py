@@ -14,6 +14,7 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from olist_assets.aws.redaction import summarize_error
+from olist_assets.errors import rebuild_remedy
 from olist_assets.lake.storage import list_objects
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.(?:.+\.)?(?:parquet|json)")
 _OF_A_COMMIT = re.compile(r"(\d{20})\.(?:json|crc|checkpoint\..+)")
 _SYSTEM_ERROR = re.compile(r"([^:\s][^:]*) \(os error \d+\)")
+_DENIED = "permission to read its files is denied"
+_NO_ANSWER = "the storage of its files failed"
 _CONCURRENT_LOGS = 16
 """How many Delta logs are read at the same time. On S3 most of the time is spent waiting."""
 
@@ -62,12 +65,22 @@ def explain_storage_error(error: Exception) -> str:
     """Why storage does not list or return a table's objects, in a few words."""
     text = summarize_error(error)
     if "Permission denied" in text or "AccessDenied" in text or isinstance(error, PermissionError):
-        return "its files may not be read: permission denied"
+        return _DENIED
     if "Not a directory" in text:
         return "a file is in its place"
     if system_error := _SYSTEM_ERROR.search(text):
         return f"its files cannot be read: {system_error[1]}"
-    return text
+    return f"{_NO_ANSWER}: {text}"
+
+
+def unreadable_message(table_id: str, reason: str) -> str:
+    """A line on a table that cannot be read for this reason, with the remedy."""
+    remedy = rebuild_remedy(table_id)
+    if reason == _DENIED:
+        remedy = "let this user read them"
+    elif reason.startswith(_NO_ANSWER):
+        remedy = "try again later"
+    return f"{table_id} is unreadable: {reason}: {remedy}"
 
 
 @dataclass(frozen=True)

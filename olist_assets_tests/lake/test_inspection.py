@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from obstore.exceptions import GenericError
 
 from olist_assets.lake.inspection import State, inspect_tables
 from olist_assets_tests.lake import damage
@@ -102,5 +103,17 @@ def test_a_denied_folder_is_unreadable_and_not_missing(sail_lake, monkeypatch):
 
     monkeypatch.setattr("olist_assets.lake.inspection.list_objects", deny)
     assert state(sail_lake).problem == (
-        "trusted/sellers is unreadable: its files may not be read: permission denied: allow this user to read them"
+        "trusted/sellers is unreadable: permission to read its files is denied: let this user read them"
+    )
+
+
+@pytest.mark.usefixtures("sellers")
+def test_storage_that_fails_is_no_reason_for_a_rebuild(sail_lake, monkeypatch):
+    def fail(_store, _prefix):
+        raise GenericError("Generic S3 error: error sending request\n\nDebug source: …")
+
+    monkeypatch.setattr("olist_assets.lake.inspection.list_objects", fail)
+    assert state(sail_lake).problem == (
+        "trusted/sellers is unreadable: the storage of its files failed: Generic S3 error: error sending request: "
+        "try again later"
     )

@@ -22,7 +22,7 @@ from olist_assets.aws.redaction import summarize_error
 from olist_assets.errors import QueryError, close_matches, did_you_mean, rebuild_remedy, utc_text
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.storage import open_store, require_lake
-from olist_assets.lake.table_versions import DeltaLog, resolve_versions
+from olist_assets.lake.table_versions import DeltaLog, resolve_versions, unreadable_message
 from olist_assets.serving.sql.statements import check_statement, sql_literal
 from olist_assets.serving.sql.step_table import STEPS_FOLDER, STEPS_QUERY
 from spark_steps.declarations import Layer
@@ -162,7 +162,7 @@ class Session:
         else:
             table_id = NAMES[name].id
             if reason := self.unreadable.get(table_id):
-                raise QueryError(f"{table_id} is unreadable: {reason}: {rebuild_remedy(table_id)}")
+                raise QueryError(unreadable_message(table_id, reason))
             if table_id not in self.versions:
                 raise QueryError(self._explain_missing_version(name))
             path = sql_literal(f"{self.root}/{table_id}")
