@@ -246,7 +246,8 @@ def _properties(table: TableSpec) -> dict[str, str]:
 
 def data_files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:
     """The data files of the handle's window, one row per file, as a pyarrow table of `get_add_actions`."""
-    files: Any = pa.table(table.get_add_actions(flatten=True))
+    # pyarrow.table would import pandas, which costs 0.3 s.
+    files: Any = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
     if files.num_rows and handle.window:
         day = pc.field("partition._landing_date")
         files = files.filter((day >= pa.scalar(handle.window.start)) & (day < pa.scalar(handle.window.end)))

@@ -6,6 +6,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
+
+from obstore.exceptions import BaseError
 
 from olist_assets.errors import OlistError
 from olist_assets.lake.inspection import State, TableState, inspect_tables
@@ -13,12 +16,14 @@ from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import LIFETIME, damaged_leases
 from olist_assets.lake.load_state import LoadMarks
 from olist_assets.lake.step_records import StepRecord
+from olist_assets.lake.table_versions import explain_storage_error
 from olist_assets.operations.pending import pending_days
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps.declarations import Layer, Severity
 from spark_steps.protocol import Check
 from spark_steps.tables import TABLES, tables_in
 
+T = TypeVar("T")
 _LANDING_STEPS = {f"landzone/{table.name}" for table in tables_in(Layer.RAW)}
 
 
@@ -76,7 +81,7 @@ class Findings:
         damaged_records: the paths of step records that cannot be read.
         damaged_leases: the paths of leases that cannot be read.
         pending: the landing dates that `olist run` would load, in order.
-        source_error: why the source cannot be read; empty if it can.
+        unreadable: lines on the source and on folders of the lake that cannot be read.
     """
 
     tables: list[TableStatus]
@@ -86,7 +91,7 @@ class Findings:
     damaged_records: list[str]
     damaged_leases: list[str]
     pending: list[date]
-    source_error: str = ""
+    unreadable: list[str]
 
     @property
     def lines(self) -> tuple[list[str], list[str]]:
@@ -97,16 +102,22 @@ class Findings:
 
 def look_at(lake: Lake, deliveries: Deliveries) -> Findings:
     """Look at a lake and its source. What cannot be read is a finding, not an error."""
+    unreadable: list[str] = []
     damaged_records: list[str] = []
+
+    def attempt(place: str, read: Callable[[], T], default: T) -> T:
+        try:
+            return read()
+        except OlistError as error:
+            unreadable.append(str(error))
+        except (BaseError, OSError) as error:
+            unreadable.append(f"{place} cannot be read: {explain_storage_error(error)}")
+        return default
+
     steps = {table.id for table in TABLES.values() if table.layer is not Layer.QUARANTINE} | _LANDING_STEPS
-    records = lake.step_records.newest(steps, on_damaged=damaged_records.append)
-    marks = lake.load_marks.read()
-    delivered: dict[date, list[str]] = {}
-    source_error = ""
-    try:
-        delivered = deliveries.days()
-    except OlistError as error:
-        source_error = str(error)
+    records = attempt("control/steps", lambda: lake.step_records.newest(steps, on_damaged=damaged_records.append), {})
+    marks = attempt("control/days", lake.load_marks.read, {})
+    delivered = attempt("the source", deliveries.days, {})
     return Findings(
         tables=[
             TableStatus(TABLES[state.id].layer, TABLES[state.id].name, state, records.get(state.id))
@@ -114,11 +125,11 @@ def look_at(lake: Lake, deliveries: Deliveries) -> Findings:
         ],
         records={table: records[table] for table in (*sorted(_LANDING_STEPS), *TABLES) if table in records},
         marks=marks,
-        recompute=lake.recompute_marks.tables(),
+        recompute=attempt("control/recompute", lake.recompute_marks.tables, frozenset()),
         damaged_records=damaged_records,
-        damaged_leases=damaged_leases(lake.store),
-        pending=sorted(pending_days(lake, marks, delivered)),
-        source_error=source_error,
+        damaged_leases=attempt("control/leases", lambda: damaged_leases(lake.store), []),
+        pending=attempt("landzone", lambda: sorted(pending_days(lake, marks, delivered)), []),
+        unreadable=unreadable,
     )
 
 
@@ -158,9 +169,8 @@ def _pending_days(found: Findings) -> Iterator[str]:
         yield f"{len(days):,} days ({span}) are not loaded, or not completely: load them with `olist run`"
 
 
-def _unreadable_source(found: Findings) -> Iterator[str]:
-    if found.source_error:
-        yield found.source_error
+def _unreadable_folders(found: Findings) -> Iterator[str]:
+    yield from found.unreadable
 
 
 def _damaged_objects(found: Findings) -> Iterator[str]:
@@ -200,7 +210,7 @@ PROBLEMS: tuple[Callable[[Findings], Iterator[str]], ...] = (
     _failed_steps,
     _failed_checks,
     _pending_days,
-    _unreadable_source,
+    _unreadable_folders,
     _damaged_objects,
 )
 """What needs attention: `olist status --check` fails if there is any."""

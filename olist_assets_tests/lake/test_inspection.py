@@ -6,6 +6,7 @@ import pytest
 from obstore.exceptions import GenericError
 
 from olist_assets.lake.inspection import State, inspect_tables
+from olist_assets.lake.layout import Lake
 from olist_assets_tests.lake import damage
 from spark_steps import delta
 
@@ -117,3 +118,17 @@ def test_storage_that_fails_is_no_reason_for_a_rebuild(sail_lake, monkeypatch):
         "trusted/sellers is unreadable: the storage of its files failed: Generic S3 error: error sending request: "
         "try again later"
     )
+
+
+def test_tables_on_s3_are_inspected(sail_lake, sellers, bucket):
+    lake = Lake(f"{bucket}/lake")
+    for file in sellers.rglob("*"):
+        if file.is_file():
+            lake.store.put(file.relative_to(sail_lake.root).as_posix(), file.read_bytes())
+    found = inspect_tables(lake, [SELLERS, "trusted/orders"])
+    assert (found[SELLERS].state, found[SELLERS].rows) == (State.PRESENT, 2)
+    assert found["trusted/orders"].state is State.MISSING
+    lake.store.delete(damage.data_file(sellers).relative_to(sail_lake.root).as_posix())
+    assert inspect_tables(lake, [SELLERS])[SELLERS].reason.endswith(".parquet is missing")
+    lake.store.put(damage.newest_commit(sellers).relative_to(sail_lake.root).as_posix(), b'{"add"')
+    assert inspect_tables(lake, [SELLERS])[SELLERS].reason == "commit 2 of its log is damaged"

@@ -116,6 +116,14 @@ def test_a_source_that_cannot_be_read_is_a_problem(sail_lake, lake):
     assert lake.load_marks.read() == {}
 
 
+@pytest.mark.usefixtures("lake")
+def test_a_control_folder_that_cannot_be_read_is_a_problem(sail_lake):
+    sail_lake.rows("trusted/sellers", {"seller_id": "s1"})
+    (sail_lake.root / "control").write_text("a file")
+    assert tables(sail_lake)["trusted/sellers"].rows == 1
+    assert "control/days cannot be read: a file is in its place" in problems(sail_lake)
+
+
 def test_a_lost_table_is_named(loaded_lake_copy):
     assert problems(loaded_lake_copy) == []
     shutil.rmtree(loaded_lake_copy.root / "trusted/order_items")

@@ -186,15 +186,20 @@ class Session:
 
     def _explain_unreadable(self, name: str, error: duckdb.Error) -> str:
         """Why DuckDB cannot open a declared table."""
+        if problem := self._inspect(name):
+            return problem
+        table_id, version = NAMES[name].id, self.versions[NAMES[name].id]
+        remedy = "its history may have been cleaned up" if self.as_of else rebuild_remedy(table_id)
+        return f"{name} cannot be read at version {version}: {summarize_error(error)}; {remedy}"
+
+    def _inspect(self, name: str) -> str:
+        """Why a declared table cannot be read, if the session reads its newest version; empty if nothing is found."""
         # Imported late: delta-rs is needed for errors only.
         from olist_assets.lake.inspection import inspect_tables  # noqa: PLC0415
 
-        table_id, version = NAMES[name].id, self.versions[NAMES[name].id]
+        table_id = NAMES[name].id
         newest = inspect_tables(Lake(self.root), [table_id])[table_id]
-        if newest.problem and newest.version == version:
-            return newest.problem
-        remedy = "its history may have been cleaned up" if self.as_of else rebuild_remedy(table_id)
-        return f"{name} cannot be read at version {version}: {summarize_error(error)}; {remedy}"
+        return newest.problem if newest.version == self.versions.get(table_id) else ""
 
     def _explain_missing_version(self, name: str) -> str:
         """Why the session has no version of a declared table."""
@@ -209,6 +214,10 @@ class Session:
 
     def _to_query_error(self, error: duckdb.Error, names: list[str]) -> QueryError:
         """DuckDB's error in one line; for an unknown column with the most similar columns of the tables read."""
+        if isinstance(error, duckdb.IOException):
+            for name in names:
+                if name in NAMES and (problem := self._inspect(name)):
+                    return QueryError(problem)
         match = _UNKNOWN_COLUMN.search(str(error))
         if match is None or not isinstance(error, duckdb.BinderException):
             return to_query_error(error)
