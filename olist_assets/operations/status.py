@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from obstore.exceptions import BaseError
 
-from olist_assets.errors import OlistError
+from olist_assets.errors import OlistError, rebuild_remedy
 from olist_assets.lake.inspection import State, TableState, inspect_tables
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import LIFETIME, damaged_leases
@@ -137,6 +137,17 @@ def _unreadable_tables(found: Findings) -> Iterator[str]:
     yield from (status.table.problem for status in found.tables if status.table.problem)
 
 
+def _tables_set_back(found: Findings) -> Iterator[str]:
+    """Tables whose newest commits are lost. The rest of such a log is complete, so that an inspection finds nothing."""
+    for table in found.tables:
+        written = table.last.version_after if table.last else None
+        if table.state is State.PRESENT and written is not None and written > (table.version or 0):
+            yield (
+                f"{table.id} is at version {table.version}, but its last run wrote version {written}: "
+                f"{rebuild_remedy(table.id)}"
+            )
+
+
 def _lost_tables(found: Findings) -> Iterator[str]:
     lost = [s.id for s in found.tables if s.state is State.MISSING and s.id not in found.recompute]
     if found.marks and lost:
@@ -205,6 +216,7 @@ def _warnings(found: Findings) -> Iterator[str]:
 
 PROBLEMS: tuple[Callable[[Findings], Iterator[str]], ...] = (
     _unreadable_tables,
+    _tables_set_back,
     _lost_tables,
     _tables_to_recompute,
     _failed_steps,

@@ -151,6 +151,19 @@ def test_an_unreadable_table_is_named_and_the_others_are_shown(loaded_lake_copy)
     ]
 
 
+def test_a_table_that_lost_its_newest_commits_is_named(loaded_lake_copy):
+    log = loaded_lake_copy.root / "trusted/sellers/_delta_log"
+    for file in log.glob("00000000000000000001.*"):
+        file.unlink()
+    assert tables(loaded_lake_copy)["trusted/sellers"].rows == 0
+    assert problems(loaded_lake_copy) == [
+        (
+            "trusted/sellers is at version 0, but its last run wrote version 1: `olist rebuild trusted/sellers` "
+            "recomputes it"
+        )
+    ]
+
+
 def test_a_recomputation_that_was_interrupted_is_named(loaded_lake_copy):
     loaded_lake_copy.lake.recompute_marks.write(["trusted/sellers", "refined/dim_sellers"], remove=False)
     assert problems(loaded_lake_copy) == [
