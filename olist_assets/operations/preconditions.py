@@ -37,12 +37,14 @@ def check_tables(lake: Lake, request: StepRequest) -> bool:
         if handle.id not in versions or handle.id in marked:
             state = "to be recomputed" if handle.id in marked else "missing although days are loaded"
             raise StepError(f"{request.table}: {handle.id} is {state}: `olist run` recomputes it")
-    is_marked = request.table in marked
-    if is_marked:
-        loaded = [*loaded, *_other_loaded_days(lake, request)]
-    if is_marked or any(handle and handle.id not in versions for handle in (request.output, request.quarantine)):
-        _require_whole_window(request, loaded)
-    return is_marked
+    if request.table in marked:
+        days = [*loaded, *_other_loaded_days(lake, request)]
+        _require_whole_window(request, days, f"{request.table} is to be recomputed, and")
+        return True
+    for handle in (request.output, request.quarantine):
+        if handle and handle.id not in versions:
+            _require_whole_window(request, loaded, f"{handle.id} is missing although")
+    return False
 
 
 def explain_failure(lake: Lake, request: StepRequest, error: Exception) -> StepError | None:
@@ -74,16 +76,16 @@ def _other_loaded_days(lake: Lake, request: StepRequest) -> Iterable[date]:
     return lake.landzone.archived_files(table.name).values() if table.layer is Layer.RAW else []
 
 
-def _require_whole_window(request: StepRequest, loaded: Iterable[date]) -> None:
+def _require_whole_window(request: StepRequest, loaded: Iterable[date], state: str) -> None:
     """Check that a raw or trusted table which is to be written again gets the rows of all loaded days.
 
-    A refined table is computed from whole inputs if it is empty.
+    A refined table is computed from whole inputs if it is empty, or has a recompute mark.
+
+    Raises:
+        StepError: a loaded day is not in the window; the message begins with the state of the table.
     """
     window, table = request.window, request.output.declaration
     if window is None or table.layer is Layer.REFINED:
         return
     if any(day not in window for day in loaded):
-        raise StepError(
-            f"{request.table} or its quarantine is missing although days other than {window} are loaded: `olist run` "
-            "recomputes it from all of them"
-        )
+        raise StepError(f"{state} days other than {window} are loaded: `olist run` recomputes it from all of them")

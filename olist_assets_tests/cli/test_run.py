@@ -200,9 +200,9 @@ def test_a_plain_run_recomputes_a_lost_table_and_what_is_computed_from_it(loaded
     lines = loaded_copy("run").splitlines()
     assert lines[0] == "note: missing or incomplete although days are loaded: trusted/sellers"
     assert lines[1] == f"recomputing 4 tables from 2016-11-20 in {loaded_copy.root}/lake"
-    assert [line.split()[1] for line in lines if "✓" in line] == [
-        *("trusted/sellers", "refined/dim_location", "refined/dim_sellers", "refined/fact_order_items"),
-        "serving/report",
+    assert sorted(line.split()[1] for line in lines if "✓" in line) == [
+        *("refined/dim_location", "refined/dim_sellers", "refined/fact_order_items"),
+        *("serving/report", "trusted/sellers"),
     ]
     assert lines[-1] == "nothing to load: every delivered day has been loaded"
     assert loaded_copy.sql(sellers) == before

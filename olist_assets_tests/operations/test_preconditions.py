@@ -39,8 +39,7 @@ def test_a_step_does_not_read_a_lost_table(lake):
 def test_a_step_does_not_write_a_part_of_a_lost_table(lake, lost):
     shutil.rmtree(lake.root / lost)
     assert error(lake, "trusted/sellers", day=NEXT_DAY) == (
-        "trusted/sellers or its quarantine is missing although days other than 2018-05-11 are loaded: `olist run` "
-        "recomputes it from all of them"
+        f"{lost} is missing although days other than 2018-05-11 are loaded: `olist run` recomputes it from all of them"
     )
     assert not (lake.root / lost).exists()
     lake.materialize("trusted/sellers", day=DAY, to=NEXT_DAY)  # all loaded days
@@ -49,7 +48,7 @@ def test_a_step_does_not_write_a_part_of_a_lost_table(lake, lost):
 
 def test_a_step_does_not_append_to_a_lost_raw_table(lake):
     shutil.rmtree(lake.root / "raw/sellers")
-    assert error(lake, "raw/sellers", day=NEXT_DAY).startswith("raw/sellers or its quarantine is missing although ")
+    assert error(lake, "raw/sellers", day=NEXT_DAY).startswith("raw/sellers is missing although days ")
 
 
 def test_a_lost_refined_table_is_computed_whole_by_the_run_of_any_day(lake):
@@ -70,7 +69,10 @@ def test_a_table_that_is_to_be_recomputed_is_not_read(lake):
 def test_a_marked_trusted_table_is_only_computed_from_all_days_of_raw(lake):
     lake.lake.load_marks.clear(date(2018, 5, 10))
     lake.lake.recompute_marks.write(["trusted/sellers"], remove=False)
-    assert "days other than 2018-05-11 are loaded" in error(lake, "trusted/sellers", day=NEXT_DAY)
+    assert error(lake, "trusted/sellers", day=NEXT_DAY) == (
+        "trusted/sellers is to be recomputed, and days other than 2018-05-11 are loaded: `olist run` recomputes it "
+        "from all of them"
+    )
     assert lake.lake.recompute_marks.tables() == {"trusted/sellers"}
 
 
