@@ -162,7 +162,9 @@ def _remove_table(lake: Lake, table_id: str) -> None:
         _remove_objects(lake.store, table_id)
         return
     path = Path(lake.root, table_id)
-    if path.is_dir() and not path.is_symlink():
+    if not path.parent.is_dir():
+        path.parent.unlink(missing_ok=True)  # a file in place of the layer's folder
+    elif path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

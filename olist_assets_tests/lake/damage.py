@@ -79,6 +79,11 @@ def put_file_in_place(table: Path) -> None:
     table.write_text("not a table")
 
 
+def put_file_in_place_of_layer(table: Path) -> None:
+    """Replace the folder of all tables of the layer by a file."""
+    put_file_in_place(table.parent)
+
+
 def put_file_in_place_of_log(table: Path) -> None:
     """Replace the log by a file."""
     shutil.rmtree(table / "_delta_log")

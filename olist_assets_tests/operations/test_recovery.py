@@ -137,7 +137,9 @@ def test_a_start_marks_all_tables_and_removes_those_to_remove(loaded_lake_copy):
     assert (len(lake.objects("landzone/sellers")), lake.objects("archive/sellers")) == (1, [])
 
 
-@pytest.mark.parametrize("break_table", [damage.put_file_in_place, damage.link_log_to_itself])
+@pytest.mark.parametrize(
+    "break_table", [damage.put_file_in_place, damage.link_log_to_itself, damage.put_file_in_place_of_layer]
+)
 def test_whatever_is_in_the_place_of_a_table_is_removed(loaded_lake_copy, break_table):
     lake = loaded_lake_copy
     found = plan(lake, "trusted/sellers")
