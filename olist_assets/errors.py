@@ -34,6 +34,10 @@ class LeaseError(OlistError):
     """A table's lease cannot be taken, or was lost."""
 
 
+class RebuildError(OlistError):
+    """A table cannot be recomputed from what the lake and the source contain."""
+
+
 class EngineError(OlistError):
     """An engine cannot run steps: something is missing, or a job failed outside the step."""
 
@@ -60,6 +64,11 @@ def close_matches(name: str, known: Iterable[str]) -> list[str]:
 def did_you_mean(matches: list[str], fallback: str = "") -> str:
     """The end of a message about an unknown name: its close matches, or a fallback if there are none."""
     return f"; did you mean {' or '.join(matches)}?" if matches else fallback
+
+
+def rebuild_remedy(table_id: str) -> str:
+    """The end of a message about a table that cannot be read. The quarantine is rebuilt with its trusted table."""
+    return f"`olist rebuild {table_id.replace('quarantine/', 'trusted/')}` recomputes it"
 
 
 def utc_text(time: datetime) -> str:

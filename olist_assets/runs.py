@@ -21,22 +21,64 @@ from olist_assets.orchestration.jobs import lakehouse
 from olist_assets.orchestration.partitions import landing_dates
 from olist_assets.settings.general import Settings, load_settings
 from olist_assets.sources.deliveries import Deliveries
+from spark_steps.declarations import Layer
 from spark_steps.protocol import Window
 
 _NO_CONSOLE_LOG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_STEP_EVENTS = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.STEP_FAILURE}
+_END_EVENTS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
+_STEP_EVENTS = {
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    *_END_EVENTS,
+}
 _POLL_SECONDS = 1.0
 
 Listener = Callable[[dg.EventLogEntry], None]
 
 
 @dataclass(frozen=True, slots=True)
+class FailedCheck:
+    """An asset check that did not pass.
+
+    Attributes:
+        name: the check.
+        rows: how many rows fail it.
+        description: what all rows should meet, or the warning about rows that do not.
+        is_error: whether the step counts as failed.
+    """
+
+    name: str
+    rows: int
+    description: str
+    is_error: bool
+
+    @classmethod
+    def from_evaluation(cls, evaluation: dg.AssetCheckEvaluation) -> Self:
+        """The check of an event."""
+        rows = evaluation.metadata["failed_rows"].value if "failed_rows" in evaluation.metadata else 0
+        is_error = evaluation.severity is dg.AssetCheckSeverity.ERROR
+        return cls(evaluation.check_name, int(str(rows)), evaluation.description or "", is_error)
+
+    def __str__(self) -> str:
+        count = "1 row fails" if self.rows == 1 else f"{self.rows:,} rows fail"
+        return f"{self.name}: {count}: {self.description}"
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """The outcome of one asset in a run: its metadata over all landing dates, or the error that stopped it."""
+    """The outcome of one asset in a run.
+
+    Attributes:
+        asset: the asset's key, such as trusted/orders.
+        metadata: its metadata over all landing dates.
+        error: why it failed, in one line; None if it succeeded.
+        failed_checks: its checks that did not pass, warnings included.
+    """
 
     asset: str
     metadata: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    failed_checks: tuple[FailedCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +125,16 @@ class Lakehouse:
             selected |= matches
         return [key for name, key in keys.items() if name in selected or not selected]
 
+    def select_tables(self, tables: Iterable[str]) -> list[dg.AssetKey]:
+        """The assets that recompute these tables, upstream first, with the landing zones of raw and what serves tables.
+
+        Args:
+            tables: ids of tables that have a step.
+        """
+        names = set(tables)
+        names |= {name.replace(f"{Layer.RAW}/", "landzone/", 1) for name in names if name.startswith(f"{Layer.RAW}/")}
+        return [a.key for a in self.assets if "/".join(a.key.path) in names or a.key.path[0] == "serving"]
+
     def prepare(self, on_progress: Callable[[str], None] = lambda _: None) -> None:
         """Open the lake and the source and prepare the engine, so that a run does not start if one of them fails.
 
@@ -116,27 +168,20 @@ class Lakehouse:
         deliveries = self._fully_loaded_deliveries(window, assets)
         for day in deliveries:
             self.lake.load_marks.clear(day)  # the day counts as loaded again only when this run has succeeded
-        steps: dict[str, Step] = {}
-
-        def listen(entry: dg.EventLogEntry) -> None:
-            step = _to_step(entry.dagster_event)
-            if step is not None and step.asset not in steps:  # a range has one event per partition
-                steps[step.asset] = step
-                on_step(step)
-
+        collector = _StepCollector(on_step)
         with dg.DagsterInstance.get() as instance:
             execute = _execute_in_processes if self.engine.is_remote else self._execute_in_process
-            result = execute(instance, assets, self._partition_tags(window, assets), listen)
+            result = execute(instance, assets, self._partition_tags(window, assets), collector.listen)
         if any(_is_interruption(event) for event in result.all_events):
             raise KeyboardInterrupt
         if result.success:
-            incomplete = {day for step in steps.values() for day in step.metadata.get(INCOMPLETE_DAYS, ())}
+            incomplete = {day for step in collector.steps for day in step.metadata.get(INCOMPLETE_DAYS, ())}
             for day, files in deliveries.items():
                 if f"{day}" not in incomplete:
                     self.lake.load_marks.write(day, files)
-        elif not any(step.error for step in steps.values()):
+        elif not any(step.error for step in collector.steps):
             raise EngineError(f"the run {result.run_id} failed; see it in `olist ui`")
-        return list(steps.values())
+        return collector.steps
 
     def _fully_loaded_deliveries(self, window: Window, assets: list[dg.AssetKey]) -> dict[date, list[str]]:
         """The deliveries that a successful run loads completely; none if it does not materialize all assets."""
@@ -166,24 +211,6 @@ class Lakehouse:
             run_config=_NO_CONSOLE_LOG,
             tags=tags | RunProcess.current(run_id).tags,  # Dagster replaces the executor, which would write it
         )
-
-
-def windows_to_load(lake: Lake, deliveries: Deliveries) -> list[Window]:
-    """Windows of landing dates to load, in order.
-
-    A day is to be loaded if its delivery differs from what the last fully successful run loaded, or if files are still
-    in the landing zone. Neighboring days share a window. Loaded days split windows; days without a delivery do not.
-    """
-    loaded, delivered = lake.load_marks.read(), deliveries.days()
-    pending = {day for day, files in delivered.items() if loaded.get(day) != files}.union(lake.landzone.pending_days())
-    windows: list[Window] = []
-    adjoining = False
-    for day in sorted(pending.union(delivered)):
-        if day in pending:
-            start = windows.pop().start if adjoining else day
-            windows.append(Window(start, day + timedelta(days=1)))
-        adjoining = day in pending
-    return windows
 
 
 def report_dead_runs() -> list[str]:
@@ -240,21 +267,47 @@ def _last_day(window: Window) -> date:
     return window.end - timedelta(days=1)
 
 
-def _to_step(event: dg.DagsterEvent | None) -> Step | None:
-    """The outcome that an event reports; None for other events."""
-    if event is None or event.step_key is None:
-        return None
-    if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
-        materialization = event.step_materialization_data.materialization
-        metadata: dict[str, Any] = {name: value.value for name, value in materialization.metadata.items()}
-        return Step("/".join(materialization.asset_key.path), metadata.get(RANGE, metadata))
-    if event.event_type is dg.DagsterEventType.STEP_FAILURE:
-        failure = event.step_failure_data
-        user = failure.user_failure_data
-        error = failure.error
-        cause = user.description if user else summarize_text((error.cause or error).message) if error else None
-        return Step(event.step_key.replace("__", "/", 1), error=" ".join((cause or "unknown").split()))
-    return None
+class _StepCollector:
+    """Makes the steps of a run from its events. A range of landing dates has one materialization event per day."""
+
+    def __init__(self, on_step: Callable[[Step], None]) -> None:
+        self.steps: list[Step] = []
+        self._on_step = on_step
+        self._metadata: dict[str, dict[str, Any]] = {}
+        self._failed_checks: dict[str, list[FailedCheck]] = {}
+
+    def listen(self, entry: dg.EventLogEntry) -> None:
+        """Take an event; the last one of a step completes it."""
+        event = entry.dagster_event
+        if event is None or event.step_key is None:
+            return
+        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+            metadata = event.step_materialization_data.materialization.metadata
+            self._metadata.setdefault(event.step_key, {name: value.value for name, value in metadata.items()})
+        elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed:
+                self._failed_checks.setdefault(event.step_key, []).append(FailedCheck.from_evaluation(evaluation))
+        elif event.event_type in _END_EVENTS:
+            step = self._complete(event, event.step_key)
+            self.steps.append(step)
+            self._on_step(step)
+
+    def _complete(self, event: dg.DagsterEvent, step_key: str) -> Step:
+        metadata = self._metadata.get(step_key, {})
+        checks = tuple(self._failed_checks.get(step_key, ()))
+        error = "; ".join(str(check) for check in checks if check.is_error) or None
+        if event.event_type is dg.DagsterEventType.STEP_FAILURE and not error:
+            error = _failure_text(event)
+        return Step(step_key.replace("__", "/", 1), metadata.get(RANGE, metadata), error, checks)
+
+
+def _failure_text(event: dg.DagsterEvent) -> str:
+    """The error of a failed step, in one line."""
+    failure = event.step_failure_data
+    user, error = failure.user_failure_data, failure.error
+    cause = user.description if user else summarize_text((error.cause or error).message) if error else None
+    return " ".join((cause or "unknown").split())
 
 
 def _is_interruption(event: dg.DagsterEvent) -> bool:

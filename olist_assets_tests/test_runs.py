@@ -6,7 +6,8 @@ import dagster as dg
 import pytest
 
 from olist_assets.errors import SettingsError
-from olist_assets.runs import Lakehouse, windows_to_load
+from olist_assets.operations.pending import windows_to_load
+from olist_assets.runs import Lakehouse
 from olist_assets.settings.general import Settings
 from olist_assets_tests.lakes import ASSETS
 from spark_steps.protocol import Window
@@ -22,7 +23,7 @@ def shop(sail_lake):
 
 def windows(shop) -> list[Window]:
     """The windows that a run without dates would load."""
-    return windows_to_load(shop.lake, shop.deliveries)
+    return windows_to_load(shop.lake, shop.deliveries.days())
 
 
 def days(*numbers: int) -> Window:

@@ -29,7 +29,7 @@ DELETED = "_deleted"
 
 _DELTA_TYPES = {"int": "integer", "bigint": "long"}
 
-_SUPPORTED_FEATURES = {"deletionVectors", "vacuumProtocolCheck", "timestampNtz", "variantType"}
+SUPPORTED_FEATURES = {"deletionVectors", "vacuumProtocolCheck", "timestampNtz", "variantType"}
 """Reader features that other engines may set: all engines read deletion vectors; the others concern no declared table.
 """
 
@@ -85,7 +85,7 @@ def read(spark: "SparkSession", handle: TableHandle) -> "DataFrame":
     it. If the Delta log lists no files, an empty literal relation is returned and the engine opens no table.
     """
     table = _open_or_create(handle)
-    if not _files(handle, table).num_rows:
+    if not data_files(handle, table).num_rows:
         columns = (f"CAST(NULL AS {column.type}) AS {column.name}" for column in handle.declaration.columns)
         return sql(spark, f"SELECT {', '.join(columns)} WHERE false")
     rows = spark.read.format("delta").option("versionAsOf", table.version()).load(handle.uri)
@@ -230,7 +230,7 @@ def _open_or_create(handle: TableHandle) -> deltalake.DeltaTable:
         if feature := _UNSUPPORTED_FEATURE.search(str(error)):
             raise _unsupported(handle, next(filter(None, feature.groups()))) from error
         raise
-    if features := set(table.protocol().reader_features or ()) - _SUPPORTED_FEATURES:
+    if features := set(table.protocol().reader_features or ()) - SUPPORTED_FEATURES:
         raise _unsupported(handle, ", ".join(sorted(features)))
     return _add_missing_columns(handle, table)
 
@@ -280,9 +280,10 @@ def _properties(table: TableSpec) -> dict[str, str]:
     return {} if len(exact) == len(table.columns) else {"delta.dataSkippingStatsColumns": ",".join(exact)}
 
 
-def _files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:
-    """The data files of the handle's window, one row per file."""
-    files: Any = pa.table(table.get_add_actions(flatten=True))
+def data_files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:
+    """The data files of the handle's window, one row per file, as a pyarrow table of `get_add_actions`."""
+    # pyarrow.table would import pandas, which costs 0.3 s.
+    files: Any = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
     if files.num_rows and handle.window:
         day = pc.field("partition._landing_date")
         files = files.filter((day >= pa.scalar(handle.window.start)) & (day < pa.scalar(handle.window.end)))
@@ -298,10 +299,10 @@ def _counted_files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:
     Raises:
         StepError: the log lacks a number of rows.
     """
-    files = _files(handle, table)
+    files = data_files(handle, table)
     if not files.num_rows:
         return files
-    deleted = _rows_deleted_by_vectors(table)
+    deleted = rows_deleted_by_vectors(table)
     counts = files.column("num_records").to_pylist()
     if None in counts:
         raise StepError(
@@ -314,7 +315,7 @@ def _counted_files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:
     return files.set_column(files.column_names.index("num_records"), "num_records", pa.array(counts, pa.int64()))
 
 
-def _rows_deleted_by_vectors(table: deltalake.DeltaTable) -> dict[str, int]:
+def rows_deleted_by_vectors(table: deltalake.DeltaTable) -> dict[str, int]:
     """The number of rows that each deletion vector removes, by the path of its data file in the log."""
     if "deletionVectors" not in (table.protocol().reader_features or ()):
         return {}

@@ -32,5 +32,9 @@ def check_result(check: Check) -> dg.AssetCheckResult:
     """A step's check in Dagster's terms."""
     severity = dg.AssetCheckSeverity.ERROR if check.severity is Severity.ERROR else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
-        check_name=check.name, passed=check.passed, severity=severity, metadata={"failed_rows": check.failed_rows}
+        check_name=check.name,
+        passed=check.passed,
+        severity=severity,
+        description=check.description,
+        metadata={"failed_rows": check.failed_rows},
     )

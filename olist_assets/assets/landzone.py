@@ -115,7 +115,8 @@ def _land(lake: Lake, name: str, scan: Scan, window: Window) -> _Landing:
             if not result.ends_with_line_end:
                 reason = "its last line has no line end; the file may be incomplete"
                 notices.append(Notice(WARNING, file.path, reason, day))
-    lake.landzone.set_aside_replaced(name, window, landed)
+    if f"raw/{name}" not in lake.recompute_marks.tables():  # otherwise the landing zone has the files of a lost table
+        lake.landzone.set_aside_replaced(name, window, landed)
     return landing
 
 

@@ -9,7 +9,9 @@ import dagster as dg
 from olist_assets.assets.step_recording import record_step
 from olist_assets.engines.base import Engine
 from olist_assets.lake.layout import Lake
+from olist_assets.operations.status import describe_left_out
 from olist_assets.serving import report
+from olist_assets.sources.deliveries import Deliveries
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
 
@@ -33,12 +35,20 @@ def _asset_key(table_id: str) -> dg.AssetKey:
     description="The sales report: one HTML page that needs no network, of the newest version of each table.",
 )
 def write_report(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    deliveries: dg.ResourceParam[Deliveries],
+    engine: dg.ResourceParam[Engine],
 ) -> dg.MaterializeResult:
     """Write the report into the lake."""
     with record_step(context, lake, engine, None) as record:
+        records = lake.step_records.newest_of_lineage()
         page = report.make(
-            lake.root, records=lake.step_records.newest_of_lineage(), written_at=datetime.now(UTC), pictures=_UI_CHARTS
+            lake.root,
+            records=records,
+            left_out=describe_left_out(deliveries.notices(), records),
+            written_at=datetime.now(UTC),
+            pictures=_UI_CHARTS,
         )
         size = report.put(lake.store, page, on_s3=lake.on_s3)
     path = f"{lake.root}/{report.PATH}"

@@ -1,6 +1,7 @@
 """The assets of Delta tables: their definition from a declaration, and the execution of their step."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import hold_lease
+from olist_assets.operations.preconditions import check_tables, explain_failure
 from olist_assets.orchestration.executors import pool_for
 from olist_assets.orchestration.partitions import landing_dates, single_run_backfill, to_window
 from spark_steps.declarations import Layer, TableSpec
@@ -57,7 +59,8 @@ def materialize_table(
 ) -> dg.MaterializeResult:
     """Run the step that writes a table, write its record, and report its result in Dagster's terms.
 
-    The lease on the table covers everything that the step changes: the table, its quarantine and the landed files.
+    The lease on the table covers everything that the step changes: the table, its quarantine and the landed files. A
+    refined table with a recompute mark is computed whole.
 
     Args:
         table: the declaration.
@@ -82,12 +85,27 @@ def materialize_table(
         code_version=code_version(),
     )
     with record_step(context, lake, engine, window) as record, hold_lease(lake.store, table.id, request.run_id):
-        result = engine.run(context, request)
+        is_marked = check_tables(lake, request)
+        if is_marked and table.layer is Layer.REFINED:
+            request = replace(request, window=None)
+        result = _run(context, lake, engine, request)
         record.update(result.figures())
         lake.landzone.remove(files)  # raw contains them now
+        if is_marked:
+            lake.recompute_marks.clear(table.id)
     metadata = {"dagster/uri": lake.display_uri(request.output.uri), "delta_version": result.version_after}
     metadata |= materialization_metadata(context, window, _totals(result), day_metadata(table, window, result))
     return dg.MaterializeResult(metadata=metadata, check_results=[check_result(check) for check in result.checks])
+
+
+def _run(context: dg.AssetExecutionContext, lake: Lake, engine: Engine, request: StepRequest) -> StepResult:
+    """Run the step. If it fails because of an unreadable table, the error names the table and the remedy."""
+    try:
+        return engine.run(context, request)
+    except Exception as error:
+        if explanation := explain_failure(lake, request, error):
+            raise explanation from error
+        raise
 
 
 def _totals(result: StepResult) -> dict[str, Any]:

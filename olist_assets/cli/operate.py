@@ -1,43 +1,58 @@
-"""`olist status`, `olist ui`: look after a lake."""
+"""`olist status`, `olist rebuild`, `olist ui`: look after a lake."""
 
+import json
 import re
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from olist_assets.aws.redaction import redact
-from olist_assets.cli.console import out
+from olist_assets.cli.console import out, print_note
+from olist_assets.cli.run import open_lakehouse, run_recovery
+from olist_assets.settings.engine_names import EngineName
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+    from olist_assets.operations.recovery import Recovery
     from olist_assets.operations.status import TableStatus
 
 commands = typer.Typer()
 _PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
-@commands.command(epilog="Example: `olist status`")
-def status() -> None:
+@commands.command(epilog="Examples: `olist status`, `olist status --check`, `olist status --json`")
+def status(
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 if anything needs attention.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Show the rows, version and last landing dates of each table, and open problems."""
     from olist_assets.lake.layout import Lake  # noqa: PLC0415
     from olist_assets.lake.storage import require_lake  # noqa: PLC0415
-    from olist_assets.operations import status as lake_status  # noqa: PLC0415
+    from olist_assets.operations.status import look_at  # noqa: PLC0415
     from olist_assets.settings.general import load_settings  # noqa: PLC0415
+    from olist_assets.sources.deliveries import Deliveries  # noqa: PLC0415
 
     settings = load_settings()
     require_lake(settings.lake)
-    lake = Lake(settings.lake)
-    tables = lake_status.tables(lake)
-    out.print(_to_grid(f"lake {redact(settings.lake)}", tables))
-    problems = lake_status.problems(lake, tables)
-    for problem in problems:
-        out.print(f"[yellow]![/yellow] {escape(redact(problem, settings.lake))}")
-    if not problems:
-        out.print("no open problems")
+    found = look_at(Lake(settings.lake), Deliveries(settings.source))
+    problems, notes = ([redact(line, settings.lake, settings.source) for line in lines] for lines in found.lines)
+    if json_:
+        tables = [_to_fields(table) for table in found.tables]
+        _print_json({"lake": redact(settings.lake), "tables": tables, "problems": problems, "notes": notes})
+    else:
+        out.print(_to_grid(f"lake {redact(settings.lake)}", found.tables))
+        for note in notes:
+            print_note(note, out)
+        for problem in problems:
+            out.print(f"[yellow]![/yellow] {escape(problem)}")
+        if not problems:
+            out.print("no open problems")
+    if check and problems:
+        raise typer.Exit(1)
 
 
 def _to_grid(title: str, tables: list["TableStatus"]) -> Table:
@@ -48,10 +63,89 @@ def _to_grid(title: str, tables: list["TableStatus"]) -> Table:
     grid.add_column("version", justify="right")
     grid.add_column("last landing dates")
     for table in tables:
-        if table.version is None:
-            grid.add_row(table.layer, table.name, "-", "-", "")
-        elif table.layer != "quarantine" or table.rows:
-            grid.add_row(table.layer, table.name, f"{table.rows:,}", str(table.version), table.last_window)
+        if table.layer != "quarantine" or table.rows or table.state == "unreadable":
+            rows = "unreadable" if table.state == "unreadable" else _or_dash(table.rows)
+            grid.add_row(table.layer, table.name, rows, _or_dash(table.version), table.last_window)
+    return grid
+
+
+def _or_dash(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"
+
+
+def _to_fields(table: "TableStatus") -> dict[str, Any]:
+    return {
+        "table": table.id,
+        "state": table.state,
+        "rows": table.rows,
+        "version": table.version,
+        "last_landing_dates": table.last_window or None,
+    }
+
+
+def _print_json(fields: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(fields, ensure_ascii=False, indent=1) + "\n")
+
+
+@commands.command(epilog="Examples: `olist rebuild trusted/orders`, `olist rebuild trusted/orders --yes`")
+def rebuild(
+    tables: Annotated[list[str], typer.Argument(metavar="TABLE…", help="Tables such as trusted/orders, or layers.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this option, only the plan is printed.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    engine: Annotated[
+        EngineName | None, typer.Option(help="Engine that runs the steps; OLIST_ENGINE by default.")
+    ] = None,
+) -> None:
+    """Remove tables and all that are computed from them, and recompute them from all loaded days.
+
+    Raw is loaded again from the archive and the source. The command is for tables that cannot be read.
+    """
+    if yes and json_:
+        raise typer.BadParameter("--json prints the plan; it goes without --yes")
+    from olist_assets.lake.layout import Lake  # noqa: PLC0415
+    from olist_assets.lake.storage import require_lake  # noqa: PLC0415
+    from olist_assets.operations import recovery  # noqa: PLC0415
+    from olist_assets.settings.general import load_settings  # noqa: PLC0415
+    from olist_assets.sources.deliveries import Deliveries  # noqa: PLC0415
+
+    table_ids = recovery.find_tables(tables)
+    settings = load_settings()
+    require_lake(settings.lake)
+    plan = recovery.plan(Lake(settings.lake, settings.after_raw), Deliveries(settings.source), table_ids)
+    if json_:
+        _print_json(_plan_fields(plan))
+        return
+    out.print(_plan_grid(plan))
+    out.print(f"{len(plan.states)} tables to remove, and to recompute from {plan.window}")
+    if not yes:
+        out.print("nothing has been changed; do it with --yes")
+        return
+    run_recovery(open_lakehouse(engine), plan, remove=frozenset(plan.tables))
+
+
+def _plan_fields(plan: "Recovery") -> dict[str, Any]:
+    tables = [
+        {
+            "table": table.id,
+            "state": table.state,
+            "rows": table.rows,
+            "version": table.version,
+            "archived_files": plan.archived.get(table.id),
+        }
+        for table in plan.states.values()
+    ]
+    return {"first_day": f"{plan.window.days[0]}", "last_day": f"{plan.window.days[-1]}", "tables": tables}
+
+
+def _plan_grid(plan: "Recovery") -> Table:
+    grid = Table(box=None, pad_edge=False)
+    grid.add_column("table")
+    grid.add_column("state")
+    for name in ("rows", "version", "archived files"):
+        grid.add_column(name, justify="right")
+    for table in plan.states.values():
+        archived = f"{plan.archived[table.id]:,}" if table.id in plan.archived else ""
+        grid.add_row(table.id, table.state, _or_dash(table.rows), _or_dash(table.version), archived)
     return grid
 
 

@@ -54,14 +54,18 @@ def report(
     """Write the sales report from the newest tables: one HTML page that needs no network."""
     from olist_assets.lake.layout import Lake  # noqa: PLC0415
     from olist_assets.lake.storage import require_lake  # noqa: PLC0415
+    from olist_assets.operations.status import describe_left_out  # noqa: PLC0415
     from olist_assets.serving import report as serving  # noqa: PLC0415
     from olist_assets.settings.general import load_settings  # noqa: PLC0415
+    from olist_assets.sources.deliveries import Deliveries  # noqa: PLC0415
 
     settings = load_settings()
     require_lake(settings.lake)
     lake = Lake(settings.lake)
     with err.status("writing the report"):
-        page = serving.make(lake.root, records=lake.step_records.newest_of_lineage(), written_at=datetime.now(UTC))
+        records = lake.step_records.newest_of_lineage()
+        left_out = describe_left_out(Deliveries(settings.source).notices(), records)
+        page = serving.make(lake.root, records=records, left_out=left_out, written_at=datetime.now(UTC))
         if output is None:
             serving.put(lake.store, page, on_s3=lake.on_s3)
     path = redact(f"{lake.root}/{serving.PATH}")

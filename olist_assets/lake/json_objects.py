@@ -2,7 +2,7 @@
 
 import json
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from obstore.store import ObjectStore
@@ -10,6 +10,9 @@ from obstore.store import ObjectStore
 from olist_assets.lake.storage import read_object
 
 T = TypeVar("T")
+
+ZonedTime = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with a zone. One without a zone is not accepted, because the two cannot be compared."""
 
 
 def encode(record: Any) -> bytes:
@@ -29,6 +32,22 @@ def decode(text: bytes, type_: type[T]) -> T:
         msgspec.ValidationError: a field has a value of another type, or is missing and has no default.
     """
     return msgspec.json.decode(text, type=type_)
+
+
+def decode_or_none(text: bytes, type_: type[T]) -> T | None:
+    """A record from its JSON; None if the text is damaged, or has values of other types."""
+    try:
+        return decode(text, type_)
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # deeply nested JSON is a RecursionError
+        return None
+
+
+def to_day(text: str) -> date | None:
+    """The day in the name of an object, such as 2018-05-10; None if there is no such day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def read(store: ObjectStore, path: str, type_: type[T]) -> T:

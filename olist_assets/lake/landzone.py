@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -14,15 +15,18 @@ from obstore.store import ObjectStore, S3Store
 from olist_assets.aws.redaction import summarize_error
 from olist_assets.errors import FileNotReadyError
 from olist_assets.lake.files import DeliveredFile, extraction_time
+from olist_assets.lake.json_objects import to_day
 from olist_assets.lake.storage import list_objects
 from spark_steps.protocol import LandedFile, Window
 
 _PATH = re.compile(
-    r"landzone/(?P<table>\w+)/(?P<day>\d{4}-\d\d-\d\d)/"
+    r"(?:landzone|archive)/(?P<table>\w+)/(?P<day>\d{4}-\d\d-\d\d)/"
     r"(?P<stem>[^/]+?)(?:\.(?P<received>\d{8}T\d{12}Z))?\.(?P<id>[0-9a-f]{16})\.csv",
     re.ASCII,
 )
 _RECEIVED = "%Y%m%dT%H%M%S%fZ"
+_CONCURRENT_MOVES = 16
+"""How many files are moved at the same time. On S3 most of the time is spent waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +112,30 @@ class Landzone:
                 with suppress(FileNotFoundError):
                     self.store.rename(path, path.replace("landzone/", "replaced/", 1))
 
+    def archived_files(self, table: str) -> dict[str, date]:
+        """The path of each archived file of a table, with its landing date."""
+        files = (
+            self._parse(meta["path"], meta["last_modified"]) for meta in list_objects(self.store, f"archive/{table}")
+        )
+        return {file.uri.removeprefix(f"{self.root}/"): file.landing_date for file in files if file}
+
+    def restore(self, table: str) -> None:
+        """Move all archived files of a table back into the landing zone."""
+
+        def move(path: str) -> None:
+            with suppress(FileNotFoundError):  # another run has moved it
+                self.store.rename(path, path.replace("archive/", "landzone/", 1))
+
+        with ThreadPoolExecutor(_CONCURRENT_MOVES) as pool:
+            list(pool.map(move, self.archived_files(table)))
+
     def _parse(self, path: str, modified: datetime) -> LandedFile | None:
         """The landed file of a path; None for other objects."""
         match = _PATH.fullmatch(path)
-        try:
-            day = date.fromisoformat(match["day"]) if match else None
-            received_at = _parse_time(match["received"]) if match and match["received"] else None
-        except ValueError:  # not a date
-            return None
-        if match is None or day is None:
+        if match is None or (day := to_day(match["day"])) is None:
             return None
         name = f"{match['stem']}.csv"
-        received_at = received_at or extraction_time(name) or modified
+        received_at = _parse_time(match["received"]) or extraction_time(name) or modified
         extracted_at = extraction_time(name) or received_at
         return LandedFile(f"{self.root}/{path}", name, match["id"], day, extracted_at, received_at)
 
@@ -151,5 +167,7 @@ def _file_id(digest: bytes) -> str:
     return digest.hex()[:16]
 
 
-def _parse_time(text: str) -> datetime:
-    return datetime.strptime(text, _RECEIVED).replace(tzinfo=UTC)
+def _parse_time(text: str | None) -> datetime | None:
+    with suppress(ValueError):
+        return datetime.strptime(text, _RECEIVED).replace(tzinfo=UTC) if text else None
+    return None

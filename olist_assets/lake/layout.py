@@ -8,6 +8,7 @@ from obstore.store import ObjectStore
 from olist_assets.aws.environment import is_s3
 from olist_assets.lake.landzone import Landzone
 from olist_assets.lake.load_state import LoadMarks
+from olist_assets.lake.recompute_marks import RecomputeMarks
 from olist_assets.lake.step_records import StepRecords
 from olist_assets.lake.storage import open_store
 from spark_steps.protocol import TableHandle, Window
@@ -48,6 +49,11 @@ class Lake:
     def load_marks(self) -> LoadMarks:
         """The days whose delivery is loaded."""
         return LoadMarks(self.store)
+
+    @property
+    def recompute_marks(self) -> RecomputeMarks:
+        """The tables that are to be recomputed."""
+        return RecomputeMarks(self.store)
 
     @property
     def on_s3(self) -> bool:

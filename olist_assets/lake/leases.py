@@ -12,14 +12,19 @@ creates the next number with put-if-absent, which local disks and S3 both grant 
 
 The highest number is never removed. A slow writer that creates a number which was used and removed before sees a higher
 one and gives up. So does a holder that did not renew its lease in time.
+
+A damaged object may belong to a live run. It counts as taken until a lease of its time of change has expired: a live
+run has then created the next number.
 """
 
 import logging
 import os
+import re
 import socket
 import threading
 import uuid
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -30,12 +35,16 @@ from obstore.store import ObjectStore
 
 from olist_assets.errors import LeaseError, utc_text
 from olist_assets.lake import process_identity
-from olist_assets.lake.json_objects import decode, encode
+from olist_assets.lake.json_objects import ZonedTime, decode_or_none, encode
 from olist_assets.lake.numbered_objects import NumberedObjects
+from olist_assets.lake.storage import list_objects, read_object
 
 LIFETIME = timedelta(minutes=1)
 """How long a lease lasts without renewal. The clocks of hosts must differ by much less."""
 
+_FOLDER = "control/leases"
+_PATH = re.compile(rf"{_FOLDER}/\w+\.\w+/\d{{8}}\.json")
+_CONCURRENT_READS = 16
 _log = logging.getLogger(__name__)
 
 
@@ -67,8 +76,8 @@ class Lease:
     pid: int
     machine: str
     started: str | None
-    acquired: datetime
-    expires: datetime
+    acquired: ZonedTime
+    expires: ZonedTime
     released: bool = False
 
     @classmethod
@@ -87,13 +96,50 @@ class Lease:
             expires=expires,
         )
 
+    @classmethod
+    def create_damaged(cls, table: str, changed: datetime) -> Self:
+        """What a damaged object stands for: an unknown run has taken the lease at the object's time of change."""
+        return cls(
+            id="",
+            table=table,
+            run_id="",
+            host="",
+            pid=0,
+            machine="",
+            started=None,
+            acquired=changed,
+            expires=changed + LIFETIME,
+        )
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether its object cannot be read."""
+        return not self.id
+
     def __str__(self) -> str:
+        if self.is_damaged:
+            return "an unknown run, because the lease is damaged,"
         return f"run {self.run_id} (process {self.pid} on {self.host})"
 
     def is_free(self, now: datetime) -> bool:
         """Whether another run may take the lease: it is released or expired, or its process on this host has exited."""
         exited = self.machine == process_identity.boot_id() and process_identity.has_exited(self.pid, self.started)
         return self.released or self.expires <= now or exited
+
+
+def damaged_leases(store: ObjectStore) -> list[str]:
+    """The paths of newest lease objects that cannot be read."""
+    paths = [match[0] for meta in list_objects(store, _FOLDER) if (match := _PATH.fullmatch(meta["path"]))]
+    newest = {path.rpartition("/")[0]: path for path in sorted(paths)}
+
+    def is_damaged(path: str) -> bool:
+        with suppress(FileNotFoundError):  # followed and removed since
+            return decode_or_none(read_object(store, path), Lease) is None
+        return False
+
+    with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
+        damaged = pool.map(is_damaged, newest.values())
+        return [path for path, bad in zip(newest.values(), damaged, strict=True) if bad]
 
 
 def _now() -> datetime:
@@ -146,7 +192,7 @@ class _LeaseClaim:
     """A run's claim to a lease: its own lease, and the number of the last object that it created or followed."""
 
     def __init__(self, store: ObjectStore, lease: Lease) -> None:
-        self._objects = NumberedObjects(store, f"control/leases/{lease.table.replace('/', '.')}")
+        self._objects = NumberedObjects(store, f"{_FOLDER}/{lease.table.replace('/', '.')}")
         self._lease = lease
         self._number = 0
 
@@ -171,7 +217,8 @@ class _LeaseClaim:
         self._lease = replace(self._lease, **changes)
         content = encode(self._lease)
         while (existing := self._objects.create(self._number + 1, content)) != content:
-            if existing is None or decode(existing, Lease).id != self._lease.id:
+            lease = decode_or_none(existing, Lease) if existing is not None else None
+            if lease is None or lease.id != self._lease.id:
                 return False
             self._number += 1  # this holder's own, from an earlier request whose answer was lost
         self._number += 1
@@ -179,9 +226,11 @@ class _LeaseClaim:
 
     def release(self) -> bool:
         """Let other runs take the lease; False if one has taken it over before."""
-        self._number, newest = self._newest()
-        if newest is None or newest.id != self._lease.id:
+        number, newest = self._newest()
+        is_own = newest is not None and (newest.id == self._lease.id or (newest.is_damaged and number == self._number))
+        if not is_own:
             return False
+        self._number = number
         # If the lease has just expired, another run may be first. The block ended in time all the same.
         self._objects.create(self._number + 1, encode(replace(self._lease, released=True)))
         return True
@@ -196,4 +245,12 @@ class _LeaseClaim:
 
     def _newest(self) -> tuple[int, Lease | None]:
         number, content = self._objects.newest()
-        return number, decode(content, Lease) if content is not None else None
+        if content is None:
+            return number, None
+        if (lease := decode_or_none(content, Lease)) is not None:
+            return number, lease
+        try:
+            changed = self._objects.store.head(self._objects.path(number))["last_modified"]
+        except FileNotFoundError:  # followed and removed since
+            return self._newest()
+        return number, Lease.create_damaged(self._lease.table, changed)

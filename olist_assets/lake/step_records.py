@@ -1,6 +1,7 @@
 """Step records: what each step run leaves in the lake, failed or not. SQL reads them as control.steps."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ import msgspec
 from obstore.store import ObjectStore
 
 from olist_assets.lake import json_objects
-from olist_assets.lake.storage import list_objects
+from olist_assets.lake.json_objects import ZonedTime
+from olist_assets.lake.storage import list_objects, read_object
 from spark_steps.declarations import Layer
 from spark_steps.protocol import Check, Window
 from spark_steps.tables import TABLES
@@ -17,7 +19,11 @@ from spark_steps.tables import TABLES
 if TYPE_CHECKING:
     from obstore import ObjectMeta
 
-_FOLDER = "control/steps"
+FOLDER = "control/steps"
+"""Where the records are in the lake."""
+
+_DAY = re.compile(rf"{FOLDER}/\d{{4}}-\d\d-\d\d")
+_RECORD = re.compile(r".*/(?P<layer>\w+)\.(?P<name>\w+)\.json")
 _RECENT_DAYS = 30
 _WRITTEN_IF_NULL = {"window", "error"}
 """Fields that are in every record. Others are left out where they do not apply to the step."""
@@ -28,6 +34,9 @@ class RecordedWindow(msgspec.Struct, frozen=True, rename={"start": "from", "end"
 
     start: date
     end: date
+
+    def __post_init__(self) -> None:
+        Window(self.start, self.end)  # a ValueError unless the end is after the start
 
     def __str__(self) -> str:
         return str(Window(self.start, self.end))
@@ -50,8 +59,8 @@ class FileRecord:
     file_id: str
     landing_date: date
     bytes: int
-    extracted_at: datetime
-    landed_at: datetime
+    extracted_at: ZonedTime
+    landed_at: ZonedTime
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,7 +90,7 @@ class StepRecord:
     engine: str = ""
     code_version: str = ""
     run_id: str
-    started_at: datetime
+    started_at: ZonedTime
     status: str = "failed"
     error: str | None = None
     files: tuple[FileRecord, ...] | None = None
@@ -133,30 +142,38 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class StepRecords:
-    """The objects `control/steps/<day of the start, UTC>/<run id>/<layer>.<table>.json`."""
+    """The objects `control/steps/<day of the start, UTC>/<run id>/<layer>.<table>.json`; others are ignored."""
 
     store: ObjectStore
 
     def write(self, record: StepRecord) -> None:
         """Write the record of a step run."""
         day = record.started_at.astimezone(UTC).date()
-        self.store.put(f"{_FOLDER}/{day}/{record.run_id}/{record.table.replace('/', '.')}.json", record.to_json())
+        self.store.put(f"{FOLDER}/{day}/{record.run_id}/{record.table.replace('/', '.')}.json", record.to_json())
 
-    def newest(self, tables: set[str], days: int = _RECENT_DAYS) -> dict[str, StepRecord]:
+    def newest(
+        self, tables: set[str], days: int = _RECENT_DAYS, on_damaged: Callable[[str], None] = lambda _: None
+    ) -> dict[str, StepRecord]:
         """The newest record of each of these tables, by table.
 
         Args:
             tables: ids of tables, or keys of other assets.
             days: how many of the newest days with step runs are searched. Older records are not found.
+            on_damaged: called with the path of each record that cannot be read. The search goes on without it.
         """
         newest: dict[str, StepRecord] = {}
         written: dict[str, datetime] = {}
         for meta in self._list_newest_first(days):
-            table = meta["path"].rpartition("/")[2].removesuffix(".json").replace(".", "/")
+            if (match := _RECORD.fullmatch(meta["path"])) is None:
+                continue
+            table = f"{match['layer']}/{match['name']}"
             if newest.keys() == tables and meta["last_modified"] < min(written.values()):
                 break
             if table in tables and meta["last_modified"] >= written.get(table, meta["last_modified"]):
-                record = json_objects.read(self.store, meta["path"], StepRecord)
+                record = json_objects.decode_or_none(read_object(self.store, meta["path"]), StepRecord)
+                if record is None:
+                    on_damaged(meta["path"])
+                    continue
                 written[table] = meta["last_modified"]
                 # S3 has modification times in whole seconds, so several objects may be the newest.
                 if table not in newest or record.started_at > newest[table].started_at:
@@ -171,6 +188,6 @@ class StepRecords:
         return [records[table] for table in tables if table in records]
 
     def _list_newest_first(self, days: int) -> "Iterator[ObjectMeta]":
-        prefixes = self.store.list_with_delimiter(_FOLDER)["common_prefixes"]
-        for prefix in sorted(prefixes, reverse=True)[:days]:
+        prefixes = self.store.list_with_delimiter(FOLDER)["common_prefixes"]
+        for prefix in sorted(filter(_DAY.fullmatch, prefixes), reverse=True)[:days]:
             yield from sorted(list_objects(self.store, prefix), key=lambda meta: meta["last_modified"], reverse=True)

@@ -90,6 +90,13 @@ class Deliveries:
         files = self.scan(Window.from_day(day)).deliveries.get(day, ())
         return tuple(file for file in files if table_for_file(file.name) == table)
 
+    def notices(self) -> list[Notice]:
+        """Remarks about all entries; none if there is no source."""
+        try:
+            return self.scan().notices
+        except DeliveryError:
+            return []
+
     def scan(self, window: Window | None = None) -> Scan:
         """Sort the entries of the source, or of a window's folders.
 
@@ -111,6 +118,13 @@ class _Scanner:
         self._list_folder = list_folder
         self._now = datetime.now(UTC)
         self._result = Scan()
+
+    def notices(self) -> list[Notice]:
+        """Remarks about all entries; none if there is no source."""
+        try:
+            return self.scan().notices
+        except DeliveryError:
+            return []
 
     def scan(self, window: Window | None) -> Scan:
         """The entries of all folders, or of a window's folders."""

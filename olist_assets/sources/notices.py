@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from spark_steps.tables import TABLES
+
 DUE_LATER = "due later"
 """The status of an entry that is loaded as soon as its reason no longer applies."""
 IGNORED = "ignored"
@@ -43,3 +45,15 @@ def describe_notices(notices: Iterable[Notice]) -> list[str]:
 def _enumerate(paths: list[str]) -> str:
     more = len(paths) - _MAX_NAMED
     return ", ".join(paths[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def describe_waiting_rows(fact: str, rows: int) -> str:
+    """A line about rows of trusted that wait for their order.
+
+    Args:
+        fact: the id of the fact that they will be in.
+        rows: their number.
+    """
+    table = (TABLES[fact].rows_from or "").partition("/")[2]
+    count, whose = ("1 row", "its") if rows == 1 else (f"{rows:,} rows", "their")
+    return f"waiting: {count} of {table}: {whose} order has not arrived"

@@ -21,6 +21,10 @@ class Shell:
 
     def __call__(self, *arguments: str, fails: int = 0, stdin: str = "", **environment: str) -> str:
         """Run a command in this process; returns its output, or its errors if it is to fail with this exit code."""
+        return self.both(*arguments, fails=fails, stdin=stdin, **environment)[1 if fails else 0]
+
+    def both(self, *arguments: str, fails: int = 0, stdin: str = "", **environment: str) -> list[str]:
+        """Run a command in this process; returns its output and its errors."""
         output, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
         with (
             patch.dict(os.environ, self._variables() | environment),
@@ -31,7 +35,7 @@ class Shell:
             code = _run_main(arguments)
         texts = [_text(stream) for stream in (output, errors)]
         assert code == fails, "".join(texts)
-        return texts[1 if fails else 0]
+        return texts
 
     def start(self, *arguments: str, stdout: int = subprocess.PIPE, **environment: str) -> subprocess.Popen[str]:
         """Start a command as a process of its own."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-COMMANDS = ["generate", "deliver", "replay", "run", "status", "ui", "sql", "register", "report"]
+COMMANDS = ["generate", "deliver", "replay", "run", "status", "rebuild", "ui", "sql", "register", "report"]
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_a_process_ends_with_one_line_and_the_exit_code_and_debug_shows_the_trac
 
 
 def test_an_unexpected_error_is_one_line_without_its_bucket(olist, monkeypatch):
-    def fail(_):
+    def fail(*_):
         raise RuntimeError("s3://shop-lake/raw is odd\nand more")
 
     (olist.root / "lake").mkdir()
     monkeypatch.setattr("olist_assets.lake.storage.require_lake", lambda _: None)
-    monkeypatch.setattr("olist_assets.operations.status.tables", fail)
+    monkeypatch.setattr("olist_assets.operations.status.look_at", fail)
     assert olist("status", fails=1) == "error: RuntimeError: s3://…/raw is odd; see more with --debug\n"
 
 

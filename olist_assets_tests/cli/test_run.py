@@ -8,6 +8,10 @@ import pytest
 
 from olist_assets.lake.files import FILE_STEMS
 from olist_assets_tests.cli.shell import Shell
+from olist_assets_tests.lake import damage
+from spark_steps.declarations import Severity
+from spark_steps.protocol import Check
+from spark_steps.steps import trusted
 
 pytestmark = pytest.mark.slow_module
 
@@ -144,4 +148,62 @@ def test_bad_rows_are_quarantined_and_unreadable_files_fail_while_the_rest_is_lo
     problems = olist("status")
     assert "2 rows of orders are quarantined" in problems
     assert "raw/sellers failed in its last run" in problems
-    assert "3 files wait in the landzone" in problems
+    assert "1 day (2018-05-10) is not loaded, or not completely" in problems
+
+
+def test_a_failed_blocking_check_is_printed_and_fails_the_run(olist, monkeypatch):
+    sellers_file(olist, "2018-05-10", "s1")
+    lost = Check("rows_accounted_for", Severity.ERROR, 1, "every raw row has won, was superseded or is quarantined")
+    warning = Check("nothing_quarantined", Severity.WARN, 2, "no row violates a rule")
+    monkeypatch.setattr(trusted, "_check", lambda *_: (lost, warning))
+    keys = ("landzone/sellers", "raw/sellers", "trusted/sellers", "refined/dim_sellers")
+    run = ("run", "--day", "2018-05-10", *(option for key in keys for option in ("--select", key)))
+    reason = "rows_accounted_for: 1 row fails: every raw row has won, was superseded or is quarantined"
+    output, errors = olist.both(*run, fails=1)
+    assert [line for line in output.splitlines() if "trusted" in line] == [f"  ✗ trusted/sellers: {reason}"]
+    assert "refined" not in output
+    assert errors.splitlines()[0] == f"failed: trusted/sellers: {reason}"
+    assert errors.splitlines()[1].startswith("2 assets in ")
+    status = olist("status", "--check", fails=1)
+    assert status == ""
+    assert (
+        "! trusted/sellers failed a check in its last run: rows_accounted_for: 1 row: every raw row has won, was "
+        "superseded or is quarantined\n"
+    ) in olist("status")
+
+
+def test_a_failed_warning_is_a_line_below_its_asset(olist):
+    day = olist.root / "source/2018-05-10"
+    day.mkdir(parents=True)
+    (day / f"{FILE_STEMS['order_items']}.csv").write_text(
+        "order_id,order_item_id,product_id,seller_id,shipping_limit_date,price,freight_value\no1,1,p1,,,10.00,1.00\n"
+    )
+    keys = [f"{layer}/order_items" for layer in ("landzone", "raw", "trusted")]
+    output = olist("run", "--day", "2018-05-10", *(option for key in keys for option in ("--select", key)))
+    lines = [line.strip() for line in output.splitlines()]
+    [number] = [n for n, line in enumerate(lines) if line.startswith("✓ trusted/order_items")]
+    assert lines[number + 1] == "! trusted/order_items: seller_missing: 1 row"
+
+
+def test_an_unreadable_table_is_named_by_a_run_that_has_nothing_to_load(loaded_copy):
+    damage.remove_data_file(loaded_copy.root / "lake/trusted/sellers")
+    output, errors = loaded_copy.both("run", fails=1)
+    assert output == "nothing to load: every delivered day has been loaded\n"
+    assert errors.startswith("error: trusted/sellers is unreadable: its data file part-")
+    assert errors.endswith(" is missing: `olist rebuild trusted/sellers` recomputes it\n")
+
+
+def test_a_plain_run_recomputes_a_lost_table_and_what_is_computed_from_it(loaded_copy):
+    sellers = "select count(*) n, max(seller_id) newest from trusted.sellers"
+    before = loaded_copy.sql(sellers)
+    shutil.rmtree(loaded_copy.root / "lake/trusted/sellers")
+    lines = loaded_copy("run").splitlines()
+    assert lines[0] == "note: missing or incomplete although days are loaded: trusted/sellers"
+    assert lines[1] == f"recomputing 4 tables from 2016-11-20 in {loaded_copy.root}/lake"
+    assert sorted(line.split()[1] for line in lines if "✓" in line) == [
+        *("refined/dim_location", "refined/dim_sellers", "refined/fact_order_items"),
+        *("serving/report", "trusted/sellers"),
+    ]
+    assert lines[-1] == "nothing to load: every delivered day has been loaded"
+    assert loaded_copy.sql(sellers) == before
+    assert "no open problems" in loaded_copy("status", "--check")

@@ -6,6 +6,7 @@ modification times of the source's files, so these are kept by the extraction.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -21,8 +22,10 @@ from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import Lease
 from olist_assets.lake.step_records import StepRecord
 from olist_assets.lake.storage import list_objects, read_object
-from olist_assets.operations import status
 from olist_assets.operations.diff import differences
+from olist_assets.operations.pending import tables_to_recompute
+from olist_assets.operations.recovery import plan
+from olist_assets.operations.status import look_at
 from olist_assets.serving.sql import connect
 from olist_assets.sources.deliveries import Deliveries
 from olist_assets_tests.lakes import TestLake
@@ -54,8 +57,9 @@ def test_load_marks_and_deliveries_agree(lake, tmp_path):
     assert {day: delivered[day] for day in LOADED} == marks
 
 
-def test_status_lists_tables_quarantined_rows_and_landed_files(lake):
-    tables = {f"{s.layer}/{s.name}": s for s in status.tables(lake)}
+def test_status_lists_tables_quarantined_rows_and_landed_files(lake, tmp_path):
+    found = look_at(lake, Deliveries(str(tmp_path / "source")))
+    tables = {table.id: table for table in found.tables}
     assert [table_id for table_id, table in tables.items() if table.rows is None] == []
     assert {table_id for table_id, table in tables.items() if table.last is None} == {
         table_id for table_id in TABLES if table_id.startswith("quarantine/")
@@ -63,9 +67,17 @@ def test_status_lists_tables_quarantined_rows_and_landed_files(lake):
     assert tables["raw/orders"].last_window == "2016-09-11"
     assert tables["trusted/orders"].last_window == "2016-09-10"
     assert tables["refined/fact_orders"].last.rows_inserted == 5
-    quarantined, landed = status.problems(lake, list(tables.values()))
-    assert quarantined.startswith("1 rows of order_payments are quarantined: ")
-    assert landed == "6 files wait in the landzone: load them with `olist run`"
+    [pending], [quarantined, *_] = found.lines
+    assert quarantined.startswith("1 row of order_payments is quarantined: ")
+    assert pending == "6 days (2016-09-11 to 2016-09-16) are not loaded, or not completely: load them with `olist run`"
+
+
+def test_a_table_that_the_previous_release_did_not_have_is_computed_from_all_loaded_days(lake, tmp_path):
+    assert tables_to_recompute(lake) == frozenset()
+    shutil.rmtree(tmp_path / "lake/refined/dim_date")
+    assert tables_to_recompute(lake) == {"refined/dim_date"}
+    recovery = plan(lake, Deliveries(str(tmp_path / "source")), {"refined/dim_date"})
+    assert (recovery.tables, str(recovery.window)) == (("refined/dim_date",), "2016-09-04 to 2016-09-11")
 
 
 def test_all_step_records_are_read(lake):

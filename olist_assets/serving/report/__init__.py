@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from olist_assets.errors import QueryError
+from olist_assets.lake.layout import Lake
 from olist_assets.serving.report.queries import TABLES_READ
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ def make(
     root: str,
     *,
     records: "Iterable[StepRecord]" = (),
+    left_out: "Iterable[str]" = (),
     written_at: datetime | None = None,
     pictures: "Iterable[str]" = (),
 ) -> "Report":
@@ -30,14 +33,17 @@ def make(
 
     Raises:
         LakeNotFoundError: there is no lake.
-        QueryError: a table cannot be read.
+        QueryError: a table cannot be read, or is missing although days are loaded.
     """
     # Imported late: Altair and Vega take a second, which declaring the asset must not cost.
     from olist_assets.serving.report.page import build  # noqa: PLC0415
     from olist_assets.serving.sql.session import connect  # noqa: PLC0415
 
     with connect(root) as session:
-        return build(session, records=records, written_at=written_at, pictures=pictures)
+        lost = [name for name in TABLES_READ if name not in session.versions and name not in session.unreadable]
+        if lost and Lake(session.root).load_marks.days():
+            raise QueryError(f"{', '.join(lost)}: missing although days are loaded; run `olist run`")
+        return build(session, records=records, left_out=left_out, written_at=written_at, pictures=pictures)
 
 
 def put(store: "ObjectStore", report: "Report", *, on_s3: bool) -> int:

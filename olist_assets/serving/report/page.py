@@ -49,6 +49,7 @@ def build(
     session: "Session",
     *,
     records: "Iterable[StepRecord]" = (),
+    left_out: Iterable[str] = (),
     written_at: datetime | None = None,
     pictures: Iterable[str] = (),
 ) -> Report:
@@ -57,6 +58,7 @@ def build(
     Args:
         session: SQL over one set of table versions.
         records: the newest step record of each table, for the time of the last run and for failed tables.
+        left_out: lines about files and rows that are ignored, due later or waiting.
         written_at: the time of writing that the page shows; None shows none.
         pictures: keys of the charts to render as PNG, such as `revenue`. Charts without rows are left out.
 
@@ -68,7 +70,7 @@ def build(
     charts = {chart.key: chart for section in sections for chart in section.charts}
     kpis = build_kpis(data)
     return Report(
-        html=_render(data, kpis, sections, list(records), written_at),
+        html=_render(data, kpis, sections, _quality(data, list(records), list(left_out)), written_at),
         headline={kpi.label: kpi.value for kpi in kpis},
         as_of=data.as_of,
         pictures={charts[key].title: _to_png(charts[key], data) for key in pictures if key in charts},
@@ -87,7 +89,7 @@ def _render(
     data: ReportData,
     kpis: list[Kpi],
     sections: list[Section],
-    records: "list[StepRecord]",
+    quality: Mapping[str, Any],
     written_at: datetime | None,
 ) -> str:
     charts = [chart for section in sections for chart in section.charts]
@@ -104,7 +106,7 @@ def _render(
         kpis=kpis,
         sections=sections,
         periods=_periods(data),
-        quality=_quality(data, records),
+        quality=quality,
         written_at=written_at.astimezone(UTC) if written_at else None,
         fmt=formatting,
         max_table_rows=_MAX_TABLE_ROWS,
@@ -143,8 +145,8 @@ def _periods(data: ReportData) -> list[tuple[str, str, str]]:
     return periods
 
 
-def _quality(data: ReportData, records: "list[StepRecord]") -> dict[str, Any]:
-    """The state of the data: quarantined and trusted rows, freshness, last run, failed tables, versions by layer."""
+def _quality(data: ReportData, records: "list[StepRecord]", left_out: list[str]) -> dict[str, Any]:
+    """The state of the data: rows and files left out, freshness, last run, failed tables, versions by layer."""
     started = [record.started_at for record in records]
     versions = {table: data.versions[table] for table in TABLES_READ if table in data.versions}
     source = {"Source": lambda row: row.name.replace("_", " ")}
@@ -159,6 +161,7 @@ def _quality(data: ReportData, records: "list[StepRecord]") -> dict[str, Any]:
         "quarantined": sum(row.rows for row in data["quarantined"]),
         "rows": sum(row.rows for row in data["landed"]),
         "last_run": max(started).astimezone(UTC) if started else None,
+        "left_out": left_out,
         "failed": [f"{r.table}: {r.error}" for r in records if not r.succeeded],
         "versions": {
             layer: [(TABLES[table].name, version) for table, version in items]

@@ -189,7 +189,8 @@ def _tables(session: Session) -> Table:
     grid = Table("table", "version", "a row is", box=None, pad_edge=False)
     grid.columns[1].justify = "right"
     for name, table in NAMES.items():
-        grid.add_row(name, str(session.versions.get(table.id, "-")), table.grain)
+        version = "unreadable" if table.id in session.unreadable else str(session.versions.get(table.id, "-"))
+        grid.add_row(name, version, table.grain)
     grid.add_row(CONTROL_STEPS, "", "a step run")
     return grid
 

@@ -18,11 +18,13 @@ import duckdb
 
 from olist_assets.aws.environment import configure, is_s3
 from olist_assets.aws.redaction import summarize_error
-from olist_assets.errors import QueryError, close_matches, did_you_mean, utc_text
+from olist_assets.errors import QueryError, close_matches, did_you_mean, rebuild_remedy, utc_text
+from olist_assets.lake.layout import Lake
 from olist_assets.lake.storage import open_store, require_lake
-from olist_assets.lake.table_versions import DeltaLog, resolve_versions
+from olist_assets.lake.table_versions import DeltaLog, resolve_versions, unreadable_message
 from olist_assets.serving import duckdb_extensions
 from olist_assets.serving.sql.statements import check_statement, sql_literal
+from olist_assets.serving.sql.step_table import STEPS_FOLDER, STEPS_QUERY
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
 
@@ -48,6 +50,7 @@ _CREDENTIALS = ("s3_access_key_id", "s3_secret_access_key", "s3_session_token")
 _SUGGESTIONS = re.compile(r"\s*(?:Candidate (?:bindings|tables): |Did you mean).*", re.DOTALL)
 _UNKNOWN_COLUMN = re.compile(r'[Cc]olumn (?:named )?"([^"]+)"')
 _MISSING_FILE = ("No such file", "HTTP 404", "NoSuchKey", "Object at location")
+_DATA_FILE = re.compile(rf"\b({'|'.join(Layer)})/(\w+)/\S*\.parquet")
 
 
 def connect(root: str, *, as_of: datetime | None = None) -> "Session":
@@ -71,6 +74,7 @@ class Session:
         root: the lake's absolute path or s3:// URI.
         as_of: the time whose table versions are read; None for the newest at the session's start.
         versions: the version of each table that has one, by table id, such as `refined/fact_orders`.
+        unreadable: why each table whose log is damaged cannot be read, by table id. Other tables can be queried.
     """
 
     def __init__(self, root: str, as_of: datetime | None = None) -> None:
@@ -83,7 +87,7 @@ class Session:
         self.as_of = as_of = as_of.replace(tzinfo=UTC) if as_of and as_of.tzinfo is None else as_of
         self._start = datetime.now(UTC)
         self._store = open_store(self.root, create=False)
-        self.versions = resolve_versions(self._store, TABLES, as_of)
+        self.versions, self.unreadable = resolve_versions(self._store, TABLES, as_of)
         self._connection = duckdb.connect(config=_CONFIG)
         self._opened: set[str] = set()
         try:
@@ -117,8 +121,9 @@ class Session:
             parameters: a value for each `$name` in it. Text is cast to the type that it is compared with.
 
         Raises:
-            QueryError: it is not one read-only statement, a table is unknown or has no version in this session, a
-                parameter is missing or unused, or DuckDB refuses it. Errors in the data are raised by the fetch.
+            QueryError: it is not one read-only statement, a table is unknown, cannot be read or has no version in this
+                session, a parameter is missing or unused, or DuckDB refuses it. Errors in the data are raised by the
+                fetch.
         """
         parameters = dict(parameters or {})
         names: list[str] = []
@@ -161,30 +166,45 @@ class Session:
             self._open_steps()
         else:
             table_id = NAMES[name].id
+            if reason := self.unreadable.get(table_id):
+                raise QueryError(unreadable_message(table_id, reason))
             if table_id not in self.versions:
                 raise QueryError(self._explain_missing_version(name))
             path = sql_literal(f"{self.root}/{table_id}")
             scan = f"delta_scan({path}, version := {self.versions[table_id]})"
             try:
                 self._connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {scan}")
-            except duckdb.IOException as error:
-                version = f"{name} cannot be read at version {self.versions[table_id]}"
-                cause = f"{summarize_error(error)}; its history may have been cleaned up"
-                raise QueryError(f"{version}: {cause}") from error
+            except duckdb.Error as error:
+                raise QueryError(self._explain_unreadable(name, error)) from error
         self._opened.add(name)
 
     def _open_steps(self) -> None:
         """Copy the step records, so that all statements of the session read the same ones."""
-        steps = f"read_json({sql_literal(f'{self.root}/control/steps/*/*/*.json')}, union_by_name = true)"
+        if not self._store.list_with_delimiter(STEPS_FOLDER)["common_prefixes"]:
+            raise QueryError(f"{CONTROL_STEPS} is empty: nothing has run on this lake yet; run `olist run`")
+        paths = sql_literal(f"{self.root}/{STEPS_FOLDER}/*/*/*.json")
         until = sql_literal((self.as_of or self._start).isoformat())
-        try:
-            self._connection.execute(
-                f"CREATE TABLE {CONTROL_STEPS} AS SELECT * FROM {steps} WHERE started_at::TIMESTAMPTZ <= {until}"
-            )
-        except duckdb.IOException as error:
-            if "No files found" not in str(error):
-                raise
-            raise QueryError(f"{CONTROL_STEPS} is empty: nothing has run on this lake yet; run `olist run`") from error
+        self._connection.execute(
+            f"CREATE TABLE {CONTROL_STEPS} AS SELECT * FROM ({STEPS_QUERY.format(paths=paths)}) "
+            f"WHERE started_at::TIMESTAMPTZ <= {until}"
+        )
+
+    def _explain_unreadable(self, name: str, error: duckdb.Error) -> str:
+        """Why DuckDB cannot open a declared table."""
+        if problem := self._inspect(name):
+            return problem
+        table_id, version = NAMES[name].id, self.versions[NAMES[name].id]
+        remedy = "its history may have been cleaned up" if self.as_of else rebuild_remedy(table_id)
+        return f"{name} cannot be read at version {version}: {summarize_error(error)}; {remedy}"
+
+    def _inspect(self, name: str) -> str:
+        """Why a declared table cannot be read, if the session reads its newest version; empty if nothing is found."""
+        # Imported late: delta-rs is needed for errors only.
+        from olist_assets.lake.inspection import inspect_tables  # noqa: PLC0415
+
+        table_id = NAMES[name].id
+        newest = inspect_tables(Lake(self.root), [table_id])[table_id]
+        return newest.problem if newest.version == self.versions.get(table_id) else ""
 
     def _explain_missing_version(self, name: str) -> str:
         """Why the session has no version of a declared table."""
@@ -199,10 +219,14 @@ class Session:
 
     def _to_query_error(self, error: duckdb.Error, names: list[str]) -> QueryError:
         """DuckDB's error in one line; for an unknown column with the most similar columns of the tables read."""
+        if isinstance(error, duckdb.IOException):
+            for name in names:
+                if name in NAMES and (problem := self._inspect(name)):
+                    return QueryError(problem)
         match = _UNKNOWN_COLUMN.search(str(error))
         if match is None or not isinstance(error, duckdb.BinderException):
             return to_query_error(error)
-        columns = dict.fromkeys(column for name in names for column in self.columns(name))
+        columns = dict.fromkeys(column for name in names if name in self._opened for column in self.columns(name))
         matches = close_matches(match[1].lower(), columns)
         if not matches or match[1].lower() in columns:  # another error about a column
             return to_query_error(error)
@@ -210,10 +234,14 @@ class Session:
 
 
 def to_query_error(error: duckdb.Error) -> QueryError:
-    """DuckDB's error in one line, with a cure if a data file of the session's version is missing."""
-    is_missing_file = any(sign in str(error) for sign in _MISSING_FILE)
-    cure = "; files of this version have been deleted: start a new session, or query a later time" * is_missing_file
-    return QueryError(summarize_error(error) + cure)
+    """DuckDB's error in one line, with a cure if a data file of the session's version is missing or damaged."""
+    text = str(error)
+    cures: list[str] = []
+    if any(sign in text for sign in _MISSING_FILE):
+        cures.append("files of this version have been deleted: start a new session, or query a later time")
+    if file := _DATA_FILE.search(text):
+        cures.append(f"if the file is lost or damaged, {rebuild_remedy(f'{file[1]}/{file[2]}')}")
+    return QueryError("; ".join([summarize_error(error), *cures]))
 
 
 def _check_parameters(names: frozenset[str], values: Collection[str]) -> None:
