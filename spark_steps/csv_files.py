@@ -21,7 +21,8 @@ from spark_steps.protocol import LandedFile, StepError
 
 _BLOCK_BYTES = 16 << 20
 """A row of more than two blocks cannot be read."""
-REMEDY = "remove it from the delivery and the landzone, and deliver it again corrected"
+_TAIL_BYTES = 64 << 10
+REMEDY = "replace it in the delivery by a corrected file, or remove it there and from the landing zone"
 """The end of each message about a file that cannot be loaded."""
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 """The line that spreadsheet programs write and read before a header."""
@@ -139,7 +140,8 @@ def _read_rows(
 
     end, has_line_breaks = _HEADER_POSITION, False
     with _open(file.uri) as stream:
-        # An open quote puts line breaks into a value or a reject. Only in free text they prove nothing.
+        # An open quote puts line breaks into a value or a reject, except in the last line. Only in free text line breaks
+        # prove nothing.
         checked = csv_quotes.CheckedStream(stream) if len(short) < len(header.names) else None
         with _arrow_reader(checked or stream, header, keep) as batches:
             for batch in batches:
@@ -147,7 +149,9 @@ def _read_rows(
                 end = positions[-1] + 1 if positions else end
                 has_line_breaks |= any(_has_line_breaks(batch.column(n)) for n in short)
                 yield _raw_batch(batch, positions, columns, file, run_id)
-        return has_line_breaks or (checked is not None and not checked.has_regular_quotes())
+    if checked:
+        return has_line_breaks or not checked.has_regular_quotes()
+    return has_line_breaks or _last_line(file.uri).count(b'"') % 2 == 1
 
 
 def check_header(where: str, stream: IO[bytes] | pa.NativeFile, columns: Sequence[str]) -> Header:
@@ -229,6 +233,15 @@ def _open_quote(where: str, line: int) -> StepError:
 def _wrong_separator(where: str, separator: str) -> StepError:
     name = "tabs" if separator == "\t" else ascii(separator)
     return StepError(f"{where} is separated by {name}; deliver it with commas; {REMEDY}")
+
+
+def _last_line(uri: str) -> bytes:
+    """The last line of a file that is not empty, or its end."""
+    filesystem, path = filesystems.resolve(uri)
+    with filesystem.open_input_file(path) as file:
+        file.seek(max(0, file.size() - _TAIL_BYTES))
+        lines = file.read().rstrip(b"\r\n").splitlines()
+    return lines[-1] if lines else b""
 
 
 def _has_line_breaks(values: pa.Array) -> bool:

@@ -79,18 +79,17 @@ class Landzone:
         """The landed files of a table and of the window's days, in the order of their paths."""
         days = window.days
         prefix = f"landzone/{table}/{days[0]}" if len(days) == 1 else f"landzone/{table}"
-        files = (self._parse(meta["path"], meta["last_modified"]) for meta in list_objects(self.store, prefix))
-        return tuple(sorted((file for file in files if file and file.landing_date in window), key=lambda f: f.uri))
+        files = [file for file in self._list(prefix) if file.landing_date in window]
+        return tuple(sorted(files, key=lambda file: file.uri))
 
     def pending_days(self) -> list[date]:
         """The landing date of each landed file; a day occurs once per file."""
-        files = (self._parse(meta["path"], meta["last_modified"]) for meta in list_objects(self.store, "landzone"))
-        return [file.landing_date for file in files if file]
+        return [file.landing_date for file in self._list("landzone")]
 
     def remove(self, files: Iterable[LandedFile]) -> None:
         """Archive or delete exactly these files. Files that another run has removed are skipped."""
         for file in files:
-            path = file.uri.removeprefix(f"{self.root}/")
+            path = self._path(file)
             with suppress(FileNotFoundError):
                 if self.after_raw == "delete":
                     self.store.delete(path)
@@ -108,16 +107,13 @@ class Landzone:
         newest = {(file.landing_date, file.name): file.uri for file in landed}
         for file in self.files(table, window):
             if newest.get((file.landing_date, file.name), file.uri) != file.uri:
-                path = file.uri.removeprefix(f"{self.root}/")
+                path = self._path(file)
                 with suppress(FileNotFoundError):
                     self.store.rename(path, path.replace("landzone/", "replaced/", 1))
 
     def archived_files(self, table: str) -> dict[str, date]:
         """The path of each archived file of a table, with its landing date."""
-        files = (
-            self._parse(meta["path"], meta["last_modified"]) for meta in list_objects(self.store, f"archive/{table}")
-        )
-        return {file.uri.removeprefix(f"{self.root}/"): file.landing_date for file in files if file}
+        return {self._path(file): file.landing_date for file in self._list(f"archive/{table}")}
 
     def restore(self, table: str) -> None:
         """Move all archived files of a table back into the landing zone."""
@@ -128,6 +124,14 @@ class Landzone:
 
         with ThreadPoolExecutor(_CONCURRENT_MOVES) as pool:
             list(pool.map(move, self.archived_files(table)))
+
+    def _list(self, prefix: str) -> list[LandedFile]:
+        """The landed or archived files below a prefix; other objects are ignored."""
+        files = (self._parse(meta["path"], meta["last_modified"]) for meta in list_objects(self.store, prefix))
+        return [file for file in files if file]
+
+    def _path(self, file: LandedFile) -> str:
+        return file.uri.removeprefix(f"{self.root}/")
 
     def _parse(self, path: str, modified: datetime) -> LandedFile | None:
         """The landed file of a path; None for other objects."""

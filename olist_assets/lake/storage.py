@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -95,7 +96,8 @@ def _walk(root: str, prefix: str) -> "Iterator[ObjectMeta]":
         folders[:] = [name for name in folders if not _is_circle(f"{folder}/{name}", place)]
         for name in names:
             if name.isprintable() and not _UNFINISHED.search(name) and (file := Path(folder, name)).is_file():
-                yield _object_meta(file, file.as_posix().removeprefix(f"{root}/"))
+                with suppress(FileNotFoundError):  # removed since it was listed
+                    yield _object_meta(file, file.as_posix().removeprefix(f"{root}/"))
 
 
 def _is_circle(path: str, place: str) -> bool:

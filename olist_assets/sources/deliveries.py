@@ -119,13 +119,6 @@ class _Scanner:
         self._now = datetime.now(UTC)
         self._result = Scan()
 
-    def notices(self) -> list[Notice]:
-        """Remarks about all entries; none if there is no source."""
-        try:
-            return self.scan().notices
-        except DeliveryError:
-            return []
-
     def scan(self, window: Window | None) -> Scan:
         """The entries of all folders, or of a window's folders."""
         if window is not None and len(window.days) == 1:

@@ -85,6 +85,7 @@ def test_a_table_is_created_from_its_declaration(lake):
         ("_file_id", "string", False, {"comment": "first 16 hex digits of the file's SHA-256"}),
         ("_row", "long", False, {"comment": "position in the file, from 0"}),
         ("_hash", "long", False, {"comment": "hash of the non-key values"}),
+        ("_received_at", "timestamp", True, {"comment": "when the delivery received the file (UTC)"}),
     ]
 
 
@@ -324,6 +325,7 @@ def test_rows_are_brought_into_the_declared_order_and_types(lake):
         ("_file_id", "string"),
         ("_row", "bigint"),
         ("_hash", "bigint"),
+        ("_received_at", "timestamp"),
     ]
 
 
