@@ -140,8 +140,8 @@ def _read_rows(
 
     end, has_line_breaks = _HEADER_POSITION, False
     with _open(file.uri) as stream:
-        # An open quote puts line breaks into a value or a reject, except in the last line. Only in free text line breaks
-        # prove nothing.
+        # An open quote puts line breaks into a value or a reject, except in the last line. In free text line breaks prove
+        # nothing.
         checked = csv_quotes.CheckedStream(stream) if len(short) < len(header.names) else None
         with _arrow_reader(checked or stream, header, keep) as batches:
             for batch in batches:
@@ -149,8 +149,8 @@ def _read_rows(
                 end = positions[-1] + 1 if positions else end
                 has_line_breaks |= any(_has_line_breaks(batch.column(n)) for n in short)
                 yield _raw_batch(batch, positions, columns, file, run_id)
-    if checked:
-        return has_line_breaks or not checked.has_regular_quotes()
+        if checked:
+            return has_line_breaks or not checked.has_regular_quotes()
     return has_line_breaks or _last_line(file.uri).count(b'"') % 2 == 1
 
 

@@ -68,7 +68,7 @@ def explain_storage_error(error: Exception) -> str:
         return _DENIED
     if "Not a directory" in text:
         return "a file is in its place"
-    if system_error := _SYSTEM_ERROR.search(text):
+    if system_error := _SYSTEM_ERROR.search(str(error)):
         return f"its files cannot be read: {system_error[1]}"
     return f"{_NO_ANSWER}: {text}"
 

@@ -115,8 +115,7 @@ def test_storage_that_fails_is_no_reason_for_a_rebuild(sail_lake, monkeypatch):
 
     monkeypatch.setattr("olist_assets.lake.inspection.list_objects", fail)
     assert state(sail_lake).problem == (
-        "trusted/sellers is unreadable: the storage of its files failed: Generic S3 error: error sending request: "
-        "try again later"
+        "trusted/sellers is unreadable: the storage of its files failed: error sending request: try again later"
     )
 
 

@@ -164,4 +164,4 @@ def test_memory_does_not_depend_on_the_size_of_a_file_in_an_archive(tmp_path, so
     deliver(archive, str(source), day=date(2018, 5, 3))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 64 << 20
+    assert peak < 50 << 20

@@ -16,7 +16,7 @@ from spark_steps.protocol import LandedFile, StepError
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 FILE = "raw/sellers: olist_sellers_dataset.csv of 2018-05-10"
-REMEDY = "remove it from the delivery and the landzone, and deliver it again corrected"
+REMEDY = "replace it in the delivery by a corrected file, or remove it there and from the landing zone"
 
 
 def append(lake, content):
@@ -577,7 +577,7 @@ def test_a_message_is_one_line_that_names_table_file_and_day(lake):
         "raw/orders: olist_orders_dataset_20180511T030000Z.csv of 2018-05-10 lacks the column customer_id, "
         "order_status, order_purchase_timestamp, order_approved_at, order_delivered_carrier_date, "
         "order_delivered_customer_date, order_estimated_delivery_date; "
-        "remove it from the delivery and the landzone, and deliver it again corrected"
+        "replace it in the delivery by a corrected file, or remove it there and from the landing zone"
     )
 
 

@@ -266,7 +266,7 @@ def test_one_unreadable_file_fails_the_run_and_nothing_is_appended(lake):
         lake.run("raw/sellers", files=[good, bad])
     assert str(refused.value) == (
         "raw/sellers: bad.csv of 2018-05-10 lacks the column seller_zip_code_prefix, seller_city, seller_state; "
-        "remove it from the delivery and the landzone, and deliver it again corrected"
+        "replace it in the delivery by a corrected file, or remove it there and from the landing zone"
     )
     assert version(lake) == 0
     assert lake.read("raw/sellers") == []
