@@ -83,7 +83,8 @@ def test_a_failed_step_writes_one_line_in_place_of_its_result(lake, server, tmp_
     assert process.stdout == ""
     error = (
         "raw/sellers: olist_sellers_dataset.csv of 2018-05-10 lacks the column seller_zip_code_prefix, "
-        "seller_city, seller_state; replace it in the delivery by a corrected file, or remove it there and from the landing zone"
+        "seller_city, seller_state; replace it in the delivery by a corrected file, or remove it there and from the "
+        "landing zone"
     )
     assert process.stderr == f"error: {error}\n"
     with pytest.raises(StepError, match=f"^{re.escape(error)}$"):
