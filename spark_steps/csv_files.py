@@ -140,7 +140,7 @@ def _read_rows(
 
     end, has_line_breaks = _HEADER_POSITION, False
     with _open(file.uri) as stream:
-        # An open quote puts line breaks into a value or a reject, except in the last line. In free text they are normal.
+        # An open quote puts line breaks into a value or a reject, except in the last line. Free text may have them too.
         checked = csv_quotes.CheckedStream(stream) if len(short) < len(header.names) else None
         with _arrow_reader(checked or stream, header, keep) as batches:
             for batch in batches:

@@ -220,7 +220,8 @@ def _open_or_create(handle: TableHandle) -> deltalake.DeltaTable:
     """The table's log at its newest version; the table is created if it does not exist.
 
     Raises:
-        StepError: another engine has set a reader feature that the steps do not support.
+        StepError: another engine has set a reader feature that the steps do not support, or the table lacks a column
+            that must not be null.
     """
     try:
         table = deltalake.DeltaTable(handle.uri)
@@ -243,9 +244,18 @@ def _unsupported(handle: TableHandle, features: str) -> StepError:
 
 
 def _add_missing_columns(handle: TableHandle, table: deltalake.DeltaTable) -> deltalake.DeltaTable:
-    """Add declared columns that may be null and that the table, written by an earlier release, does not have."""
+    """Add declared columns that the table, written by an earlier release, does not have; they are null in its rows.
+
+    Raises:
+        StepError: one of them must not be null. Sail would write the table without it, and report no error.
+    """
     existing = {field.name for field in table.schema().fields}
-    missing = [c for c in handle.declaration.columns if c.name not in existing and not c.required]
+    missing = [column for column in handle.declaration.columns if column.name not in existing]
+    if required := [column.name for column in missing if column.required]:
+        raise StepError(
+            f"{handle.id}: the table was written without the column {', '.join(required)}: recompute it with "
+            f"`olist rebuild {handle.id}`"
+        )
     if missing:
         table.alter.add_columns([_field(column) for column in missing])
         table.update_incremental()

@@ -76,10 +76,12 @@ class _Landing:
     Attributes:
         manifests: the landed files of each landing date of the window.
         notices: remarks about entries of the source that concern the table, or no table.
+        incomplete: the landing dates of which a file could not be landed.
     """
 
     manifests: dict[date, list[FileRecord]]
     notices: list[Notice] = field(default_factory=list)
+    incomplete: set[date] = field(default_factory=set)
 
     def lines(self) -> list[str]:
         """The notices as lines."""
@@ -91,9 +93,9 @@ class _Landing:
         return Check(_COMPLETE, Severity.WARN, incomplete, "files whose last line has no line end")
 
     def metadata(self) -> dict[str, Any]:
-        """The notices, and the days of which something is due later; empty if there are none."""
-        due = sorted({f"{notice.day}" for notice in self.notices if notice.status == DUE_LATER and notice.day})
-        return ({NOTICES: self.lines()} if self.notices else {}) | ({INCOMPLETE_DAYS: due} if due else {})
+        """The notices and the incomplete days; empty if there are none."""
+        days = [f"{day}" for day in sorted(self.incomplete)]
+        return ({NOTICES: self.lines()} if self.notices else {}) | ({INCOMPLETE_DAYS: days} if days else {})
 
 
 def _land(lake: Lake, name: str, scan: Scan, window: Window) -> _Landing:
@@ -109,6 +111,7 @@ def _land(lake: Lake, name: str, scan: Scan, window: Window) -> _Landing:
                 result = lake.landzone.land(name, day, file)
             except FileNotReadyError as error:
                 notices.append(Notice(DUE_LATER, file.path, str(error), day))
+                landing.incomplete.add(day)
                 continue
             landed.append(result.file)
             landing.manifests[day].append(_record(file, result.file))

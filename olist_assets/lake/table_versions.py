@@ -68,8 +68,9 @@ def explain_storage_error(error: Exception) -> str:
         return _DENIED
     if "Not a directory" in text:
         return "a file is in its place"
-    if system_error := _SYSTEM_ERROR.search(str(error)):
-        return f"its files cannot be read: {system_error[1]}"
+    system_error = _SYSTEM_ERROR.search(str(error))
+    if reason := system_error[1] if system_error else getattr(error, "strerror", None):
+        return f"its files cannot be read: {reason}"
     return f"{_NO_ANSWER}: {text}"
 
 

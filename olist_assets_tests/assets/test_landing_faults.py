@@ -124,3 +124,12 @@ def test_notices_of_a_day_are_metadata_of_its_landing_zone(sail_lake):
         f"due later: 2018-05-10/{future}: its extraction time, 9999-12-31 23:59:59 UTC, is in the future",
         "ignored: 2018-05-10/notes.txt: no file name of a table",
     ]
+
+
+def test_an_error_names_the_delivered_file(sail_lake):
+    sail_lake.deliver(DAY, "olist_order_payments_dataset.csv", "order_id\no1\n")
+    sail_lake.materialize(*ASSETS, day=DAY, raise_on_error=False)
+    record = sail_lake.lake.step_records.newest({"raw/order_payments"})["raw/order_payments"]
+    assert record.error.startswith(
+        "raw/order_payments: olist_order_payments_dataset.csv of 2018-05-10 lacks the column "
+    )

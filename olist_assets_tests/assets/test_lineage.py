@@ -78,6 +78,7 @@ def test_each_step_writes_one_record(loaded):
     ]
 
 
+@pytest.mark.long
 def test_a_second_run_and_one_with_an_empty_landzone_change_no_content(loaded):
     lakehouse, day, _ = loaded
     before = _snapshot(lakehouse)
@@ -120,6 +121,7 @@ def test_a_failed_table_stops_its_downstream_assets_and_no_others(loaded, tmp_pa
     }
 
 
+@pytest.mark.long
 def test_a_range_over_days_without_deliveries_is_one_run_that_loads_the_delivery(loaded, tmp_path):
     other = TestLake(tmp_path / "lake", SailEngine())
     (tmp_path / "source").symlink_to(loaded[0].source)

@@ -61,6 +61,7 @@ def test_a_loaded_day_is_loaded_again_only_if_it_is_named_or_its_delivery_has_ch
     assert olist.sql(count) == [{"n": f"{int(before['n']) + 1}"}]
 
 
+@pytest.mark.long
 def test_an_interrupted_run_keeps_committed_data_and_the_same_command_continues(olist):
     olist("generate", "--orders", "50", "--days", "10", f"{olist.root}/dump")
     olist("deliver", f"{olist.root}/dump", "--day", "2016-10-01")

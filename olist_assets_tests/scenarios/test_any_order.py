@@ -28,6 +28,7 @@ def test_worst_case_deliveries_give_correct_tables_after_every_run(sail_lake):
     _load_and_compare(*_two_lakes(sail_lake), SCENARIO, SCENARIO_RUNS)
 
 
+@pytest.mark.long
 def test_a_run_that_failed_midway_is_repaired_by_running_its_days_again(sail_lake):
     steps_until = {}
     for name in ("refined/dim_customers", "refined/fact_orders"):

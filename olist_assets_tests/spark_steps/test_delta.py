@@ -1,6 +1,7 @@
 """Tables are created as declared; each write is one commit with its metrics."""
 
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -282,6 +283,38 @@ def test_merging_a_partition_whose_name_needs_quoting(lake):
     changes = rows_of(lake, "trusted/orders", order("o1", order_month="o'month\\", order_status="shipped"))
     delta.merge(lake.spark, changes, lake.table("trusted/orders"), RowCounts(updated=1), partitions=["o'month\\"])
     assert orders(lake) == [("o1", "shipped", "o'month\\")]
+
+
+# --- Tables of an earlier release ----------------------------------------------------------------------------------
+
+
+def test_a_table_without_a_new_column_gets_it_and_its_rows_stay(lake):
+    create_without(lake, "_received_at")
+    delta.append(
+        rows_of(lake, "raw/sellers", seller("s2", _received_at="2018-05-10 04:00:00")), lake.table("raw/sellers")
+    )
+    assert lake.read("raw/sellers", "seller_id", "_received_at") == [
+        {"seller_id": "s1", "_received_at": None},
+        {"seller_id": "s2", "_received_at": "2018-05-10 04:00:00"},
+    ]
+
+
+def test_a_table_without_a_new_required_column_is_refused(lake):
+    create_without(lake, "_run_id")
+    with pytest.raises(StepError) as refused:
+        delta.append(rows_of(lake, "raw/sellers", seller("s2")), lake.table("raw/sellers"))
+    assert str(refused.value) == (
+        "raw/sellers: the table was written without the column _run_id: recompute it with `olist rebuild raw/sellers`"
+    )
+
+
+def create_without(lake, column):
+    """Write a table of sellers with one row that lacks a column."""
+    lake.rows("raw/sellers", seller("s1"))
+    handle = lake.table("raw/sellers")
+    rows = log_of(handle).to_pyarrow_table().drop_columns([column])
+    shutil.rmtree(handle.uri)
+    deltalake.write_deltalake(handle.uri, rows, partition_by=["_landing_date"])
 
 
 # --- What is refused -----------------------------------------------------------------------------------------------

@@ -126,6 +126,7 @@ def mavens_repository(tmp_path_factory):
         yield folder
 
 
+@pytest.mark.long
 def test_maven_with_an_empty_repository_brings_the_right_jars(tmp_path, mavens_repository):
     """The file names of some end like those of others: `http-auth-2.29.52.jar` like `auth-2.29.52.jar`."""
     said: list[str] = []
