@@ -44,6 +44,7 @@ def test_run_prints_one_line_per_asset(loaded):
     assert lines[-1].startswith("41 assets in ")
 
 
+@pytest.mark.long
 def test_a_loaded_day_is_loaded_again_only_if_it_is_named_or_its_delivery_has_changed(loaded_copy):
     olist = loaded_copy
     assert olist("run") == "nothing to load: every delivered day has been loaded\n"
@@ -83,6 +84,7 @@ def test_an_interrupted_run_keeps_committed_data_and_the_same_command_continues(
     ) == [{"in_raw": "50", "in_trusted": "50"}]
 
 
+@pytest.mark.long
 def test_a_reader_that_closes_the_pipe_does_not_end_the_run(olist):
     sellers_file(olist, "2018-05-10", "s1")
     process = olist.start("run", "--select", "landzone/sellers", "--select", "raw/sellers")

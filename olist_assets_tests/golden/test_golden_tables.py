@@ -24,6 +24,8 @@ TYPES = {
     "month": "string",
 }
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("writer", LOCAL_ENGINES)

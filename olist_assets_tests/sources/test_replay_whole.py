@@ -23,7 +23,7 @@ from olist_assets_tests.sources.replay_dumps import (
 )
 from spark_steps.tables import TABLES
 
-pytestmark = pytest.mark.slow_module
+pytestmark = [pytest.mark.slow_module, pytest.mark.long]
 
 times = st.sampled_from(
     ["", "", " ", "never", *(f"2018-05-0{day} {hour}:00:00" for day in range(1, 7) for hour in (10, 20))]

@@ -31,6 +31,8 @@ TEXTS = """
   })
 """
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def open_page(loaded_lake, browser):  # the lake first: Dagster and Playwright each want the event loop
