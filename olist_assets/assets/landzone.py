@@ -103,6 +103,7 @@ def _land(lake: Lake, name: str, scan: Scan, window: Window) -> _Landing:
     notices = [n for n in scan.notices_in(window) if table_for_file(n.path.rpartition("/")[2]) in (name, None)]
     landing = _Landing({day: [] for day in window.days}, notices)
     landed: list[LandedFile] = []
+    landing.incomplete.update(notice.day for notice in notices if notice.day and notice.path == f"{notice.day}")
     for day in window.days:
         for file in scan.deliveries.get(day, ()):
             if table_for_file(file.name) != name:

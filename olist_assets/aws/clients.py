@@ -1,7 +1,8 @@
 """Clients of AWS's API. Transient errors are retried, others are not."""
 
+import errno
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from botocore.config import Config
@@ -31,6 +32,27 @@ def create_client(service: str) -> Any:
 def create_client_without_retries(service: str) -> Any:
     """A client for calls that must not take effect twice; see `call_at_most_once`."""
     return _client(service, 1)
+
+
+def list_keys(bucket: str, prefix: str, delimiter: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The keys and properties of objects; also of those whose keys are no valid paths, which obstore does not list.
+
+    Args:
+        bucket: the bucket.
+        prefix: the beginning of the keys.
+        delimiter: keys that have it after the prefix are listed once per part up to it, without properties; if it is
+            empty, all keys are listed.
+
+    Raises:
+        OSError: S3 does not list them.
+    """
+    pages = create_client("s3").get_paginator("list_objects_v2")
+    try:
+        for page in pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter=delimiter):
+            yield from ((meta["Key"], meta) for meta in page.get("Contents", ()))
+            yield from ((part["Prefix"], {}) for part in page.get("CommonPrefixes", ()))
+    except (BotoCoreError, ClientError) as error:
+        raise OSError(errno.EIO, redact(str(error), f"s3://{bucket}")) from error
 
 
 def call_at_most_once(call: Callable[[], T], find_result: Callable[[], T | None]) -> T:

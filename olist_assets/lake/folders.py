@@ -4,19 +4,26 @@ obstore refuses to list a folder at all if one name in it is not valid, or one l
 deliveries. Therefore this module lists folders of a disk with `os.scandir`, and buckets with boto3.
 """
 
+import errno
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from olist_assets.aws.environment import S3, is_s3
 
 _LEAVING_LINK = "a link that leads out of the folder"
+_FAULTS_OF_AN_ENTRY = (errno.ELOOP, errno.ENOENT, errno.EACCES, errno.EPERM)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS_TO_MAX = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+class FolderUnreadableError(Exception):
+    """A folder cannot be listed until a user changes it; the message is the reason in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,10 @@ class Entry:
 
 
 def folder_lister(root: str, *, whole: bool) -> Callable[[str], list[Entry]]:
-    """A function that lists the folder of a path below `root`; it raises OSError if there is no such folder.
+    """A function that lists the folder of a path below `root`.
+
+    It raises FolderUnreadableError if a user has to change the folder, and OSError if there is no such folder or if
+    storage failed. An entry that a user has to change is listed with its fault.
 
     Args:
         root: an absolute path or an s3:// URI.
@@ -49,8 +59,8 @@ def folder_lister(root: str, *, whole: bool) -> Callable[[str], list[Entry]]:
     if not is_s3(root):
         return lambda path: _list_folder(root, path)
     if whole:
-        folders = _group(root, _list_keys(root, ""))
-        return lambda path: list(folders[path].values())
+        folders = cache(lambda: _group(root, _list_keys(root, "")))
+        return lambda path: list(folders()[path].values())
     return lambda path: list(_group(root, _list_keys(root, path, delimiter="/"))[path].values())
 
 
@@ -64,9 +74,12 @@ def _list_folder(root: str, path: str) -> list[Entry]:
     folder = f"{root}/{path}" if path else root
     real_root = os.path.realpath(root)
     if not _is_within(folder, real_root):
-        raise OSError(0, _LEAVING_LINK)
-    with os.scandir(folder) as entries:
-        return [_inspect(entry, real_root) for entry in entries]
+        raise FolderUnreadableError(_LEAVING_LINK)
+    try:
+        with os.scandir(folder) as entries:
+            return [_inspect(entry, real_root) for entry in entries]
+    except (PermissionError, NotADirectoryError) as error:
+        raise FolderUnreadableError(describe_os_error(error)) from error
 
 
 def _is_within(path: str, real_root: str) -> bool:
@@ -83,6 +96,8 @@ def _inspect(entry: os.DirEntry[str], real_root: str) -> Entry:
             return Entry(name, _LEAVING_LINK)
         status = entry.stat()
     except OSError as error:
+        if error.errno not in _FAULTS_OF_AN_ENTRY:
+            raise  # storage failed: the entry must not be left out
         return Entry(name, "a link that leads nowhere" if entry.is_symlink() else describe_os_error(error))
     if S_ISDIR(status.st_mode):
         return Entry(name, is_folder=True)
@@ -93,7 +108,8 @@ def _inspect(entry: os.DirEntry[str], real_root: str) -> Entry:
 
 def describe_os_error(error: OSError) -> str:
     """An error of the operating system in a few words, such as `permission denied`."""
-    return (error.strerror or str(error)).lower()
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
 
 
 def _to_time(nanoseconds: int) -> datetime:
@@ -122,13 +138,9 @@ def _key_entry(name: str, **properties: Any) -> Entry:
 
 def _list_keys(root: str, path: str, delimiter: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """The keys and properties of the objects below a path; with a delimiter, of those that are directly in it."""
-    from olist_assets.aws.clients import create_client  # noqa: PLC0415 - costs 0.3 s, and is for S3 only
+    from olist_assets.aws.clients import list_keys  # noqa: PLC0415 - costs 0.3 s, and is for S3 only
 
-    pages = create_client("s3").get_paginator("list_objects_v2")
-    bucket = root.removeprefix(S3).partition("/")[0]
-    for page in pages.paginate(Bucket=bucket, Prefix=_prefix(root, path), Delimiter=delimiter):
-        yield from ((meta["Key"], meta) for meta in page.get("Contents", ()))
-        yield from ((folder["Prefix"], {}) for folder in page.get("CommonPrefixes", ()))
+    return list_keys(root.removeprefix(S3).partition("/")[0], _prefix(root, path), delimiter)
 
 
 def _prefix(root: str, path: str) -> str:

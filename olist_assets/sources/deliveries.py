@@ -19,7 +19,7 @@ from olist_assets.lake.files import (
     extraction_time,
     table_for_file,
 )
-from olist_assets.lake.folders import Entry, describe_os_error, folder_lister
+from olist_assets.lake.folders import Entry, FolderUnreadableError, describe_os_error, folder_lister
 from olist_assets.lake.storage import open_store
 from olist_assets.sources.notices import DUE_LATER, IGNORED, Notice
 from spark_steps.protocol import Window
@@ -124,10 +124,7 @@ class _Scanner:
         if window is not None and len(window.days) == 1:
             self._scan_day(window.start)
             return self._result
-        try:
-            entries = self._list_folder("")
-        except OSError as error:
-            raise DeliveryError(f"the deliveries cannot be listed: {describe_os_error(error)}") from error
+        entries = self._list("")
         for entry in sorted(entries, key=lambda entry: entry.name):
             day = _to_day(entry.name)
             if reason := entry.fault or _reject_name(entry, day):
@@ -139,11 +136,9 @@ class _Scanner:
     def _scan_day(self, day: date) -> None:
         """Sort the entries of a day's folder, if there is one and the day has come."""
         try:
-            entries = self._list_folder(f"{day}")
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self._ignore(f"{day}", describe_os_error(error), day)
+            entries = self._list(f"{day}")
+        except FolderUnreadableError as error:
+            self._ignore(f"{day}", str(error), day)
             return
         if not entries:
             return
@@ -153,6 +148,24 @@ class _Scanner:
             self._result.notices.append(Notice(DUE_LATER, f"{day}", f"due from {day}, 00:00 UTC", day))
         elif files := tuple(self._sort_files(day, sorted(entries, key=lambda entry: entry.name))):
             self._result.deliveries[day] = files
+
+    def _list(self, folder: str) -> list[Entry]:
+        """The entries of a folder; none if it does not exist.
+
+        Raises:
+            FolderUnreadableError: a user has to change the folder, which is not that of the source itself.
+            DeliveryError: storage failed, or the source itself cannot be listed.
+        """
+        try:
+            return self._list_folder(folder)
+        except FileNotFoundError:
+            return []
+        except FolderUnreadableError as error:
+            if folder:
+                raise
+            raise DeliveryError(f"the deliveries cannot be listed: {error}") from error
+        except OSError as error:
+            raise DeliveryError(f"the deliveries cannot be listed: {describe_os_error(error)}") from error
 
     def _sort_files(self, day: date, entries: list[Entry]) -> Iterator[DeliveredFile]:
         """The files that have a table; notices about other entries are added to the result."""

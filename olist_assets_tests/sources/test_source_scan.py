@@ -154,6 +154,31 @@ def test_a_source_that_cannot_be_read_is_an_error(source, monkeypatch):
         Deliveries(str(source)).scan()
 
 
+@pytest.mark.parametrize("path", ["", "/2018-05-11"])
+def test_storage_that_fails_is_an_error_and_no_day_counts_as_empty(source, monkeypatch, path):
+    _write(source / "2018-05-11" / ORDERS)
+    scandir = os.scandir
+
+    def fail(folder):
+        if str(folder) == f"{source}{path}":
+            raise OSError(5, "Input/output error", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr("os.scandir", fail)
+    for window in (None, *([Window.from_day(date(2018, 5, 11))] if path else [])):
+        with pytest.raises(DeliveryError, match=r"^the deliveries cannot be listed: input/output error$"):
+            Deliveries(str(source)).scan(window)
+
+
+def test_a_bucket_that_cannot_be_listed_is_a_redacted_line(bucket, s3):
+    deliveries = Deliveries(f"{bucket}/source")
+    _ = deliveries.store
+    s3.delete_bucket(Bucket=bucket.removeprefix("s3://"))
+    for window in (None, Window.from_day(GOOD)):
+        with pytest.raises(DeliveryError, match=r"^the deliveries cannot be listed: .*specified bucket does not exist"):
+            deliveries.scan(window)
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
