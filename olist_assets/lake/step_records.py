@@ -11,7 +11,7 @@ from obstore.store import ObjectStore
 
 from olist_assets.lake import json_objects
 from olist_assets.lake.json_objects import ZonedTime
-from olist_assets.lake.storage import list_objects, read_object
+from olist_assets.lake.storage import list_folders, list_objects, read_object
 from spark_steps.declarations import Layer
 from spark_steps.protocol import Check, Window
 from spark_steps.tables import TABLES
@@ -188,6 +188,6 @@ class StepRecords:
         return [records[table] for table in tables if table in records]
 
     def _list_newest_first(self, days: int) -> "Iterator[ObjectMeta]":
-        prefixes = self.store.list_with_delimiter(FOLDER)["common_prefixes"]
+        prefixes = list_folders(self.store, FOLDER)
         for prefix in sorted(filter(_DAY.fullmatch, prefixes), reverse=True)[:days]:
             yield from sorted(list_objects(self.store, prefix), key=lambda meta: meta["last_modified"], reverse=True)

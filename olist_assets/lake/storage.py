@@ -68,6 +68,19 @@ def list_objects(store: ObjectStore, prefix: str) -> "list[ObjectMeta]":
     return [meta for page in store.list(prefix) for meta in page]
 
 
+def list_folders(store: ObjectStore, prefix: str) -> list[str]:
+    """The paths of the folders that are directly below a prefix.
+
+    Raises:
+        OSError: the folder cannot be read.
+        BaseError: the bucket cannot be listed.
+    """
+    if not isinstance(store, LocalStore):
+        return list(store.list_with_delimiter(prefix)["common_prefixes"])
+    folder = Path(str(store.prefix), prefix)
+    return [f"{prefix}/{path.name}" for path in folder.iterdir() if path.is_dir()] if folder.exists() else []
+
+
 def read_object(store: ObjectStore, path: str) -> bytes:
     """An object's content.
 

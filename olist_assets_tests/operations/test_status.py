@@ -210,9 +210,12 @@ def test_foreign_objects_are_ignored(loaded_lake_copy):
         *("control/recompute/.DS_Store", "control/recompute/a.b.json"),
         "landzone/orders/2018-02-30/olist_orders_dataset.0123456789abcdef.csv",
         *("landzone/.DS_Store", "archive/.DS_Store", "trusted/.DS_Store", "trusted/orders/notes.txt"),
+        *("control/steps/a\nb", "control/steps/2030-01-01/a\x1bb", "control/days/a\tb", "landzone/orders/a\nb"),
     ):
         file = loaded_lake_copy.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("foreign")
+    for folder in ("control/steps", "control/days", "control/leases/trusted.orders", "landzone/orders"):
+        (loaded_lake_copy.root / folder / "loop").symlink_to("loop")
     assert look_at(loaded_lake_copy.lake, loaded_lake_copy.deliveries).lines == before
     loaded_lake_copy.materialize("raw/orders", "trusted/orders", day="2018-10-20")

@@ -20,7 +20,7 @@ from olist_assets.aws.environment import configure, is_s3
 from olist_assets.aws.redaction import summarize_error
 from olist_assets.errors import QueryError, close_matches, did_you_mean, rebuild_remedy, utc_text
 from olist_assets.lake.layout import Lake
-from olist_assets.lake.storage import open_store, require_lake
+from olist_assets.lake.storage import list_folders, open_store, require_lake
 from olist_assets.lake.table_versions import DeltaLog, resolve_versions, unreadable_message
 from olist_assets.serving import duckdb_extensions
 from olist_assets.serving.sql.statements import check_statement, sql_literal
@@ -180,7 +180,7 @@ class Session:
 
     def _open_steps(self) -> None:
         """Copy the step records, so that all statements of the session read the same ones."""
-        if not self._store.list_with_delimiter(STEPS_FOLDER)["common_prefixes"]:
+        if not list_folders(self._store, STEPS_FOLDER):
             raise QueryError(f"{CONTROL_STEPS} is empty: nothing has run on this lake yet; run `olist run`")
         paths = sql_literal(f"{self.root}/{STEPS_FOLDER}/*/*/*.json")
         until = sql_literal((self.as_of or self._start).isoformat())
