@@ -21,7 +21,7 @@ def set_up(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]
         (bin_ / name).symlink_to(shutil.which(name) or "")
     variables = {name: value for name, value in os.environ.items() if name not in ("OLIST_LAKE", "MAKEFLAGS")}
     return subprocess.run(
-        [str(bin_ / "make"), "setup"],
+        [str(bin_ / "make"), "--no-print-directory", "setup"],
         cwd=folder,
         env=variables | {"PATH": str(bin_)} | environment,
         capture_output=True,
