@@ -63,7 +63,7 @@ sys.exit(main(sys.argv[sys.argv.index("--request"):]))
 
 # Waits while it is paused, reads the request as a step does, appends two sellers, and copies the prepared result.
 _SUBMIT_PREPARED = """#!{python}
-import json, os, sys, time
+import datetime, json, os, sys, time
 while os.path.exists("{pause}"):
     time.sleep(0.05)
 import deltalake, pyarrow, pyarrow.fs
@@ -72,7 +72,9 @@ filesystem, path = pyarrow.fs.FileSystem.from_uri(options["--request"])
 with filesystem.open_input_stream(path) as stream:
     request = json.loads(stream.read())
 key = {{"_landing_date": ["2018-05-10"] * 2, "_file_id": ["prepared"] * 2, "_row": [0, 1]}}
-sellers = pyarrow.table({{"seller_id": ["s1", "s2"], **key}})
+time_ = datetime.datetime(2018, 5, 10, tzinfo=datetime.timezone.utc)
+lineage = {{"_file_name": ["sellers.csv"] * 2, "_extracted_at": [time_] * 2, "_run_id": ["prepared"] * 2}}
+sellers = pyarrow.table({{"seller_id": ["s1", "s2"], **key, **lineage}})
 deltalake.write_deltalake(request["output"]["uri"], sellers, mode="append")
 filesystem, path = pyarrow.fs.FileSystem.from_uri(options["--result"])
 with open("{result}") as file, filesystem.open_output_stream(path) as stream:
