@@ -18,7 +18,7 @@ def differences(table: TableSpec, left: Path, right: Path, *, without: frozenset
         table: the declaration of the table.
         left: the root of the first lake, a folder.
         right: the root of the second lake, a folder.
-        without: columns whose values are not compared.
+        without: columns whose values are not compared; if one is in the key, rows are compared by the rest of the key.
 
     Returns:
         One line per kind of difference, with a count; empty if the tables are equal.
@@ -42,7 +42,8 @@ def _column_types(duck: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
 
 def _compare_rows(duck: duckdb.DuckDBPyConnection, table: TableSpec, columns: dict[str, str]) -> list[str]:
     """Count rows of one side only, rows with a key that occurs more than once, and values that differ."""
-    same_key = " AND ".join(f"l.{column} IS NOT DISTINCT FROM r.{column}" for column in table.key)
+    key = [column for column in table.key if column in columns]
+    same_key = " AND ".join(f"l.{column} IS NOT DISTINCT FROM r.{column}" for column in key)
     unequal = [f"l._exists AND r._exists AND {_unequal(column, type_)}" for column, type_ in columns.items()]
     conditions = ["l._exists IS NULL", "r._exists IS NULL", *unequal]
     [(rows, only_right, only_left, *unequal_values)] = duck.execute(f"""

@@ -25,7 +25,7 @@ from spark_steps.declarations import TableSpec
 from spark_steps.tables import TABLES
 
 MONTHS = timedelta(days=92)
-RUN = frozenset({"_run_id"})
+RUN = frozenset({"_run_id", "_received_at"})  # each lake has deliveries of its own
 KEYS = tuple("/".join(asset.key.path) for asset in ASSETS)
 SELECTED = {
     "emr": KEYS,
