@@ -14,7 +14,7 @@ from olist_assets_tests.lakes import ASSETS, TestLake
 
 ORDERS = 300
 
-pytestmark = pytest.mark.slow_module
+pytestmark = [pytest.mark.slow_module, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,6 @@ def test_each_step_writes_one_record(loaded):
     ]
 
 
-@pytest.mark.long
 def test_a_second_run_and_one_with_an_empty_landzone_change_no_content(loaded):
     lakehouse, day, _ = loaded
     before = _snapshot(lakehouse)
@@ -121,7 +120,6 @@ def test_a_failed_table_stops_its_downstream_assets_and_no_others(loaded, tmp_pa
     }
 
 
-@pytest.mark.long
 def test_a_range_over_days_without_deliveries_is_one_run_that_loads_the_delivery(loaded, tmp_path):
     other = TestLake(tmp_path / "lake", SailEngine())
     (tmp_path / "source").symlink_to(loaded[0].source)

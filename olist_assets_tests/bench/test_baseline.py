@@ -15,6 +15,8 @@ from olist_assets_tests.lakes import TestLake
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES, tables_in
 
+pytestmark = pytest.mark.long
+
 # --- The baseline's tables ------------------------------------------------------------------------------------------
 
 BLANK = " "

@@ -16,6 +16,8 @@ from spark_steps.tables import tables_in
 FOLDER = Path(__file__).parents[2] / "docs" / "questions"
 IDENTITIES = [(name, identity) for name, question in QUESTIONS.items() for identity in question.identities]
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def shop(loaded_lake):
