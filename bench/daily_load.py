@@ -5,7 +5,6 @@ also contain orders of other times. Each loads the day in a process of its own, 
 """
 
 import argparse
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -124,15 +123,8 @@ def markdown(loads: Mapping[int, Load], machine: report.Machine, runs: int) -> s
         ["**all steps**", *report.with_multiples([load.work for load in loads.values()])],
         ["**the command**", *report.with_multiples([load.wall for load in loads.values()])],
     ]
-    lines = [
-        f"# A day's load on growing history: {machine.day}",
-        "",
-        f"{machine}; {report.describe_runs(runs)}. Rows, files and bytes are those on the largest lake.",
-        "",
-        *report.table(heads, rows),
-        "",
-    ]
-    return "\n".join(lines)
+    introduction = f"{machine}; {report.describe_runs(runs)}. Rows, files and bytes are those on the largest lake."
+    return report.page(f"A day's load on growing history: {machine.day}", introduction, heads, rows)
 
 
 def main() -> None:
@@ -145,10 +137,8 @@ def main() -> None:
     machine = report.Machine.this(datetime.now(UTC).date())
     with TemporaryDirectory(prefix="olist-bench-") as workspace:
         loads = run(arguments.times, runs=arguments.runs, workspace=Path(workspace), progress=report.log)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     result = {"machine": asdict(machine), "loads": {factor: asdict(load) for factor, load in loads.items()}}
-    (arguments.out / "day.json").write_text(json.dumps(result, indent=1, default=str) + "\n")
-    (arguments.out / "day.md").write_text(markdown(loads, machine, arguments.runs))
+    report.write_page(arguments.out, "day", result, markdown(loads, machine, arguments.runs))
 
 
 if __name__ == "__main__":

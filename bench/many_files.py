@@ -1,7 +1,6 @@
 """`python -m bench.many_files`: how landing and loading grow with the number of files in a delivery."""
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -72,15 +71,9 @@ def markdown(loads: Sequence[Load], machine: report.Machine, runs: int) -> str:
         ["raw, s", *report.with_multiples([load.raw for load in loads])],
         ["the command, s", *report.with_multiples([load.wall for load in loads])],
     ]
-    lines = [
-        f"# Many files of one row in a day's delivery: {machine.day}",
-        "",
-        f"{machine}; {report.describe_runs(runs)}.",
-        "",
-        *report.table(["", *(f"{load.files:,} files" for load in loads)], rows),
-        "",
-    ]
-    return "\n".join(lines)
+    title = f"Many files of one row in a day's delivery: {machine.day}"
+    heads = ["", *(f"{load.files:,} files" for load in loads)]
+    return report.page(title, f"{machine}; {report.describe_runs(runs)}.", heads, rows)
 
 
 def main() -> None:
@@ -93,10 +86,8 @@ def main() -> None:
     machine = report.Machine.this(datetime.now(UTC).date())
     with TemporaryDirectory(prefix="olist-bench-") as workspace:
         loads = run(arguments.files, runs=arguments.runs, workspace=Path(workspace), progress=report.log)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     result = {"machine": asdict(machine), "loads": [asdict(load) for load in loads]}
-    (arguments.out / "many_files.json").write_text(json.dumps(result, indent=1, default=str) + "\n")
-    (arguments.out / "many_files.md").write_text(markdown(loads, machine, arguments.runs))
+    report.write_page(arguments.out, "many_files", result, markdown(loads, machine, arguments.runs))
 
 
 if __name__ == "__main__":

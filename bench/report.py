@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from bench.full_load import LAYERS, Result
 
@@ -68,12 +69,9 @@ class Machine:
 
 def write(result: Result, machine: Machine, folder: Path) -> list[Path]:
     """Write a result as `<dump>.json` and `<dump>.md`; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
     content = {"machine": asdict(machine), "lineage": asdict(result)}
-    paths = [folder / f"{result.dump}.json", folder / f"{result.dump}.md"]
-    paths[0].write_text(json.dumps(content, indent=1, default=str) + "\n")
-    paths[1].write_text(markdown(result, machine))
-    return paths
+    write_page(folder, result.dump, content, markdown(result, machine))
+    return [folder / f"{result.dump}.json", folder / f"{result.dump}.md"]
 
 
 def markdown(result: Result, machine: Machine) -> str:
@@ -89,6 +87,18 @@ def markdown(result: Result, machine: Machine) -> str:
         _NOTES,
     ]
     return "\n".join(lines)
+
+
+def page(title: str, introduction: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A page of Markdown with one table."""
+    return "\n".join([f"# {title}", "", introduction, "", *table(heads, rows), ""])
+
+
+def write_page(folder: Path, name: str, content: Mapping[str, Any], text: str) -> None:
+    """Write a result as `<name>.json` and its page as `<name>.md`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(content, indent=1, default=str) + "\n")
+    (folder / f"{name}.md").write_text(text)
 
 
 def describe_runs(runs: int) -> str:

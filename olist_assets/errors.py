@@ -71,6 +71,11 @@ def rebuild_remedy(table_id: str) -> str:
     return f"`olist rebuild {table_id.replace('quarantine/', 'trusted/')}` recomputes it"
 
 
+def quantity(number: int, noun: str) -> str:
+    """A number of things: 1 row, 1,200 rows."""
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
 def utc_text(time: datetime) -> str:
     """A time to the second: 2018-05-10 03:00:00 UTC."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -29,7 +29,7 @@ DELETED = "_deleted"
 
 _DELTA_TYPES = {"int": "integer", "bigint": "long"}
 
-SUPPORTED_FEATURES = {"deletionVectors", "vacuumProtocolCheck", "timestampNtz", "variantType"}
+_SUPPORTED_FEATURES = {"deletionVectors", "vacuumProtocolCheck", "timestampNtz", "variantType"}
 """Reader features that other engines may set: all engines read deletion vectors; the others concern no declared table.
 """
 
@@ -231,9 +231,14 @@ def _open_or_create(handle: TableHandle) -> deltalake.DeltaTable:
         if feature := _UNSUPPORTED_FEATURE.search(str(error)):
             raise _unsupported(handle, next(filter(None, feature.groups()))) from error
         raise
-    if features := set(table.protocol().reader_features or ()) - SUPPORTED_FEATURES:
-        raise _unsupported(handle, ", ".join(sorted(features)))
+    if features := unsupported_features(table):
+        raise _unsupported(handle, ", ".join(features))
     return _add_missing_columns(handle, table)
+
+
+def unsupported_features(table: deltalake.DeltaTable) -> list[str]:
+    """The reader features of a table that the steps do not support, in order."""
+    return sorted(set(table.protocol().reader_features or ()) - _SUPPORTED_FEATURES)
 
 
 def _unsupported(handle: TableHandle, features: str) -> StepError:

@@ -17,16 +17,13 @@ from olist_assets.lake.layout import Lake
 from olist_assets.lake.step_records import FileRecord
 from olist_assets.orchestration.partitions import landing_dates, single_run_backfill, to_window
 from olist_assets.sources.deliveries import Deliveries, Scan
-from olist_assets.sources.notices import DUE_LATER, WARNING, Notice, describe_notices
+from olist_assets.sources.notices import DUE_LATER, LAST_LINES_COMPLETE, NOTICES, WARNING, Notice, describe_notices
 from spark_steps.declarations import Severity
 from spark_steps.protocol import Check, LandedFile, Window
 
-NOTICES = "notices"
-"""The metadata key of the lines about entries of the source."""
 INCOMPLETE_DAYS = "incomplete_days"
 """The metadata key of the landing dates of which a file could not be landed."""
 
-_COMPLETE = "last_lines_complete"
 _MAX_LISTED_FILES = 100
 """Dagster stores the manifest in an event, and shows it as one table."""
 
@@ -43,7 +40,7 @@ def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
         partitions_def=landing_dates,
         backfill_policy=single_run_backfill,
         check_specs=[
-            dg.AssetCheckSpec(_COMPLETE, asset=key, description="The last line of every file has a line end.")
+            dg.AssetCheckSpec(LAST_LINES_COMPLETE, asset=key, description="The last line of every file has a line end.")
         ],
     )
     def land(
@@ -90,7 +87,7 @@ class _Landing:
     def check(self) -> Check:
         """The number of files whose last line has no line end."""
         incomplete = sum(notice.status == WARNING for notice in self.notices)
-        return Check(_COMPLETE, Severity.WARN, incomplete, "files whose last line has no line end")
+        return Check(LAST_LINES_COMPLETE, Severity.WARN, incomplete, "files whose last line has no line end")
 
     def metadata(self) -> dict[str, Any]:
         """The notices and the incomplete days; empty if there are none."""
@@ -105,9 +102,7 @@ def _land(lake: Lake, name: str, scan: Scan, window: Window) -> _Landing:
     landed: list[LandedFile] = []
     landing.incomplete.update(notice.day for notice in notices if notice.day and notice.path == f"{notice.day}")
     for day in window.days:
-        for file in scan.deliveries.get(day, ()):
-            if table_for_file(file.name) != name:
-                continue
+        for file in scan.files(name, day):
             try:
                 result = lake.landzone.land(name, day, file)
             except FileNotReadyError as error:

@@ -10,7 +10,7 @@ import typer
 
 from olist_assets.aws.redaction import redact, summarize_error
 from olist_assets.cli import deliveries, operate, publish, query, run
-from olist_assets.cli.console import err, guard_streams, literal
+from olist_assets.cli.console import err, guard_streams, print_error
 from olist_assets.errors import OlistError
 
 _INTERRUPTED = 130
@@ -70,15 +70,11 @@ def _print_error(error: Exception) -> int:
     """Print an error as one line, and return the exit code."""
     if isinstance(error, typer.TyperException):
         if message := error.format_message():  # empty if no command was named: then the help was shown
-            _print_line(f"{redact(message, *_roots())}; see --help")
+            print_error(f"{redact(message, *_roots())}; see --help")
         return 2
     hint = "" if isinstance(error, OlistError | OSError) else "; see more with --debug"
-    _print_line(summarize_error(error, *_roots()) + hint)
+    print_error(summarize_error(error, *_roots()) + hint)
     return 1
-
-
-def _print_line(message: str) -> None:
-    err.print(f"[red]error:[/red] {literal(message)}")
 
 
 def _roots() -> list[str]:

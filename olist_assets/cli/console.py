@@ -197,6 +197,11 @@ def print_result(*parts: RenderableType) -> None:
         _raise_lost_result(failure)
 
 
+def print_error(text: str) -> None:
+    """Print an error, which is one line."""
+    err.print(f"[red]error:[/red] {literal(text)}")
+
+
 def print_note(text: str, console: Console = err) -> None:
     """Print a remark that needs attention but is no error."""
     console.print(f"[yellow]note:[/yellow] {literal(text)}")

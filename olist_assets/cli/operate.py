@@ -6,11 +6,10 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from olist_assets.aws.redaction import redact
-from olist_assets.cli.console import out, print_note
+from olist_assets.cli.console import literal, out, print_note
 from olist_assets.cli.run import open_lakehouse, run_recovery
 from olist_assets.settings.engine_names import EngineName
 
@@ -48,7 +47,7 @@ def status(
         for note in notes:
             print_note(note, out)
         for problem in problems:
-            out.print(f"[yellow]![/yellow] {escape(problem)}")
+            out.print(f"[yellow]![/yellow] {literal(problem)}")
         if not problems:
             out.print("no open problems")
     if check and problems:

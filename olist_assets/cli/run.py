@@ -7,12 +7,18 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from olist_assets.aws.redaction import redact
-from olist_assets.cli.console import day_option, err, out, print_note
+from olist_assets.cli.console import day_option, err, literal, out, print_error, print_note
+from olist_assets.errors import quantity
 from olist_assets.settings.engine_names import EngineName
-from olist_assets.sources.notices import DUE_LATER, describe_notices, describe_waiting_rows
+from olist_assets.sources.notices import (
+    DUE_LATER,
+    LAST_LINES_COMPLETE,
+    NOTICES,
+    describe_notices,
+    describe_waiting_rows,
+)
 from spark_steps.declarations import WAITING_FOR_ORDER
 
 if TYPE_CHECKING:
@@ -28,7 +34,7 @@ _COUNTS = (
 )
 """The counts that are printed for a step, from its metadata."""
 
-_NOTED_CHECKS = {"nothing_quarantined", "last_lines_complete"}
+_NOTED_CHECKS = {"nothing_quarantined", LAST_LINES_COMPLETE}
 """Checks that are not printed, because a count of the step or a notice shows them."""
 
 _NoticePrinter = Callable[[Iterable[str]], None]
@@ -132,7 +138,7 @@ def _recover_lost_tables(lakehouse: "Lakehouse") -> int:
     try:
         plan = recovery.plan(lake, lakehouse.deliveries, lost)
     except RebuildError as error:
-        _print_error(str(error), lakehouse)
+        print_error(redact(str(error), lake.root))
         return len(lost)
     run_recovery(lakehouse, plan, remove=lake.recompute_marks.tables_to_remove())
     return 0
@@ -144,12 +150,8 @@ def _print_unreadable_tables(lakehouse: "Lakehouse") -> int:
 
     problems = [state.problem for state in inspect_tables(lakehouse.lake).values() if state.problem]
     for problem in problems:
-        _print_error(problem, lakehouse)
+        print_error(redact(problem, lakehouse.lake.root))
     return len(problems)
-
-
-def _print_error(text: str, lakehouse: "Lakehouse") -> None:
-    err.print(f"[red]error:[/red] {escape(redact(text, lakehouse.lake.root))}")
 
 
 def _resolve_range(day: date | None, first: date | None, last: date | None) -> tuple[date, date] | tuple[None, None]:
@@ -208,7 +210,7 @@ def _print_summary(lakehouse: "Lakehouse", steps: list["Step"], seconds: float) 
     summary = f"{len(steps) - len(failed)} assets in {seconds:.1f} s"
     for step in failed:
         message = (step.error or "").removeprefix(f"{step.asset}: ")
-        err.print(f"[red]failed:[/red] {step.asset}: {escape(redact(message, lakehouse.lake.root))}")
+        err.print(f"[red]failed:[/red] {step.asset}: {literal(redact(message, lakehouse.lake.root))}")
     if failed:
         err.print(f"{summary}; downstream assets were skipped; fix the failure and run again")
         raise typer.Exit(1)
@@ -240,7 +242,7 @@ def _notice_printer() -> _NoticePrinter:
 
 def _step_printer(update_status: Callable[[str], None], print_notices: _NoticePrinter) -> "Callable[[Step], None]":
     def print_step(step: "Step") -> None:
-        print_notices(step.metadata.get("notices", ()))
+        print_notices(step.metadata.get(NOTICES, ()))
         if step.error:
             errors = [check for check in step.failed_checks if check.is_error]
             out.print(f"  [red]✗[/red] {': '.join([step.asset, *map(str, errors)])}")
@@ -252,8 +254,7 @@ def _step_printer(update_status: Callable[[str], None], print_notices: _NoticePr
             if check.name == WAITING_FOR_ORDER:
                 print_notices([describe_waiting_rows(step.asset, check.rows)])
             elif check.name not in _NOTED_CHECKS:
-                rows = "1 row" if check.rows == 1 else f"{check.rows:,} rows"
-                out.print(f"  [yellow]![/yellow] {step.asset}: {check.name}: {rows}")
+                out.print(f"  [yellow]![/yellow] {step.asset}: {check.name}: {quantity(check.rows, 'row')}")
         update_status(f"running: after {step.asset}")
 
     return print_step

@@ -19,7 +19,7 @@ FIRST_LANDING_DATE = date(2016, 1, 1)
 
 _TIME_SUFFIX = re.compile(r"_(\d{8}T\d{6}Z)\.csv$", re.ASCII)
 _COMPRESSED = re.compile(r"\.(gz|zip|bz2|xz|zst|7z)$", re.IGNORECASE)
-_COPY_NUMBER = re.compile(r"\s*\(\d+\)|\s+-\s+cop(y|ia)|^cop(y|ia) (of|de) ", re.IGNORECASE)
+_COPY_MARK = re.compile(r"\s*\(\d+\)|\s+-\s+cop(y|ia)|^cop(y|ia) (of|de) ", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def table_for_file(file_name: str) -> str | None:
 
 
 def explain_unknown_name(file_name: str) -> str:
-    """Why a file belongs to no table; with the name that it probably should have."""
-    plain = _COPY_NUMBER.sub("", file_name).strip().lower()
+    """Why a file belongs to no table, with a better name if the name is almost right."""
+    plain = _COPY_MARK.sub("", file_name).strip().lower()
     if table_for_file(unpacked := _COMPRESSED.sub("", plain)) and unpacked != plain:
         return "compressed: pass it to `olist deliver`, which unpacks gzip and zip"
     if (table := table_for_file(plain)) and plain != file_name:

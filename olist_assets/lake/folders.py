@@ -1,4 +1,4 @@
-"""Folders, listed so that one entry that cannot be read hides no other.
+"""List folders entry by entry, so that one unreadable entry does not hide the others.
 
 obstore refuses to list a folder at all if one name in it is not valid, or one link leads nowhere. Such names come with
 deliveries. Therefore this module lists folders of a disk with `os.scandir`, and buckets with boto3.
@@ -103,7 +103,7 @@ def _inspect(entry: os.DirEntry[str], real_root: str) -> Entry:
         return Entry(name, is_folder=True)
     if not S_ISREG(status.st_mode):
         return Entry(name, "neither a file nor a folder")
-    return Entry(name, size=status.st_size, modified=_to_time(status.st_mtime_ns))
+    return Entry(name, size=status.st_size, modified=modification_time(status))
 
 
 def describe_os_error(error: OSError) -> str:
@@ -112,9 +112,9 @@ def describe_os_error(error: OSError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _to_time(nanoseconds: int) -> datetime:
-    """A modification time to the microsecond. Times after the year 9999 become its end."""
-    return _EPOCH + timedelta(microseconds=min(nanoseconds // 1000, _MICROSECONDS_TO_MAX))
+def modification_time(status: os.stat_result) -> datetime:
+    """When a file was last modified (UTC), to the microsecond. Times after the year 9999 become its end."""
+    return _EPOCH + timedelta(microseconds=min(status.st_mtime_ns // 1000, _MICROSECONDS_TO_MAX))
 
 
 def _group(root: str, objects: Iterator[tuple[str, dict[str, Any]]]) -> defaultdict[str, dict[str, Entry]]:

@@ -15,7 +15,7 @@ import deltalake.exceptions
 import pyarrow.compute as pc
 from obstore.exceptions import BaseError
 
-from olist_assets.aws.redaction import summarize_error
+from olist_assets.aws.redaction import summarize_text
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.storage import list_objects
 from olist_assets.lake.table_versions import DeltaLog, explain_storage_error, unreadable_message
@@ -108,7 +108,7 @@ def _inspect(lake: Lake, table_id: str) -> TableState:
 
 def _unreadable_feature(table: deltalake.DeltaTable) -> str:
     """The features of the table that not every engine reads, as a reason; empty if there are none."""
-    features = sorted(set(table.protocol().reader_features or ()) - delta.SUPPORTED_FEATURES)
+    features = delta.unsupported_features(table)
     return f"it needs the reader feature {', '.join(features)}, which is not supported" if features else ""
 
 
@@ -159,4 +159,4 @@ def _explain(error: Exception, log: DeltaLog) -> str:  # noqa: PLR0911 - one per
             return f"commit {commit} of its log is damaged"
     except (BaseError, OSError) as storage_error:
         return explain_storage_error(storage_error)
-    return f"its log is damaged ({_PREFIXES.sub('', summarize_error(type(error)(_DEBUG_TEXT.sub('', text))))})"
+    return f"its log is damaged ({_PREFIXES.sub('', summarize_text(_DEBUG_TEXT.sub('', text)))})"

@@ -5,9 +5,6 @@ from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from obstore.store import ObjectStore
-
-from olist_assets.lake.storage import read_object
 
 T = TypeVar("T")
 
@@ -48,13 +45,3 @@ def to_day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-def read(store: ObjectStore, path: str, type_: type[T]) -> T:
-    """Read and decode an object.
-
-    Raises:
-        FileNotFoundError: there is no such object.
-        msgspec.ValidationError: see `decode`.
-    """
-    return decode(read_object(store, path), type_)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 
 from obstore import open_writer
 from obstore.exceptions import BaseError, PermissionDeniedError
@@ -89,12 +90,11 @@ class Landzone:
     def remove(self, files: Iterable[LandedFile]) -> None:
         """Archive or delete exactly these files. Files that another run has removed are skipped."""
         for file in files:
-            path = self._path(file)
-            with suppress(FileNotFoundError):
-                if self.after_raw == "delete":
-                    self.store.delete(path)
-                else:
-                    self.store.rename(path, path.replace("landzone/", "archive/", 1))
+            if self.after_raw == "delete":
+                with suppress(FileNotFoundError):
+                    self.store.delete(self._path(file))
+            else:
+                self._move(self._path(file), "archive")
 
     def set_aside_replaced(self, table: str, window: Window, landed: Iterable[LandedFile]) -> None:
         """Move earlier contents of these files to `replaced/`: the delivery has replaced them before raw loaded them.
@@ -105,11 +105,9 @@ class Landzone:
             landed: the files that were just landed.
         """
         newest = {(file.landing_date, file.name): file.uri for file in landed}
-        for file in self.files(table, window):
+        for file in self.files(table, window) if newest else ():
             if newest.get((file.landing_date, file.name), file.uri) != file.uri:
-                path = self._path(file)
-                with suppress(FileNotFoundError):
-                    self.store.rename(path, path.replace("landzone/", "replaced/", 1))
+                self._move(self._path(file), "replaced")
 
     def archived_files(self, table: str) -> dict[str, date]:
         """The path of each archived file of a table, with its landing date."""
@@ -117,13 +115,13 @@ class Landzone:
 
     def restore(self, table: str) -> None:
         """Move all archived files of a table back into the landing zone."""
-
-        def move(path: str) -> None:
-            with suppress(FileNotFoundError):  # another run has moved it
-                self.store.rename(path, path.replace("archive/", "landzone/", 1))
-
         with ThreadPoolExecutor(_CONCURRENT_MOVES) as pool:
-            list(pool.map(move, self.archived_files(table)))
+            list(pool.map(partial(self._move, folder="landzone"), self.archived_files(table)))
+
+    def _move(self, path: str, folder: str) -> None:
+        """Move an object to the same place in another top folder; one that another run has moved is skipped."""
+        with suppress(FileNotFoundError):
+            self.store.rename(path, f"{folder}/{path.partition('/')[2]}")
 
     def _list(self, prefix: str) -> list[LandedFile]:
         """The landed or archived files below a prefix; other objects are ignored."""
@@ -148,7 +146,7 @@ def _read_content(file: DeliveredFile) -> tuple[str, bytes]:
     """The id and the last byte of a file's content.
 
     Raises:
-        FileNotReadyError: the file is not readable, or gone. An outage of S3 is another error: it is no file's fault.
+        FileNotReadyError: the file is not readable, or gone. An outage of S3 is another error: it concerns all files.
     """
     digest, last_byte = hashlib.sha256(), b""
     try:

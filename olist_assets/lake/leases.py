@@ -98,7 +98,7 @@ class Lease:
 
     @classmethod
     def create_damaged(cls, table: str, changed: datetime) -> Self:
-        """What a damaged object stands for: an unknown run has taken the lease at the object's time of change."""
+        """The lease of an unknown run, which has taken it at the time of change of a damaged object."""
         return cls(
             id="",
             table=table,

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 from olist_assets.aws.environment import is_s3
 from olist_assets.aws.redaction import redact, summarize_error
 from olist_assets.errors import LakeNotFoundError
+from olist_assets.lake.folders import modification_time
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -103,24 +104,29 @@ def has_content(store: ObjectStore, path: str, content: IO[bytes]) -> bool:
 
 
 def _walk(root: str, prefix: str) -> "Iterator[ObjectMeta]":
-    """The files below a prefix whose names obstore accepts. Links are followed unless they lead into a circle."""
+    """The files below a prefix whose names obstore accepts. Links are followed unless they form a loop."""
     for folder, folders, names in os.walk(f"{root}/{prefix}", onerror=_raise_unless_missing, followlinks=True):
         place = os.path.realpath(folder)
-        folders[:] = [name for name in folders if not _is_circle(f"{folder}/{name}", place)]
+        folders[:] = [name for name in folders if not _is_loop(f"{folder}/{name}", place)]
         for name in names:
             if name.isprintable() and not _UNFINISHED.search(name) and (file := Path(folder, name)).is_file():
                 with suppress(FileNotFoundError):  # removed since it was listed
                     yield _object_meta(file, file.as_posix().removeprefix(f"{root}/"))
 
 
-def _is_circle(path: str, place: str) -> bool:
+def _is_loop(path: str, place: str) -> bool:
     return Path(path).is_symlink() and f"{place}/".startswith(f"{os.path.realpath(path)}/")
 
 
 def _object_meta(file: Path, path: str) -> "ObjectMeta":
     status = file.stat()
-    modified = datetime.fromtimestamp(status.st_mtime_ns // 1000 / 1_000_000, UTC)
-    return {"path": path, "last_modified": modified, "size": status.st_size, "e_tag": None, "version": None}
+    return {
+        "path": path,
+        "last_modified": modification_time(status),
+        "size": status.st_size,
+        "e_tag": None,
+        "version": None,
+    }
 
 
 def _raise_unless_missing(error: OSError) -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from obstore.exceptions import BaseError
 
-from olist_assets.errors import OlistError, rebuild_remedy
+from olist_assets.errors import OlistError, quantity, rebuild_remedy
 from olist_assets.lake.inspection import State, TableState, inspect_tables
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import LIFETIME, damaged_leases
@@ -190,7 +190,8 @@ def _failed_steps(found: Findings) -> Iterator[str]:
 
 def _failed_checks(found: Findings) -> Iterator[str]:
     for table, check in _checks(found, Severity.ERROR):
-        yield f"{table} failed a check in its last run: {check.name}: {_rows(check.failed_rows)}: {check.description}"
+        rows = quantity(check.failed_rows, "row")
+        yield f"{table} failed a check in its last run: {check.name}: {rows}: {check.description}"
 
 
 def _pending_days(found: Findings) -> Iterator[str]:
@@ -225,7 +226,7 @@ def _quarantined_rows(found: Findings) -> Iterator[str]:
         if status.layer == Layer.QUARANTINE and status.rows:
             verb = "is" if status.rows == 1 else "are"
             yield (
-                f"{_rows(status.rows)} of {status.name} {verb} quarantined: see why with "
+                f"{quantity(status.rows, 'row')} of {status.name} {verb} quarantined: see why with "
                 f"`olist sql 'select rule, reason, count(*) from quarantine.{status.name} group by all'`"
             )
 
@@ -237,7 +238,7 @@ def _left_out(found: Findings) -> Iterator[str]:
 def _warnings(found: Findings) -> Iterator[str]:
     for table, check in _checks(found, Severity.WARN):
         if check.name not in _NOTED_CHECKS:
-            yield f"{table}: {check.name}: {_rows(check.failed_rows)} in its last run"
+            yield f"{table}: {check.name}: {quantity(check.failed_rows, 'row')} in its last run"
 
 
 PROBLEMS: tuple[Callable[[Findings], Iterator[str]], ...] = (
@@ -263,7 +264,3 @@ def _checks(found: Findings, severity: Severity) -> Iterator[tuple[str, Check]]:
         for check in record.checks or ():
             if not check.passed and check.severity is severity:
                 yield record.table, check
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" + "s" * (count != 1)

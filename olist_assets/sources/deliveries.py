@@ -56,6 +56,10 @@ class Scan:
             for day, files in self.deliveries.items()
         }
 
+    def files(self, table: str, day: date) -> tuple[DeliveredFile, ...]:
+        """The files of a table in a day's delivery; none if there was no delivery."""
+        return tuple(file for file in self.deliveries.get(day, ()) if table_for_file(file.name) == table)
+
     def notices_in(self, window: Window) -> list[Notice]:
         """The notices about the days of a window, and those about no landing date, such as a file beside the days."""
         return [notice for notice in self.notices if notice.day is None or notice.day in window]
@@ -87,8 +91,7 @@ class Deliveries:
 
     def files(self, table: str, day: date) -> tuple[DeliveredFile, ...]:
         """The files of a table in a day's delivery; none if there was no delivery."""
-        files = self.scan(Window.from_day(day)).deliveries.get(day, ())
-        return tuple(file for file in files if table_for_file(file.name) == table)
+        return self.scan(Window.from_day(day)).files(table, day)
 
     def notices(self) -> list[Notice]:
         """Remarks about all entries; none if there is no source."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from olist_assets.errors import quantity
 from spark_steps.tables import TABLES
 
 DUE_LATER = "due later"
@@ -13,6 +14,11 @@ IGNORED = "ignored"
 """The status of an entry that is not loaded until a user changes it."""
 WARNING = "warning"
 """The status of a file that is loaded although something about it is suspicious."""
+
+NOTICES = "notices"
+"""The metadata key of the lines about entries of the source."""
+LAST_LINES_COMPLETE = "last_lines_complete"
+"""The check of a landing zone that counts the files with a warning."""
 
 _MAX_NAMED = 3
 
@@ -55,5 +61,5 @@ def describe_waiting_rows(fact: str, rows: int) -> str:
         rows: their number.
     """
     table = (TABLES[fact].rows_from or "").partition("/")[2]
-    count, whose = ("1 row", "its") if rows == 1 else (f"{rows:,} rows", "their")
-    return f"waiting: {count} of {table}: {whose} order has not arrived"
+    whose = "its" if rows == 1 else "their"
+    return f"waiting: {quantity(rows, 'row')} of {table}: {whose} order has not arrived"
