@@ -165,13 +165,17 @@ class Lakehouse:
             EngineError: the run failed outside its steps.
         """
         # Listed before the run: files that arrive during the run are left to the next one.
-        deliveries = self._fully_loaded_deliveries(window, assets)
+        run_id = str(uuid4())
+        deliveries = self._fully_loaded_deliveries(run_id, window, assets)
         for day in deliveries:
             self.lake.load_marks.clear(day)  # the day counts as loaded again only when this run has succeeded
         collector = _StepCollector(on_step)
         with dg.DagsterInstance.get() as instance:
-            execute = _execute_in_processes if self.engine.is_remote else self._execute_in_process
-            result = execute(instance, assets, self._partition_tags(window, assets), collector.listen)
+            tags = self._partition_tags(window, assets)
+            if self.engine.is_remote:
+                result = _execute_in_processes(instance, assets, tags, collector.listen)
+            else:
+                result = self._execute_in_process(instance, run_id, assets, tags, collector.listen)
         if any(_is_interruption(event) for event in result.all_events):
             raise KeyboardInterrupt
         if result.success:
@@ -183,11 +187,13 @@ class Lakehouse:
             raise EngineError(f"the run {result.run_id} failed; see it in `olist ui`")
         return collector.steps
 
-    def _fully_loaded_deliveries(self, window: Window, assets: list[dg.AssetKey]) -> dict[date, list[str]]:
+    def _fully_loaded_deliveries(
+        self, run_id: str, window: Window, assets: list[dg.AssetKey]
+    ) -> dict[date, list[str]]:
         """The deliveries that a successful run loads completely; none if it does not materialize all assets."""
         if len(assets) < len(self.assets):
             return {}
-        return self.deliveries.scan(window).fingerprints
+        return self.deliveries.scan_for_run(run_id, window).fingerprints
 
     def _partition_tags(self, window: Window, assets: list[dg.AssetKey]) -> dict[str, str]:
         """The tags that tell Dagster the landing dates of a run; none if no selected asset is partitioned."""
@@ -200,9 +206,14 @@ class Lakehouse:
         return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
     def _execute_in_process(
-        self, instance: dg.DagsterInstance, assets: list[dg.AssetKey], tags: dict[str, str], listen: Listener
+        self,
+        instance: dg.DagsterInstance,
+        run_id: str,
+        assets: list[dg.AssetKey],
+        tags: dict[str, str],
+        listen: Listener,
     ) -> dg.ExecuteInProcessResult:
-        instance.add_event_listener(run_id := str(uuid4()), listen)
+        instance.add_event_listener(run_id, listen)
         return self.definitions.resolve_job_def(lakehouse.name).execute_in_process(
             instance=instance,
             run_id=run_id,

@@ -51,7 +51,7 @@ def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         window = to_window(context.partition_time_window)
         with record_step(context, lake, engine, window) as record:
-            landing = _land(lake, name, deliveries.scan(window), window)
+            landing = _land(lake, name, deliveries.scan_for_run(context.run.run_id, window), window)
             record.files = files = tuple(file for manifest in landing.manifests.values() for file in manifest)
             record.checks = (check := landing.check(),)
         if not files:

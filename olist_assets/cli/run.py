@@ -63,16 +63,14 @@ def run(
     """
     window = _to_window(*_resolve_range(day, from_, to))
     lakehouse = open_lakehouse(engine)
-    unavailable = False
-    if not window and not select:
-        unavailable = _recover_lost_tables(lakehouse) + _print_unreadable_tables(lakehouse) > 0
+    lost = 0 if window or select else _recover_lost_tables(lakehouse)
     print_notices = _notice_printer()
     windows = [window] if window else _windows_to_load(lakehouse, print_notices)
     if windows:
-        _load(lakehouse, windows, select or [], print_notices)
+        _load(lakehouse, windows, select or [], print_notices)  # a step that needs an unreadable table names it
     else:
         out.print("nothing to load: every delivered day has been loaded")
-    if unavailable:
+    if lost or not (windows or select or _tables_are_readable(lakehouse)):
         raise typer.Exit(1)
 
 
@@ -144,14 +142,14 @@ def _recover_lost_tables(lakehouse: "Lakehouse") -> int:
     return 0
 
 
-def _print_unreadable_tables(lakehouse: "Lakehouse") -> int:
-    """Print which tables cannot be read, and why; returns their number. Steps that need them will fail."""
+def _tables_are_readable(lakehouse: "Lakehouse") -> bool:
+    """Whether all tables can be read; prints why the others cannot. Opens each table's log, which takes time."""
     from olist_assets.lake.inspection import inspect_tables  # noqa: PLC0415
 
     problems = [state.problem for state in inspect_tables(lakehouse.lake).values() if state.problem]
     for problem in problems:
         print_error(redact(problem, lakehouse.lake.root))
-    return len(problems)
+    return not problems
 
 
 def _resolve_range(day: date | None, first: date | None, last: date | None) -> tuple[date, date] | tuple[None, None]:
@@ -187,7 +185,6 @@ def _load(lakehouse: "Lakehouse", windows: list["Window"], select: list[str], pr
     steps: list[Step] = []
     for window, selection in zip(windows, selections, strict=True):
         out.print(f"[bold]loading {window}[/bold] into {redact(lakehouse.lake.root)}")
-        print_notices(describe_notices(lakehouse.deliveries.scan(window).notices_in(window)))
         steps += _materialize(lakehouse, window, selection, print_notices)
     _print_summary(lakehouse, steps, time.perf_counter() - started)
 

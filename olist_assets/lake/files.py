@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from obstore.store import ObjectStore
 
@@ -85,6 +85,6 @@ def extraction_time(file_name: str) -> datetime | None:
     """The time (UTC) in a name such as `olist_orders_dataset_20180510T030000Z.csv`; None if there is none."""
     match = _TIME_SUFFIX.search(file_name)
     try:
-        return datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if match else None
+        return datetime.fromisoformat(match[1]) if match else None
     except ValueError:
         return None

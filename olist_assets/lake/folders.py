@@ -57,7 +57,8 @@ def folder_lister(root: str, *, whole: bool) -> Callable[[str], list[Entry]]:
             with a request per folder.
     """
     if not is_s3(root):
-        return lambda path: _list_folder(root, path)
+        real_root = cache(lambda: os.path.realpath(root))
+        return lambda path: _list_folder(root, real_root(), path)
     if whole:
         folders = cache(lambda: _group(root, _list_keys(root, "")))
         return lambda path: list(folders()[path].values())
@@ -66,13 +67,14 @@ def folder_lister(root: str, *, whole: bool) -> Callable[[str], list[Entry]]:
 
 def printable(name: str) -> str:
     r"""A name with escapes such as `\n` and `\xff` in place of characters that cannot be printed."""
+    if name.isprintable():
+        return name
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def _list_folder(root: str, path: str) -> list[Entry]:
+def _list_folder(root: str, real_root: str, path: str) -> list[Entry]:
     folder = f"{root}/{path}" if path else root
-    real_root = os.path.realpath(root)
     if not _is_within(folder, real_root):
         raise FolderUnreadableError(_LEAVING_LINK)
     try:

@@ -2,16 +2,17 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
+from pathlib import Path
 
 from obstore import open_writer
 from obstore.exceptions import BaseError, PermissionDeniedError
-from obstore.store import ObjectStore, S3Store
+from obstore.store import LocalStore, ObjectStore, S3Store
 
 from olist_assets.aws.redaction import summarize_error
 from olist_assets.errors import FileNotReadyError
@@ -87,7 +88,7 @@ class Landzone:
         """The landing date of each landed file; a day occurs once per file."""
         return [file.landing_date for file in self._list("landzone")]
 
-    def remove(self, files: Iterable[LandedFile]) -> None:
+    def remove(self, files: Collection[LandedFile]) -> None:
         """Archive or delete exactly these files. Files that another run has removed are skipped."""
         for file in files:
             if self.after_raw == "delete":
@@ -95,6 +96,10 @@ class Landzone:
                     self.store.delete(self._path(file))
             else:
                 self._move(self._path(file), "archive")
+        if isinstance(self.store, LocalStore):
+            for folder in {Path(file.uri).parent for file in files}:
+                with suppress(OSError):  # another file has landed there
+                    folder.rmdir()
 
     def set_aside_replaced(self, table: str, window: Window, landed: Iterable[LandedFile]) -> None:
         """Move earlier contents of these files to `replaced/`: the delivery has replaced them before raw loaded them.

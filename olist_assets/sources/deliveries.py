@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
+from threading import Lock
 
 from obstore.store import ObjectStore
 
@@ -32,6 +33,7 @@ them, so the format of the texts must not change.
 """
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_SCAN_LOCK = Lock()
 _MAX_AHEAD = timedelta(days=1)
 """How far a time may be ahead of this machine's clock. A row with such a time would be the newest forever."""
 
@@ -111,6 +113,16 @@ class Deliveries:
         _ = self.store
         single = window is not None and len(window.days) == 1
         return _Scanner(self.store, folder_lister(self.root, whole=not single)).scan(window)
+
+    def scan_for_run(self, run_id: str, window: Window) -> Scan:
+        """The scan of a run's window, made once per process: all steps of the run see the same entries."""
+        with _SCAN_LOCK:
+            return _scan_for_run(self, run_id, window)
+
+
+@lru_cache(maxsize=1)
+def _scan_for_run(deliveries: Deliveries, _run_id: str, window: Window) -> Scan:
+    return deliveries.scan(window)
 
 
 class _Scanner:
