@@ -28,7 +28,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         executor=create_executor(engine),
         resources={
             "lake": lake,
-            "deliveries": Deliveries(settings.source),
+            "deliveries": Deliveries.from_settings(settings),
             "engine": engine,
             "io_manager": TableHandleIOManager(lake),
         },

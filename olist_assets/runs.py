@@ -18,7 +18,6 @@ from olist_assets.errors import EngineError, SettingsError, close_matches, did_y
 from olist_assets.lake.layout import Lake
 from olist_assets.orchestration.instance.run_process import RunProcess, end_dead_runs
 from olist_assets.orchestration.jobs import lakehouse
-from olist_assets.orchestration.partitions import landing_dates
 from olist_assets.settings.general import Settings, load_settings
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps.declarations import Layer
@@ -113,7 +112,7 @@ class Lakehouse:
         Raises:
             SettingsError: a name is not known, or a day is not a partition.
         """
-        _check_landing_dates(window)
+        self._check_landing_dates(window)
         keys = {"/".join(asset.key.path): asset.key for asset in self.assets}
         layers = {key.path[0] for key in keys.values()}
         selected: set[str] = set()
@@ -187,9 +186,13 @@ class Lakehouse:
             raise EngineError(f"the run {result.run_id} failed; see it in `olist ui`")
         return collector.steps
 
-    def _fully_loaded_deliveries(
-        self, run_id: str, window: Window, assets: list[dg.AssetKey]
-    ) -> dict[date, list[str]]:
+    def _check_landing_dates(self, window: Window) -> None:
+        landing_dates = self.deliveries.landing_dates
+        for day in (window.start, _last_day(window)):
+            if day not in landing_dates:
+                raise SettingsError(f"{day} is not a landing date: the landing dates are {landing_dates}")
+
+    def _fully_loaded_deliveries(self, run_id: str, window: Window, assets: list[dg.AssetKey]) -> dict[date, list[str]]:
         """The deliveries that a successful run loads completely; none if it does not materialize all assets."""
         if len(assets) < len(self.assets):
             return {}
@@ -265,13 +268,6 @@ def _execute_in_processes(
     finally:
         ended.set()
         follower.join()
-
-
-def _check_landing_dates(window: Window) -> None:
-    for day in (window.start, _last_day(window)):
-        if not landing_dates.has_partition_key(day.isoformat()):
-            first, last = landing_dates.get_first_partition_key(), landing_dates.get_last_partition_key()
-            raise SettingsError(f"{day} is not a landing date: the landing dates are {first} to {last}")
 
 
 def _last_day(window: Window) -> date:

@@ -53,6 +53,16 @@ def test_paths_become_absolute_and_a_home_is_expanded(tmp_path, monkeypatch):
             "/data/a%20b",
             "DAGSTER_HOME=/data/a%20b: /data/a%20b has % or ? in it; set DAGSTER_HOME to a folder without",
         ),
+        (
+            "OLIST_FIRST_LANDING_DATE",
+            "May 2018",
+            "OLIST_FIRST_LANDING_DATE=May 2018: takes a date, such as 2018-10-31",
+        ),
+        (
+            "OLIST_LAST_LANDING_DATE",
+            "2015-12-31",
+            "OLIST_LAST_LANDING_DATE=2015-12-31: is before OLIST_FIRST_LANDING_DATE=2016-01-01",
+        ),
         ("OLIST_LAKE", "~nosuchuser/x", "OLIST_LAKE=~nosuchuser/x: there is no such user"),
         ("OLIST_SOURCE", "~nosuchuser", "OLIST_SOURCE=~nosuchuser: there is no such user"),
         ("DAGSTER_HOME", "~nosuchuser/x", "DAGSTER_HOME=~nosuchuser/x: there is no such user"),

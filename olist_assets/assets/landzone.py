@@ -15,7 +15,7 @@ from olist_assets.errors import FileNotReadyError
 from olist_assets.lake.files import FILE_STEMS, DeliveredFile, table_for_file
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.step_records import FileRecord
-from olist_assets.orchestration.partitions import landing_dates, single_run_backfill, to_window
+from olist_assets.orchestration.partitions import single_run_backfill, to_window
 from olist_assets.sources.deliveries import Deliveries, Scan
 from olist_assets.sources.notices import DUE_LATER, LAST_LINES_COMPLETE, NOTICES, WARNING, Notice, describe_notices
 from spark_steps.declarations import Severity
@@ -28,7 +28,7 @@ _MAX_LISTED_FILES = 100
 """Dagster stores the manifest in an event, and shows it as one table."""
 
 
-def _landzone_asset(name: str, file_stem: str) -> dg.AssetsDefinition:
+def _landzone_asset(name: str, file_stem: str, landing_dates: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     key = ["landzone", name]
 
     @dg.asset(
@@ -148,4 +148,6 @@ def _manifest_table(manifest: list[FileRecord]) -> dg.TableMetadataValue:
     return dg.TableMetadataValue(rows, dg.TableSchema([dg.TableColumn(field.name) for field in fields(FileRecord)]))
 
 
-landzone_assets = tuple(_landzone_asset(name, stem) for name, stem in FILE_STEMS.items())
+def landzone_assets(landing_dates: dg.DailyPartitionsDefinition) -> tuple[dg.AssetsDefinition, ...]:
+    """The landing zone's assets, with their partitions."""
+    return tuple(_landzone_asset(name, stem, landing_dates) for name, stem in FILE_STEMS.items())

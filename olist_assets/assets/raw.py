@@ -10,8 +10,8 @@ from spark_steps.protocol import LandedFile
 from spark_steps.tables import tables_in
 
 
-def _raw_asset(table: TableSpec, engine_name: str) -> dg.AssetsDefinition:
-    @table_asset(table, engine_name)
+def _raw_asset(table: TableSpec, engine_name: str, landing_dates: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    @table_asset(table, engine_name, landing_dates)
     def append(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
@@ -24,6 +24,6 @@ def _raw_asset(table: TableSpec, engine_name: str) -> dg.AssetsDefinition:
     return append
 
 
-def raw_assets(engine_name: str) -> tuple[dg.AssetsDefinition, ...]:
-    """The raw assets, with the pools that runs on this engine need."""
-    return tuple(_raw_asset(table, engine_name) for table in tables_in(Layer.RAW))
+def raw_assets(engine_name: str, landing_dates: dg.DailyPartitionsDefinition) -> tuple[dg.AssetsDefinition, ...]:
+    """The raw assets, with their partitions and the pools that runs on this engine need."""
+    return tuple(_raw_asset(table, engine_name, landing_dates) for table in tables_in(Layer.RAW))

@@ -10,8 +10,10 @@ from spark_steps.protocol import TableHandle
 from spark_steps.tables import tables_in
 
 
-def _refined_asset(table: TableSpec, engine_name: str) -> dg.AssetsDefinition:
-    @table_asset(table, engine_name)
+def _refined_asset(
+    table: TableSpec, engine_name: str, landing_dates: dg.DailyPartitionsDefinition
+) -> dg.AssetsDefinition:
+    @table_asset(table, engine_name, landing_dates)
     def compute(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
@@ -23,6 +25,6 @@ def _refined_asset(table: TableSpec, engine_name: str) -> dg.AssetsDefinition:
     return compute
 
 
-def refined_assets(engine_name: str) -> tuple[dg.AssetsDefinition, ...]:
-    """The refined assets, with the pools that runs on this engine need."""
-    return tuple(_refined_asset(table, engine_name) for table in tables_in(Layer.REFINED))
+def refined_assets(engine_name: str, landing_dates: dg.DailyPartitionsDefinition) -> tuple[dg.AssetsDefinition, ...]:
+    """The refined assets, with their partitions and the pools that runs on this engine need."""
+    return tuple(_refined_asset(table, engine_name, landing_dates) for table in tables_in(Layer.REFINED))

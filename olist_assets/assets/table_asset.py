@@ -15,7 +15,7 @@ from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import hold_lease
 from olist_assets.operations.preconditions import check_tables, explain_failure
 from olist_assets.orchestration.executors import pool_for
-from olist_assets.orchestration.partitions import landing_dates, single_run_backfill, to_window
+from olist_assets.orchestration.partitions import single_run_backfill, to_window
 from spark_steps.declarations import Layer, TableSpec
 from spark_steps.protocol import LandedFile, StepRequest, StepResult, TableHandle
 
@@ -24,9 +24,9 @@ _OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-enginee
 
 
 def table_asset(
-    table: TableSpec, engine_name: str
+    table: TableSpec, engine_name: str, landing_dates: dg.DailyPartitionsDefinition
 ) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
-    """A decorator: `@dg.asset` with all arguments that follow from a table's declaration, and the engine's pool."""
+    """A decorator: `@dg.asset` with all arguments that follow from a table's declaration, partitions and pool."""
     arguments: dict[str, Any] = {
         "key": table.id.split("/"),
         "ins": {name.replace("/", "_"): dg.AssetIn(key=name.split("/")) for name in table.upstreams},

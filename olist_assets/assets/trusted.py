@@ -10,8 +10,10 @@ from spark_steps.protocol import TableHandle
 from spark_steps.tables import tables_in
 
 
-def _trusted_asset(table: TableSpec, engine_name: str) -> dg.AssetsDefinition:
-    @table_asset(table, engine_name)
+def _trusted_asset(
+    table: TableSpec, engine_name: str, landing_dates: dg.DailyPartitionsDefinition
+) -> dg.AssetsDefinition:
+    @table_asset(table, engine_name, landing_dates)
     def merge(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
@@ -24,6 +26,6 @@ def _trusted_asset(table: TableSpec, engine_name: str) -> dg.AssetsDefinition:
     return merge
 
 
-def trusted_assets(engine_name: str) -> tuple[dg.AssetsDefinition, ...]:
-    """The trusted assets, with the pools that runs on this engine need."""
-    return tuple(_trusted_asset(table, engine_name) for table in tables_in(Layer.TRUSTED))
+def trusted_assets(engine_name: str, landing_dates: dg.DailyPartitionsDefinition) -> tuple[dg.AssetsDefinition, ...]:
+    """The trusted assets, with their partitions and the pools that runs on this engine need."""
+    return tuple(_trusted_asset(table, engine_name, landing_dates) for table in tables_in(Layer.TRUSTED))

@@ -48,6 +48,7 @@ def deliver(
     """Copy a dump into the source folder as the delivery of one day. Archives are unpacked on the way."""
     from olist_assets.settings.general import load_settings  # noqa: PLC0415
     from olist_assets.sources import deliver as source  # noqa: PLC0415
+    from olist_assets.sources.landing_dates import LandingDates  # noqa: PLC0415
     from olist_assets.sources.notices import describe_notices  # noqa: PLC0415
 
     settings = load_settings()
@@ -57,7 +58,8 @@ def deliver(
         copied.append(name)
         out.print(f"  {literal(name)}")
 
-    delivery = source.deliver(dump, settings.source, day=day, on_file=show)
+    landing_dates = LandingDates.from_settings(settings)
+    delivery = source.deliver(dump, settings.source, day=day, landing_dates=landing_dates, on_file=show)
     for line in describe_notices(delivery.notices):
         print_note(line)
     _print_missing(delivery.missing)
@@ -75,6 +77,7 @@ def replay(
     """Split a dump by the time of its events, and copy it into the source folder as daily deliveries."""
     from olist_assets.settings.general import load_settings  # noqa: PLC0415
     from olist_assets.sources import replay as source  # noqa: PLC0415
+    from olist_assets.sources.landing_dates import LandingDates  # noqa: PLC0415
 
     settings = load_settings()
     files: Counter[str] = Counter()  # by month
@@ -87,7 +90,8 @@ def replay(
             files[month] += new_files
             status.update(f"replaying: {day}")
 
-        done = source.replay(dump, settings.source, first=from_, last=to, on_day=show)
+        landing_dates = LandingDates.from_settings(settings)
+        done = source.replay(dump, settings.source, first=from_, last=to, landing_dates=landing_dates, on_day=show)
     _print_last_month(files)
     _print_missing(done.missing)
     if not done.days:

@@ -37,7 +37,7 @@ def status(
 
     settings = load_settings()
     require_lake(settings.lake)
-    found = look_at(Lake(settings.lake), Deliveries(settings.source))
+    found = look_at(Lake(settings.lake), Deliveries.from_settings(settings))
     problems, notes = ([redact(line, settings.lake, settings.source) for line in lines] for lines in found.lines)
     if json_:
         tables = [_to_fields(table) for table in found.tables]
@@ -110,7 +110,7 @@ def rebuild(
     table_ids = recovery.find_tables(tables)
     settings = load_settings()
     require_lake(settings.lake)
-    plan = recovery.plan(Lake(settings.lake, settings.after_raw), Deliveries(settings.source), table_ids)
+    plan = recovery.plan(Lake(settings.lake, settings.after_raw), Deliveries.from_settings(settings), table_ids)
     if json_:
         _print_json(_plan_fields(plan))
         return

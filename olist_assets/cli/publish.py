@@ -64,7 +64,7 @@ def report(
     lake = Lake(settings.lake)
     with err.status("writing the report"):
         records = lake.step_records.newest_of_lineage()
-        left_out = describe_left_out(Deliveries(settings.source).notices(), records)
+        left_out = describe_left_out(Deliveries.from_settings(settings).notices(), records)
         page = serving.make(lake.root, records=records, left_out=left_out, written_at=datetime.now(UTC))
         if output is None:
             serving.put(lake.store, page, on_s3=lake.on_s3)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from obstore.store import ObjectStore
 
@@ -13,9 +13,6 @@ from spark_steps.tables import tables_in
 
 FILE_STEMS = {table.name: table.file_stem for table in tables_in(Layer.RAW) if table.file_stem}
 """The stem of the file names of each source, by the table's name."""
-
-FIRST_LANDING_DATE = date(2016, 1, 1)
-"""The earliest landing date. Olist's first order is of September 2016."""
 
 _TIME_SUFFIX = re.compile(r"_(\d{8}T\d{6}Z)\.csv$", re.ASCII)
 _COMPRESSED = re.compile(r"\.(gz|zip|bz2|xz|zst|7z)$", re.IGNORECASE)

@@ -1,14 +1,18 @@
 """The general settings: where the lake and the deliveries are, and what runs the steps."""
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from olist_assets.aws.environment import configure, is_s3
 from olist_assets.settings.engine_names import EngineName
 from olist_assets.settings.environment import EnvironmentSettings
+
+FIRST_LANDING_DATE = date(2016, 1, 1)
+"""The default of the first landing date. Olist's first order is of September 2016."""
 
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._~+@=,-]+)*")
 _GLUE = re.compile(r"[a-z][a-z0-9_]{0,99}")
@@ -62,6 +66,21 @@ def _check_glue(value: str) -> str:
     return value
 
 
+def _to_day(value: object) -> object:
+    """The day of a text such as 2018-10-31; other values are already days."""
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("takes a date, such as 2018-10-31") from None
+
+
+def _check_last(last: date | None, info: ValidationInfo) -> date | None:
+    first = info.data.get("first_landing_date")
+    if first and last and last < first:
+        raise ValueError(f"is before OLIST_FIRST_LANDING_DATE={first}")
+    return last
+
+
 def _field(variable: str, default: Any, description: str) -> Any:
     return Field(default, validation_alias=variable, description=description)
 
@@ -92,6 +111,12 @@ class Settings(EnvironmentSettings):
         "OLIST_LANDZONE_AFTER_RAW",
         "archive",
         "`archive` or `delete` landed files after raw has loaded them",
+    )
+    first_landing_date: Annotated[date, BeforeValidator(_to_day)] = _field(
+        "OLIST_FIRST_LANDING_DATE", FIRST_LANDING_DATE, "the first partition; earlier deliveries are ignored"
+    )
+    last_landing_date: Annotated[date | None, BeforeValidator(_to_day), AfterValidator(_check_last)] = _field(
+        "OLIST_LAST_LANDING_DATE", None, "the last partition; today if not set"
     )
     dagster_home: Annotated[Path, BeforeValidator(_check_home)] = _field(
         "DAGSTER_HOME", Path(".olist/dagster"), "folder of Dagster's instance"

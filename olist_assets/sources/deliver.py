@@ -12,9 +12,10 @@ from obstore import open_writer
 from obstore.store import ObjectStore
 
 from olist_assets.errors import DeliveryError
-from olist_assets.lake.files import FILE_STEMS, FIRST_LANDING_DATE, extraction_time
+from olist_assets.lake.files import FILE_STEMS, extraction_time
 from olist_assets.lake.storage import has_content, list_objects, open_store
 from olist_assets.sources.dumps import DumpFile, read_dump
+from olist_assets.sources.landing_dates import DEFAULT, LandingDates
 from olist_assets.sources.notices import Notice
 from spark_steps import csv_files
 from spark_steps.protocol import StepError
@@ -50,7 +51,12 @@ class Delivery:
 
 
 def deliver(
-    dump: Path, source: str, *, day: date | None = None, on_file: Callable[[str], None] = lambda _: None
+    dump: Path,
+    source: str,
+    *,
+    day: date | None = None,
+    landing_dates: LandingDates = DEFAULT,
+    on_file: Callable[[str], None] = lambda _: None,
 ) -> Delivery:
     """Copy a dump's files into the delivery of a day.
 
@@ -62,19 +68,20 @@ def deliver(
         dump: a folder with Olist CSV files, a zip archive of them, or one of them. Files may be in gzip.
         source: the folder of the deliveries.
         day: the landing date; by default the day after the dump's newest event.
+        landing_dates: the landing dates that deliveries may have.
         on_file: called with the name of each file that is copied.
 
     Raises:
         DeliveryError: the dump cannot be read or has no Olist file; raw would not accept a file, such as one that lacks
-            a column; it has no event, and no day is given; or the day is before the first landing date or in the
-            future. Nothing is copied then, except the files before one that turns out to be damaged.
+            a column; it has no event, and no day is given; or the day is not one of the landing
+            dates. Nothing is copied then, except the files before one that turns out to be damaged.
     """
     content = read_dump(dump)
     files = content.files
     for file in files:
         _check_header(file)
     day = day or _day_after_newest_event(dump, files)
-    check_landing_date(day)
+    check_landing_date(day, landing_dates)
     store = open_store(source, create=True)
     present = list_file_names(store, day)
     names: list[str] = []
@@ -92,14 +99,14 @@ def deliver(
     return Delivery(day, tuple(names), tuple(sorted(missing)), tuple(content.notices))
 
 
-def check_landing_date(day: date) -> None:
+def check_landing_date(day: date, landing_dates: LandingDates) -> None:
     """Check that files can have landed on a day.
 
     Raises:
-        DeliveryError: the day is before the first landing date or in the future.
+        DeliveryError: the day is not one of the landing dates.
     """
-    if not FIRST_LANDING_DATE <= day <= datetime.now(UTC).date():
-        raise DeliveryError(f"{day} cannot be a landing date: it must be between {FIRST_LANDING_DATE} and today")
+    if day not in landing_dates:
+        raise DeliveryError(f"{day} cannot be a landing date: the landing dates are {landing_dates}")
 
 
 def list_file_names(store: ObjectStore, day: date) -> set[str]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from threading import Lock
+from typing import Self
 
 from obstore.store import ObjectStore
 
 from olist_assets.errors import DeliveryError, OlistError, utc_text
 from olist_assets.lake.files import (
-    FIRST_LANDING_DATE,
     DeliveredFile,
     explain_unknown_name,
     extraction_time,
@@ -22,6 +22,8 @@ from olist_assets.lake.files import (
 )
 from olist_assets.lake.folders import Entry, FolderUnreadableError, describe_os_error, folder_lister
 from olist_assets.lake.storage import open_store
+from olist_assets.settings.general import Settings
+from olist_assets.sources.landing_dates import DEFAULT, LandingDates
 from olist_assets.sources.notices import DUE_LATER, IGNORED, Notice
 from spark_steps.protocol import Window
 
@@ -69,9 +71,20 @@ class Scan:
 
 @dataclass(frozen=True)
 class Deliveries:
-    """The deliveries under `root`, an absolute path or an s3:// URI."""
+    """Deliveries in a folder or a bucket.
+
+    Attributes:
+        root: an absolute path or an s3:// URI.
+        landing_dates: the landing dates that deliveries may have; others are ignored.
+    """
 
     root: str
+    landing_dates: LandingDates = DEFAULT
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """The deliveries of the settings."""
+        return cls(settings.source, LandingDates.from_settings(settings))
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -112,7 +125,8 @@ class Deliveries:
         """
         _ = self.store
         single = window is not None and len(window.days) == 1
-        return _Scanner(self.store, folder_lister(self.root, whole=not single)).scan(window)
+        list_folder = folder_lister(self.root, whole=not single)
+        return _Scanner(self.store, self.landing_dates, list_folder).scan(window)
 
     def scan_for_run(self, run_id: str, window: Window) -> Scan:
         """The scan of a run's window, made once per process: all steps of the run see the same entries."""
@@ -128,8 +142,11 @@ def _scan_for_run(deliveries: Deliveries, _run_id: str, window: Window) -> Scan:
 class _Scanner:
     """One scan at one moment."""
 
-    def __init__(self, store: ObjectStore, list_folder: Callable[[str], list[Entry]]) -> None:
+    def __init__(
+        self, store: ObjectStore, landing_dates: LandingDates, list_folder: Callable[[str], list[Entry]]
+    ) -> None:
         self._store = store
+        self._landing_dates = landing_dates
         self._list_folder = list_folder
         self._now = datetime.now(UTC)
         self._result = Scan()
@@ -157,8 +174,8 @@ class _Scanner:
             return
         if not entries:
             return
-        if day < FIRST_LANDING_DATE:
-            self._ignore(f"{day}", f"before the first landing date, {FIRST_LANDING_DATE}", day)
+        if reason := self._landing_dates.reject(day):
+            self._ignore(f"{day}", reason, day)
         elif day > self._now.date():
             self._result.notices.append(Notice(DUE_LATER, f"{day}", f"due from {day}, 00:00 UTC", day))
         elif files := tuple(self._sort_files(day, sorted(entries, key=lambda entry: entry.name))):

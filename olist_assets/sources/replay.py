@@ -19,6 +19,7 @@ from olist_assets.lake.files import FILE_STEMS, table_for_file
 from olist_assets.lake.storage import has_content, open_store
 from olist_assets.sources.deliver import check_landing_date, list_file_names
 from olist_assets.sources.dumps import list_plain_files
+from olist_assets.sources.landing_dates import DEFAULT, LandingDates
 from olist_assets.sources.replay_schedule import Piece, Schedule, schedule
 
 
@@ -45,6 +46,7 @@ def replay(
     *,
     first: date | None = None,
     last: date | None = None,
+    landing_dates: LandingDates = DEFAULT,
     on_day: Callable[[date, int], None] = lambda _day, _new_files: None,
 ) -> Replay:
     """Split a dump into one delivery per day: each row is delivered on the day on which the shop would have sent it.
@@ -60,6 +62,7 @@ def replay(
         source: the folder of the deliveries.
         first: the first landing date to deliver; by default the dump's first day.
         last: the last landing date to deliver; by default the dump's last day.
+        landing_dates: the landing dates that deliveries may have; days outside are left out.
         on_day: called with each landing date after its delivery is complete, and the number of new files in it.
 
     Raises:
@@ -67,9 +70,9 @@ def replay(
             not accept, such as one that lacks a column; `first` is after `last`, or one of them cannot be a landing
             date; the dump continues after today; a delivery has a file of the same name with other content.
     """
-    _check_range(first, last)
+    _check_range(first, last, landing_dates)
     paths = _find_files(dump)
-    window = f"_day BETWEEN DATE'{first or date.min}' AND DATE'{last or date.max}'"
+    window = f"_day BETWEEN DATE'{first or landing_dates.first}' AND DATE'{last or landing_dates.last or date.max}'"
     with TemporaryDirectory(prefix="olist-replay-") as folder, schedule(dump, paths, Path(folder)) as scheduled:
         _check_not_after_today(scheduled, paths, window)
         new_files = _write_deliveries(scheduled, source, window, Path(folder) / "draft.csv", on_day)
@@ -81,10 +84,10 @@ def replay(
     )
 
 
-def _check_range(first: date | None, last: date | None) -> None:
+def _check_range(first: date | None, last: date | None, landing_dates: LandingDates) -> None:
     for day in (first, last):
         if day:
-            check_landing_date(day)
+            check_landing_date(day, landing_dates)
     if first and last and first > last:
         raise DeliveryError(f"the first landing date, {first}, is after the last one, {last}")
 

@@ -29,7 +29,8 @@ import numpy as np
 import pyarrow as pa
 
 from olist_assets.errors import DeliveryError
-from olist_assets.lake.files import FILE_STEMS, FIRST_LANDING_DATE
+from olist_assets.lake.files import FILE_STEMS
+from olist_assets.settings.general import FIRST_LANDING_DATE
 from spark_steps import csv_files
 from spark_steps.columns import ORDER_STATUSES
 from spark_steps.expressions import WHITE_SPACE

@@ -6,7 +6,8 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from olist_assets.orchestration.instance.event_log import BatchingSqliteEventLogStorage
-from olist_assets.orchestration.partitions import landing_dates, single_run_backfill
+from olist_assets.orchestration.partitions import landing_date_partitions, single_run_backfill
+from olist_assets.sources.landing_dates import DEFAULT
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*`backfill_policy`:dagster.BetaWarning")
 
@@ -23,7 +24,7 @@ def open_instance(home, monkeypatch):
 
 def materialize(instance):
     """Materialize a month of two assets with a check in one run, and an asset that fails for the last two days."""
-    daily = {"partitions_def": landing_dates, "backfill_policy": single_run_backfill}
+    daily = {"partitions_def": landing_date_partitions(DEFAULT), "backfill_policy": single_run_backfill}
 
     @dg.asset(**daily, check_specs=[dg.AssetCheckSpec("complete", asset="orders")])
     def orders(context: dg.AssetExecutionContext):

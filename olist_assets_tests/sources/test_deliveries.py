@@ -8,6 +8,7 @@ import pytest
 from olist_assets.errors import DeliveryError
 from olist_assets.lake.files import extraction_time, table_for_file
 from olist_assets.sources.deliveries import Deliveries
+from olist_assets.sources.landing_dates import LandingDates
 from olist_assets.sources.notices import describe_notices
 from spark_steps.protocol import Window
 
@@ -104,3 +105,31 @@ def test_a_missing_source_folder_says_what_to_do(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DeliveryError, match="/file is a file; a folder is needed"):
         Deliveries(str(tmp_path / "file")).days()
+
+
+def test_deliveries_outside_the_landing_dates_are_ignored_with_the_reason(tmp_path):
+    for day in ("2018-05-09", "2018-05-10", "2018-05-11", "2018-05-12"):
+        (tmp_path / day).mkdir()
+        (tmp_path / day / "olist_orders_dataset.csv").write_text("x")
+    scan = Deliveries(str(tmp_path), LandingDates(date(2018, 5, 10), date(2018, 5, 11))).scan()
+    assert list(scan.deliveries) == [date(2018, 5, 10), date(2018, 5, 11)]
+    assert describe_notices(scan.notices) == [
+        "ignored: 2018-05-12: after the last landing date, 2018-05-11",
+        "ignored: 2018-05-09: before the first landing date, 2018-05-10",
+    ]
+
+
+def test_the_steps_of_a_run_share_one_scan_of_the_source(tmp_path):
+    def add(table):
+        (tmp_path / "2018-05-10").mkdir(exist_ok=True)
+        (tmp_path / "2018-05-10" / f"olist_{table}_dataset.csv").write_text("x")
+
+    def files(run_id):
+        scan = Deliveries(str(tmp_path)).scan_for_run(run_id, Window.from_day(date(2018, 5, 10)))
+        return [file.name for file in scan.deliveries[date(2018, 5, 10)]]
+
+    add("orders")
+    assert files("run 1") == ["olist_orders_dataset.csv"]
+    add("sellers")
+    assert files("run 1") == ["olist_orders_dataset.csv"]
+    assert files("run 2") == ["olist_orders_dataset.csv", "olist_sellers_dataset.csv"]
