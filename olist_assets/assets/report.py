@@ -1,6 +1,5 @@
 """The report as an asset: one HTML page in the lake, written from the newest version of each table."""
 
-from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,9 +13,6 @@ from olist_assets.serving import report
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
-
-_UI_CHARTS = ("revenue", "states", "delivery")
-"""Charts for the Dagster UI. Every run stores them in its event, so they are few and small."""
 
 
 def _asset_key(table_id: str) -> dg.AssetKey:
@@ -48,14 +44,9 @@ def write_report(
             records=records,
             left_out=describe_left_out(deliveries.notices(), records),
             written_at=datetime.now(UTC),
-            pictures=_UI_CHARTS,
         )
         size = report.put(lake.store, page, on_s3=lake.on_s3)
     path = f"{lake.root}/{report.PATH}"
-    pictures = "\n\n".join(
-        f"**{title}**\n\n![{title}](data:image/png;base64,{b64encode(png).decode()})"
-        for title, png in page.pictures.items()
-    )
     metadata: dict[str, Any] = {
         "path": lake.display_uri(path) if lake.on_s3 else dg.MetadataValue.path(path),
         "seconds": record.seconds,
@@ -63,6 +54,4 @@ def write_report(
         "data_as_of": page.as_of.isoformat() if page.as_of else "no data",
         **page.headline,
     }
-    if pictures:
-        metadata["charts"] = dg.MetadataValue.md(pictures)
     return dg.MaterializeResult(metadata=metadata)

@@ -27,7 +27,6 @@ def make(
     records: "Iterable[StepRecord]" = (),
     left_out: "Iterable[str]" = (),
     written_at: datetime | None = None,
-    pictures: "Iterable[str]" = (),
 ) -> "Report":
     """Build the report of the lake under `root` from one set of table versions; see `page.build` for the arguments.
 
@@ -43,7 +42,7 @@ def make(
         lost = [name for name in TABLES_READ if name not in session.versions and name not in session.unreadable]
         if lost and Lake(session.root).load_marks.days():
             raise QueryError(f"{', '.join(lost)}: missing although days are loaded; run `olist run`")
-        return build(session, records=records, left_out=left_out, written_at=written_at, pictures=pictures)
+        return build(session, records=records, left_out=left_out, written_at=written_at)
 
 
 def put(store: "ObjectStore", report: "Report", *, on_s3: bool) -> int:

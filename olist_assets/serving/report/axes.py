@@ -27,8 +27,8 @@ LEFT = 44
 """The width of the labels of a vertical axis in pixels, so that stacked charts start at the same position."""
 
 
-def to_spec(chart: alt.TopLevelMixin, color: Color) -> dict[str, Any]:
-    """The chart as a Vega-Lite specification."""
+def to_spec(chart: alt.TopLevelMixin, color: Color, *, validate: bool = False) -> dict[str, Any]:
+    """The chart as a Vega-Lite specification, compared with the schema of Vega-Lite if `validate` is set."""
     return chart.configure(
         background="transparent",
         font=FONT,
@@ -48,7 +48,7 @@ def to_spec(chart: alt.TopLevelMixin, color: Color) -> dict[str, Any]:
         axisY=alt.AxisConfig(domain=False),
         legend=alt.LegendConfig(title=None, labelColor=color("ink-soft"), labelFontSize=12, labelLimit=260),
         text=alt.MarkConfig(fontSize=12),
-    ).to_dict()
+    ).to_dict(validate=validate)
 
 
 def resize(chart: Any, height: int) -> Any:

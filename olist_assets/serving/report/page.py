@@ -11,12 +11,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import jinja2
+from altair.utils.schemapi import debug_mode
 from markupsafe import Markup
 
 from olist_assets.serving.report import axes, captions, daily_charts, formatting, palette, vega
 from olist_assets.serving.report.kpis import Kpi, build_kpis
 from olist_assets.serving.report.queries import TABLES_READ, ReportData, first_day, next_month, run_queries
-from olist_assets.serving.report.sections import Chart, Section, build_sections, to_table
+from olist_assets.serving.report.sections import Section, build_sections, to_table
 from spark_steps.tables import TABLES
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 TITLE = "Olist sales report"
 _MAX_TABLE_ROWS = 40
-_PNG_WIDTH = 400
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,11 @@ class Report:
         html: the page.
         headline: the KPIs by name, as the page shows them.
         as_of: when the newest data were extracted; None without data.
-        pictures: some charts as PNG, by title.
     """
 
     html: str
     headline: Mapping[str, str]
     as_of: datetime | None
-    pictures: Mapping[str, bytes]
 
 
 def build(
@@ -51,7 +49,6 @@ def build(
     records: "Iterable[StepRecord]" = (),
     left_out: Iterable[str] = (),
     written_at: datetime | None = None,
-    pictures: Iterable[str] = (),
 ) -> Report:
     """Build the report of a lake. The same session, records and time give the same bytes.
 
@@ -60,29 +57,18 @@ def build(
         records: the newest step record of each table, for the time of the last run and for failed tables.
         left_out: lines about files and rows that are ignored, due later or waiting.
         written_at: the time of writing that the page shows; None shows none.
-        pictures: keys of the charts to render as PNG, such as `revenue`. Charts without rows are left out.
 
     Raises:
         QueryError: a table cannot be read.
     """
     data = run_queries(session)
     sections = build_sections(data)
-    charts = {chart.key: chart for section in sections for chart in section.charts}
     kpis = build_kpis(data)
     return Report(
         html=_render(data, kpis, sections, _quality(data, list(records), list(left_out)), written_at),
         headline={kpi.label: kpi.value for kpi in kpis},
         as_of=data.as_of,
-        pictures={charts[key].title: _to_png(charts[key], data) for key in pictures if key in charts},
     )
-
-
-def _to_png(chart: Chart, data: ReportData) -> bytes:
-    color = palette.LIGHT.__getitem__
-    spec = axes.to_spec(chart.draw(color), color)
-    if spec.get("data") == {"name": daily_charts.DAYS}:
-        spec["datasets"] = {daily_charts.DAYS: daily_charts.rows(data)}
-    return vega.to_png(spec, _PNG_WIDTH)
 
 
 def _render(
@@ -93,7 +79,8 @@ def _render(
     written_at: datetime | None,
 ) -> str:
     charts = [chart for section in sections for chart in section.charts]
-    specs = {chart.key: axes.to_spec(chart.draw(palette.variable), palette.variable) for chart in charts}
+    with debug_mode(arg=False):  # tests validate the charts; here it would take longer than drawing them
+        specs = {chart.key: axes.to_spec(chart.draw(palette.variable), palette.variable) for chart in charts}
     chart_data = {"specs": specs, "days": daily_charts.rows(data) if data["days"] else []}
     script = f"{vega.load_library() if charts else ''}\n{_read_text('page.js')}".replace("\r", "")
     environment = jinja2.Environment(

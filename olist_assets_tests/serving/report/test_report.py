@@ -15,9 +15,10 @@ from olist_assets.engines.local.sail import SailEngine
 from olist_assets.lake.step_records import StepRecord
 from olist_assets.lake.storage import open_store
 from olist_assets.serving import report
-from olist_assets.serving.report import charts, formatting, page, palette, queries
+from olist_assets.serving.report import formatting, page, palette, queries
 from olist_assets.serving.report.axes import to_spec
 from olist_assets.serving.report.brazil import STATES
+from olist_assets.serving.report.sections import build_sections
 from olist_assets_tests.lakes import ASSETS, TestLake
 from olist_assets_tests.serving.report.colors import contrast
 from olist_assets_tests.serving.report.report_lakes import NASTY, SALES, sell
@@ -158,7 +159,7 @@ def test_data_are_escaped_on_the_page(sail_lake):
 
 def test_an_empty_lake_has_a_page_without_sales(tmp_path):
     empty = report.make(str(tmp_path), written_at=AT)
-    assert (empty.headline, empty.as_of, empty.pictures) == ({}, None, {})
+    assert (empty.headline, empty.as_of) == ({}, None)
     parsed = Page(empty.html)
     assert "<h1>No sales yet</h1>" in empty.html
     assert "Nothing has been loaded." in empty.html
@@ -271,7 +272,6 @@ def test_the_asset_writes_the_page_and_reports_its_path_and_kpis(shop):
     run = shop.materialize("serving/report")
     [materialization] = run.asset_materializations_for_node("serving__report")
     metadata = {name: value.value for name, value in materialization.metadata.items()}
-    pictures = metadata.pop("charts")
     assert metadata.pop("seconds") > 0
     path = shop.root / "report/index.html"
     assert metadata == {
@@ -284,12 +284,6 @@ def test_the_asset_writes_the_page_and_reports_its_path_and_kpis(shop):
         "Late share": "25.0%",
         "Review score": "4.50",
     }
-    assert re.findall(r"!\[(.*?)\]\(data:image/png;base64,", pictures) == [
-        "Revenue by day, BRL",
-        "Share of revenue by state, %",
-        "Days from purchase to delivery, median",
-    ]
-    assert len(pictures) < 80_000
     assert [r.status for r in shop.lake.step_records.newest({"serving/report"}).values()] == ["succeeded"]
 
 
@@ -315,14 +309,15 @@ def test_the_command_writes_the_page_and_prints_its_path(shop, monkeypatch, tmp_
 
 
 def test_charts_conform_to_the_schema_of_vega_lite(shop):
-    """Altair validates each chart against the schema: an unknown property would raise."""
+    """An unknown property raises, both when a chart is drawn and when it is converted."""
     from olist_assets.serving.sql import connect  # noqa: PLC0415
 
     with connect(str(shop.root)) as session:
         data = queries.run_queries(session)
-    spec = to_spec(charts.states(data, palette.LIGHT.__getitem__), palette.LIGHT.__getitem__)
-    assert spec["config"]["background"] == "transparent"
-    assert len(next(iter(spec["datasets"].values()))) == 27
+    drawn = [chart.draw(palette.variable) for section in build_sections(data) for chart in section.charts]
+    specs = [to_spec(chart, palette.variable, validate=True) for chart in drawn]
+    assert len(specs) == 12
+    assert {spec["config"]["background"] for spec in specs} == {"transparent"}
 
 
 def test_the_page_of_a_lake_on_s3_is_opened_from_a_copy_and_shows_no_bucket(bucket, monkeypatch, tmp_path):
