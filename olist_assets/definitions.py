@@ -25,7 +25,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=build_assets(settings),
         jobs=[lakehouse],
         sensors=orphaned_job_sensors(engine),
-        executor=create_executor(engine),
+        executor=create_executor(engine, settings.concurrent_steps),
         resources={
             "lake": lake,
             "deliveries": Deliveries.from_settings(settings),

@@ -8,6 +8,8 @@ from typing import Any, Self
 from uuid import uuid4
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.execute_in_process import core_execute_in_process
 
 from olist_assets.assets.landzone import INCOMPLETE_DAYS
 from olist_assets.assets.metadata import RANGE
@@ -16,7 +18,7 @@ from olist_assets.definitions import build_definitions
 from olist_assets.engines.base import Engine
 from olist_assets.errors import EngineError, SettingsError, close_matches, did_you_mean
 from olist_assets.lake.layout import Lake
-from olist_assets.orchestration.instance.run_process import RunProcess, end_dead_runs
+from olist_assets.orchestration.instance.run_process import end_dead_runs
 from olist_assets.orchestration.jobs import lakehouse
 from olist_assets.settings.general import Settings, load_settings
 from olist_assets.sources.deliveries import Deliveries
@@ -217,13 +219,17 @@ class Lakehouse:
         listen: Listener,
     ) -> dg.ExecuteInProcessResult:
         instance.add_event_listener(run_id, listen)
-        return self.definitions.resolve_job_def(lakehouse.name).execute_in_process(
+        selection = frozenset(assets)
+        # JobDefinition.execute_in_process does the same, but with an executor of its own.
+        return core_execute_in_process(
+            job=InMemoryJob(self.definitions.resolve_job_def(lakehouse.name).get_subset(asset_selection=selection)),
             instance=instance,
             run_id=run_id,
-            asset_selection=assets,
+            asset_selection=selection,
             raise_on_error=False,
+            output_capturing_enabled=False,
             run_config=_NO_CONSOLE_LOG,
-            tags=tags | RunProcess.current(run_id).tags,  # Dagster replaces the executor, which would write it
+            run_tags=tags,
         )
 
 
@@ -282,9 +288,14 @@ class _StepCollector:
         self._on_step = on_step
         self._metadata: dict[str, dict[str, Any]] = {}
         self._failed_checks: dict[str, list[FailedCheck]] = {}
+        self._lock = threading.Lock()
 
     def listen(self, entry: dg.EventLogEntry) -> None:
-        """Take an event; the last one of a step completes it."""
+        """Take an event; the last one of a step completes it. Steps may call this at the same time."""
+        with self._lock:
+            self._listen(entry)
+
+    def _listen(self, entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
         if event is None or event.step_key is None:
             return

@@ -53,6 +53,7 @@ def test_paths_become_absolute_and_a_home_is_expanded(tmp_path, monkeypatch):
             "/data/a%20b",
             "DAGSTER_HOME=/data/a%20b: /data/a%20b has % or ? in it; set DAGSTER_HOME to a folder without",
         ),
+        ("OLIST_SPARK_PARALLELISM", "0", "OLIST_SPARK_PARALLELISM=0: takes a number from 1 to 9999"),
         (
             "OLIST_FIRST_LANDING_DATE",
             "May 2018",

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from threading import Event
 from typing import ClassVar
 
 import dagster as dg
@@ -53,6 +54,9 @@ class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
 class LocalEngine(Engine):
     """An engine of this machine. Steps run in this process, on a session that the first step starts."""
 
+    interrupted: ClassVar[Event] = Event()
+    """Whether the run of this process has been interrupted: a failure of a step is then its interruption."""
+
     @abstractmethod
     def session(self, on_progress: Progress = ignore_progress) -> SparkSession:
         """The engine's session, in UTC, started if there is none. It becomes the session of pyspark's functions.
@@ -69,5 +73,15 @@ class LocalEngine(Engine):
         Raises:
             StepError: as `Engine.run` does.
             OlistError: as `prepare` does.
+            DagsterExecutionInterruptedError: the step failed after the run was interrupted.
         """
-        return run_step(self.session(context.log.info), request)
+        try:
+            return run_step(self.session(context.log.info), request)
+        except Exception as error:
+            if self.interrupted.is_set():
+                raise dg.DagsterExecutionInterruptedError from error
+            raise
+
+    @abstractmethod
+    def stop_queries(self) -> None:
+        """Let the running queries of all threads fail. Steps may start others."""

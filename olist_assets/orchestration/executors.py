@@ -1,14 +1,15 @@
 """The executors of runs: steps one after the other, or several at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
-from olist_assets.engines.base import Engine
+from olist_assets.engines.base import Engine, LocalEngine
 from olist_assets.orchestration.instance.run_process import RunProcess
+from olist_assets.orchestration.threads import ThreadedExecutor
 from olist_assets.settings.engine_names import LOCAL_ENGINES
 
 if TYPE_CHECKING:
@@ -19,20 +20,24 @@ MAX_CONCURRENT_STEPS = 8
 """Concurrent steps of a run whose engine is remote. A cluster accepts at most 256 steps that wait or run."""
 
 
-def create_executor(engine: Engine) -> dg.ExecutorDefinition:
+def create_executor(engine: Engine, parallelism: int) -> dg.ExecutorDefinition:
     """The executor of an engine's runs. It records the process that executes a run.
 
-    Local steps share one engine in this process; one process per step would cost more than the step. With a remote
+    Local steps run in threads and share one engine; one process per step would cost more than the step. With a remote
     engine, each step has a process that only waits for its job.
+
+    Args:
+        engine: the engine.
+        parallelism: how many steps run at the same time on a local engine.
     """
-    if engine.is_remote:
+    if not isinstance(engine, LocalEngine):
         # Workers are forked from a server that has already imported the code location; otherwise every step spends
         # seconds importing it.
         forks = {"forkserver": {"preload_modules": ["olist_assets.definitions"]}}
         return _recording(
             dg.multiprocess_executor.configured({"max_concurrent": MAX_CONCURRENT_STEPS, "start_method": forks})
         )
-    return _recording(dg.in_process_executor)
+    return _recording(dg.in_process_executor, lambda in_process: ThreadedExecutor(in_process, engine, parallelism))
 
 
 def pool_for(table_id: str, engine: str) -> str:
@@ -43,13 +48,20 @@ def pool_for(table_id: str, engine: str) -> str:
     return table_id.replace("/", ".") if engine in LOCAL_ENGINES else "emr"
 
 
-def _recording(definition: dg.ExecutorDefinition) -> dg.ExecutorDefinition:
-    """An executor whose runs record the process that executes them."""
+def _recording(
+    definition: dg.ExecutorDefinition, replace: Callable[[dg.Executor], dg.Executor] = lambda executor: executor
+) -> dg.ExecutorDefinition:
+    """An executor whose runs record the process that executes them.
+
+    Args:
+        definition: one of Dagster's executors, whose name and configuration are kept.
+        replace: returns the executor that runs the steps in its place.
+    """
 
     def create(context: dg.InitExecutorContext) -> dg.Executor:
         create_executor = definition.executor_creation_fn
         assert create_executor is not None  # noqa: S101 - Dagster's own executors have one
-        return _RecordingExecutor(create_executor(context))
+        return _RecordingExecutor(replace(create_executor(context)))
 
     return dg.ExecutorDefinition(
         name=definition.name,

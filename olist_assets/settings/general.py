@@ -1,5 +1,6 @@
 """The general settings: where the lake and the deliveries are, and what runs the steps."""
 
+import os
 import re
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from olist_assets.settings.environment import EnvironmentSettings
 FIRST_LANDING_DATE = date(2016, 1, 1)
 """The default of the first landing date. Olist's first order is of September 2016."""
 
+_MAX_PARALLELISM = 4
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._~+@=,-]+)*")
 _GLUE = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _ENCRYPTION = re.compile(r"AES256|aws:kms(?::[A-Za-z0-9:/_-]+)?")
@@ -74,6 +76,14 @@ def _to_day(value: object) -> object:
         raise ValueError("takes a date, such as 2018-10-31") from None
 
 
+def _to_count(value: object) -> object:
+    if isinstance(value, str):
+        if not re.fullmatch(r"[1-9]\d{0,3}", value, re.ASCII):
+            raise ValueError("takes a number from 1 to 9999")
+        return int(value)
+    return value
+
+
 def _check_last(last: date | None, info: ValidationInfo) -> date | None:
     first = info.data.get("first_landing_date")
     if first and last and last < first:
@@ -99,6 +109,9 @@ class Settings(EnvironmentSettings):
         "sail",
         "where steps run: `sail`, embedded; `spark`, local Spark on the JVM (Java 17 or 21); `emr` or `emr-serverless`",
     )
+    parallelism: Annotated[int | None, BeforeValidator(_to_count)] = _field(
+        "OLIST_SPARK_PARALLELISM", None, "concurrent steps on `sail` and `spark`; if not set, the cores, at most 4"
+    )
     encryption: Annotated[str, AfterValidator(_check_encryption)] = _field(
         "OLIST_S3_ENCRYPTION",
         "",
@@ -121,6 +134,11 @@ class Settings(EnvironmentSettings):
     dagster_home: Annotated[Path, BeforeValidator(_check_home)] = _field(
         "DAGSTER_HOME", Path(".olist/dagster"), "folder of Dagster's instance"
     )
+
+    @property
+    def concurrent_steps(self) -> int:
+        """How many steps run at the same time on a local engine."""
+        return self.parallelism or min(os.cpu_count() or 1, _MAX_PARALLELISM)
 
     @property
     def on_s3(self) -> bool:

@@ -3,11 +3,14 @@
 import atexit
 import os
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from olist_assets.engines.base import LocalEngine, Progress, ignore_progress
+
+_START = Lock()
 
 
 class SailEngine(LocalEngine):
@@ -21,7 +24,13 @@ class SailEngine(LocalEngine):
     def session(self, on_progress: Progress = ignore_progress) -> SparkSession:  # noqa: ARG002 - it is quick
         """This process's session on its own Sail server, in UTC."""
         os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # pyspark's functions read it
-        return _session()
+        with _START:
+            return _session()
+
+    def stop_queries(self) -> None:
+        """Let the running queries fail."""
+        if _session.cache_info().currsize:
+            _session().interruptAll()
 
 
 @cache

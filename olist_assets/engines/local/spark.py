@@ -6,9 +6,11 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
+from pyspark import SparkContext
 from pyspark.conf import SparkConf
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
@@ -34,6 +36,9 @@ PROPERTIES = {
 """Properties of local Spark, except for the jars."""
 
 
+_START = Lock()
+
+
 class SparkEngine(LocalEngine):
     """Runs steps on local Spark. A session that a run has started ends with the run.
 
@@ -46,7 +51,8 @@ class SparkEngine(LocalEngine):
     jars_folder: str = str(default_folder())
     on_s3: bool = False
     properties: Mapping[str, str] = Field(default_factory=dict)
-    _started: SparkSession | None = PrivateAttr(default=None)
+    _session: SparkSession | None = PrivateAttr(default=None)
+    _is_owner: bool = PrivateAttr(default=False)
 
     @property
     def name(self) -> str:
@@ -69,16 +75,23 @@ class SparkEngine(LocalEngine):
             OlistError: as `prepare` does.
         """
         os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)  # set by a Sail session in this process
-        running = SparkSession.getActiveSession()
-        if running is None:
-            self._started = running = self._start(on_progress)
-        return running
+        with _START:
+            if self._session is None:
+                running = SparkContext._active_spark_context  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+                self._session = self._start(on_progress)  # a running one is returned as it is
+                self._is_owner = running is None
+            return self._session
+
+    def stop_queries(self) -> None:
+        """Let the running queries fail."""
+        if context := SparkContext._active_spark_context:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+            context.cancelAllJobs()
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - the contract
         """Stop the session if this engine started it."""
-        if self._started is not None:
-            self._started.stop()
-            self._started = None
+        if self._session is not None and self._is_owner:
+            self._session.stop()
+        self._session = None
 
     def _jars(self, on_progress: Progress) -> list[Path]:
         require_java()
