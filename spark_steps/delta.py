@@ -6,7 +6,7 @@ Metrics of a commit come from the Delta log, not from a query over the data.
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -62,9 +62,18 @@ class CommitMetrics:
     files: FileCounts = field(default_factory=FileCounts)
 
 
-def sql(spark: "SparkSession", text: str) -> "DataFrame":
-    """`spark.sql` with a complete type."""
-    return spark.sql(text)  # pyright: ignore[reportUnknownMemberType] - of an argument that is not used
+def sql(spark: "SparkSession", text: str, frames: "Mapping[str, DataFrame] | None" = None) -> "DataFrame":
+    """The result of a query, which refers to DataFrames by name.
+
+    The names are those of common table expressions, so steps that run at the same time on one session cannot see each
+    other's. A view would belong to the whole session.
+    """
+    used = {name: rows for name, rows in (frames or {}).items() if re.search(rf"\b{name}\b", text)}
+    if used:
+        names = ", ".join(f"{name} AS (SELECT * FROM {{{name}}})" for name in used)
+        query = text.replace("{", "{{").replace("}", "}}")
+        text = f"WITH {names} SELECT * FROM (\n{query}\n)"
+    return spark.sql(text, **used)  # pyright: ignore[reportUnknownMemberType] - of an argument that is not used
 
 
 def create_if_missing(handle: TableHandle) -> int:
@@ -159,28 +168,32 @@ def merge(
     version_before = create_if_missing(handle)
     table = handle.declaration
     marks = tuple(name for name in rows.columns if name == DELETED)
-    align_to_schema(rows, table, *marks).createOrReplaceTempView("merge_source")
+    source = align_to_schema(rows, table, *marks)
     if table.partition is None:
-        sql(spark, _merge_statement(handle, has_deletes=bool(marks))).collect()
+        view = f"merge_source_of_{table.layer}_{table.name}"  # MERGE reads no DataFrame; a table has one writer
+        source.createOrReplaceTempView(view)
+        sql(spark, _merge_statement(handle, view, has_deletes=bool(marks))).collect()
+        spark.catalog.dropTempView(view)
         return _read_commit(handle, version_before)
-    read(spark, TableHandle(handle.id, handle.uri)).createOrReplaceTempView("merge_target")
+    target = read(spark, TableHandle(handle.id, handle.uri))
     affected = f"{table.partition} IN ({', '.join(sql_literal(value) for value in partitions)})"
     names = table.column_names
     query = f"""
         SELECT {", ".join(f"t.{name}" for name in names)}
-        FROM merge_target t LEFT ANTI JOIN merge_source s ON {_same_key(table)} WHERE t.{affected}
+        FROM target t LEFT ANTI JOIN source s ON {_same_key(table)} WHERE t.{affected}
         UNION ALL
-        SELECT {", ".join(names)} FROM merge_source {f"WHERE NOT {DELETED}" if marks else ""}
+        SELECT {", ".join(names)} FROM source {f"WHERE NOT {DELETED}" if marks else ""}
     """
-    commit = _write(sql(spark, query), handle, mode="overwrite", options={"replaceWhere": affected})
+    merged = sql(spark, query, {"target": target, "source": source})
+    commit = _write(merged, handle, mode="overwrite", options={"replaceWhere": affected})
     copied = commit.rows.inserted - counts.inserted - counts.updated
     return dataclasses.replace(commit, rows=dataclasses.replace(counts, copied=copied))
 
 
-def _merge_statement(handle: TableHandle, *, has_deletes: bool) -> str:
+def _merge_statement(handle: TableHandle, source: str, *, has_deletes: bool) -> str:
     names = handle.declaration.column_names
     return f"""
-        MERGE INTO delta.`{handle.uri}` t USING merge_source s ON {_same_key(handle.declaration)}
+        MERGE INTO delta.`{handle.uri}` t USING {source} s ON {_same_key(handle.declaration)}
         {f"WHEN MATCHED AND s.{DELETED} THEN DELETE" if has_deletes else ""}
         WHEN MATCHED THEN UPDATE SET {", ".join(f"{name} = s.{name}" for name in names)}
         WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"s.{name}" for name in names)})

@@ -21,16 +21,15 @@ _MIN_LIMIT, _ROWS_PER_KEY, _MAX_LIMIT = 1_000, 5, 200_000
 """An increment is limited to max(1,000, rows / 5) affected keys, capped at 200,000."""
 
 
-def create_input_views(spark: SparkSession, request: StepRequest) -> dict[str, DataFrame]:
-    """Create a view of each input, under the name that queries use; return the inputs by that name."""
+def read_inputs(spark: SparkSession, request: StepRequest) -> dict[str, DataFrame]:
+    """The inputs by the names that queries use, and the rows of trusted ones that landed in the window."""
     frames: dict[str, DataFrame] = {}
     for handle in request.inputs:
         table = handle.declaration
         name = f"raw_{table.name}" if table.layer is Layer.RAW else table.name
         frames[name] = delta.read(spark, replace(handle, window=None))
-        frames[name].createOrReplaceTempView(name)
         if table.layer is Layer.TRUSTED and request.window:
-            frames[name].where(request.window.predicate()).createOrReplaceTempView(f"landed_{name}")
+            frames[f"landed_{name}"] = frames[name].where(request.window.predicate())
     return frames
 
 
@@ -65,7 +64,7 @@ def find_changes(
         request: the step's request.
         increment: the table's increment.
         query: the table's query.
-        inputs: the inputs, as `create_input_views` returns them.
+        inputs: the inputs, as `read_inputs` returns them.
 
     Returns:
         The differences, or None if a full computation is cheaper: the table is empty, the request has no window, or
@@ -76,18 +75,17 @@ def find_changes(
     row_count = delta.row_count(output)
     if request.window is None or not row_count:
         return None
-    current = delta.read(spark, output)
-    current.createOrReplaceTempView("current_rows")
+    frames = {**inputs, "current_rows": delta.read(spark, output)}
     limit = min(max(_MIN_LIMIT, row_count // _ROWS_PER_KEY), _MAX_LIMIT)
-    keys = _find_affected_keys(spark, increment, limit + 1)
+    keys = _find_affected_keys(spark, increment, frames, limit + 1)
     if keys.num_rows > limit:
         return None
     if not keys.num_rows:
         return Changes(keys, RowCounts())
-    _create_filtered_views(spark.createDataFrame(keys), increment, {**inputs, "current_rows": current})
+    frames |= _filter_by_keys(spark.createDataFrame(keys), increment, frames)
     table = output.declaration
-    delta.align_to_schema(delta.sql(spark, query), table).createOrReplaceTempView("computed_rows")
-    rows = delta.sql(spark, _comparison_query(table)).toArrow()
+    frames["computed_rows"] = delta.align_to_schema(delta.sql(spark, query, frames), table)
+    rows = delta.sql(spark, _comparison_query(table), frames).toArrow()
     counts: Counter[str] = Counter(rows.column("_change").to_pylist())
     return Changes(
         rows.filter(pc.field("_change") != "unchanged"),
@@ -96,19 +94,22 @@ def find_changes(
     )
 
 
-def _find_affected_keys(spark: SparkSession, increment: Increment, limit: int) -> pa.Table:
+def _find_affected_keys(
+    spark: SparkSession, increment: Increment, frames: Mapping[str, DataFrame], limit: int
+) -> pa.Table:
     """The keys that the window affects, in one column; no more than `limit` of them."""
     key = increment.key
-    return delta.sql(
-        spark, f"SELECT DISTINCT {key} FROM ({increment.affected_keys}) k WHERE {key} IS NOT NULL LIMIT {limit}"
-    ).toArrow()
+    query = f"SELECT DISTINCT {key} FROM ({increment.affected_keys}) k WHERE {key} IS NOT NULL LIMIT {limit}"
+    return delta.sql(spark, query, frames).toArrow()
 
 
-def _create_filtered_views(keys: DataFrame, increment: Increment, frames: Mapping[str, DataFrame]) -> None:
-    """Replace the views of the filtered inputs and of the current rows by views of the affected keys alone."""
-    for name, column in {**increment.filtered_inputs, "current_rows": increment.key}.items():
-        rows = frames[name]
-        rows.join(keys, rows[column] == keys[increment.key], "left_semi").createOrReplaceTempView(name)
+def _filter_by_keys(keys: DataFrame, increment: Increment, frames: Mapping[str, DataFrame]) -> dict[str, DataFrame]:
+    """The filtered inputs and the current rows, restricted to the affected keys."""
+    columns = {**increment.filtered_inputs, "current_rows": increment.key}
+    return {
+        name: frames[name].join(keys, frames[name][column] == keys[increment.key], "left_semi")
+        for name, column in columns.items()
+    }
 
 
 def _comparison_query(table: TableSpec) -> str:

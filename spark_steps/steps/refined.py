@@ -1,15 +1,16 @@
-"""Refined: run a table's query over views of its inputs, for the affected keys of a window or for the whole table."""
+"""Refined: run a table's query over its inputs, for the affected keys of a window or for the whole table."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from spark_steps import delta, rules
 from spark_steps.declarations import WAITING_FOR_ORDER, Layer, Severity, TableSpec
 from spark_steps.expressions import UNKNOWN_KEY
 from spark_steps.protocol import Check, StepRequest, StepResult
 from spark_steps.refined import MODELS
-from spark_steps.steps.increment import create_input_views, find_changes, merge
+from spark_steps.steps.increment import find_changes, merge, read_inputs
 
 
 def load(spark: SparkSession, request: StepRequest) -> StepResult:
@@ -22,10 +23,10 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
         StepError: the query's columns are not the declared ones, or the engine wrote no commit.
     """
     model = MODELS[request.output.id]
-    inputs = create_input_views(spark, request)
+    inputs = read_inputs(spark, request)
     changes = find_changes(spark, request, model.increment, model.query, inputs) if model.increment else None
     if changes is None:
-        commit = _replace_all(spark, request, model.query)
+        commit = _replace_all(spark, request, model.query, inputs)
         read = [handle for handle in request.inputs if handle.declaration.layer is not Layer.RAW]
         rows_read, rows_unchanged = sum(delta.row_count(replace(handle, window=None)) for handle in read), 0
     else:
@@ -41,9 +42,11 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     )
 
 
-def _replace_all(spark: SparkSession, request: StepRequest, query: str) -> delta.CommitMetrics:
+def _replace_all(
+    spark: SparkSession, request: StepRequest, query: str, inputs: Mapping[str, DataFrame]
+) -> delta.CommitMetrics:
     table = request.output.declaration
-    rows = delta.align_to_schema(delta.sql(spark, query), table)
+    rows = delta.align_to_schema(delta.sql(spark, query, inputs), table)
     if table.dimension:
         rows = rows.unionAll(delta.align_to_schema(delta.sql(spark, _unknown_member(table)), table))
     return delta.replace(rows, replace(request.output, window=None))

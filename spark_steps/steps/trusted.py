@@ -1,7 +1,7 @@
 """Trusted: typed rows, one per key, in their newest state, independent of the order of deliveries."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -64,16 +64,17 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     table = request.output.declaration
     raw, quarantine = replace(raw, window=request.window), replace(request.quarantine, window=request.window)
     rows_read, rows_quarantined_before = delta.rows_by_day(raw), delta.row_count(quarantine)
+    frames: dict[str, DataFrame] = {}
     summary = _OutcomeSummary({}, dict.fromkeys(_warning_names(table), 0), [])
     if rows_read or rows_quarantined_before:
-        _create_outcome_views(spark, table, raw, request.output)
-        summary = _summarize_outcomes(spark, table)
+        frames = _find_outcomes(spark, table, raw, request.output)
+        summary = _summarize_outcomes(spark, table, frames)
 
     if summary.count("quarantined") or rows_quarantined_before:
-        quarantine_commit = delta.replace(_quarantine_rows(spark, table), quarantine)
+        quarantine_commit = delta.replace(_quarantine_rows(spark, table, frames), quarantine)
     else:
         quarantine_commit = delta.empty_commit(quarantine)
-    commit = _write(spark, request.output, summary)
+    commit = _write(spark, request.output, summary, frames)
     rows = replace(
         commit.rows,
         read=sum(rows_read.values()),
@@ -92,14 +93,17 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     )
 
 
-def _create_outcome_views(spark: SparkSession, table: TableSpec, raw: TableHandle, output: TableHandle) -> None:
-    """Create two views of the window's rows: `validated`, with typed values and violations, and `outcomes` of these."""
-    delta.read(spark, raw).createOrReplaceTempView("window_rows")
-    delta.read(spark, replace(output, window=None)).createOrReplaceTempView("current_rows")
-    delta.sql(spark, _validation_query(table)).createOrReplaceTempView("validated")
+def _find_outcomes(
+    spark: SparkSession, table: TableSpec, raw: TableHandle, output: TableHandle
+) -> dict[str, DataFrame]:
+    """The window's rows twice: `validated`, with typed values and violations, and the `outcomes` of these."""
+    window_rows, current_rows = delta.read(spark, raw), delta.read(spark, replace(output, window=None))
+    validated = delta.sql(spark, _validation_query(table), {"window_rows": window_rows})
+    frames = {"validated": validated, "current_rows": current_rows}
     repeated_key = f"SELECT 1 FROM validated GROUP BY {_list(table.key)} HAVING count(*) > 1 LIMIT 1"
-    has_repeated_keys = bool(delta.sql(spark, repeated_key).collect())
-    delta.sql(spark, _outcome_query(table, has_repeated_keys=has_repeated_keys)).createOrReplaceTempView("outcomes")
+    has_repeated_keys = bool(delta.sql(spark, repeated_key, frames).collect())
+    outcomes = delta.sql(spark, _outcome_query(table, has_repeated_keys=has_repeated_keys), frames)
+    return {"validated": validated, "outcomes": outcomes}
 
 
 def _validation_query(table: TableSpec) -> str:
@@ -148,7 +152,7 @@ def _outcome_query(table: TableSpec, *, has_repeated_keys: bool) -> str:
     """
 
 
-def _summarize_outcomes(spark: SparkSession, table: TableSpec) -> _OutcomeSummary:
+def _summarize_outcomes(spark: SparkSession, table: TableSpec, frames: Mapping[str, DataFrame]) -> _OutcomeSummary:
     """Count outcomes, warnings and affected partitions in one pass over the window's rows, before any write."""
     flags = "".join(
         f", count_if({rule.violated_when} AND _rule IS NULL) AS {rule.name}" for rule in rules.warnings(table)
@@ -159,7 +163,7 @@ def _summarize_outcomes(spark: SparkSession, table: TableSpec) -> _OutcomeSummar
           collect_set({partition}) AS new, collect_set(_current_partition) AS old{flags}
         FROM outcomes GROUP BY _landing_date, _outcome
     """
-    groups = delta.sql(spark, query).collect()
+    groups = delta.sql(spark, query, frames).collect()
     rows: dict[date, dict[str, int]] = defaultdict(dict)
     for row in groups:
         rows[row["_landing_date"]][row["_outcome"]] = row["n"]
@@ -171,7 +175,7 @@ def _summarize_outcomes(spark: SparkSession, table: TableSpec) -> _OutcomeSummar
     )
 
 
-def _quarantine_rows(spark: SparkSession, table: TableSpec) -> DataFrame:
+def _quarantine_rows(spark: SparkSession, table: TableSpec, frames: Mapping[str, DataFrame]) -> DataFrame:
     """The window's rows that violate a rule, with the columns of the quarantine table."""
     texts = [f"`{rules.raw_column_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
     query = f"""
@@ -179,10 +183,12 @@ def _quarantine_rows(spark: SparkSession, table: TableSpec) -> DataFrame:
           _landing_date, _file_id, _file_name, _row, _extracted_at, _run_id, _received_at
         FROM outcomes WHERE _outcome = 'quarantined'
     """
-    return delta.sql(spark, query)
+    return delta.sql(spark, query, frames)
 
 
-def _write(spark: SparkSession, output: TableHandle, summary: _OutcomeSummary) -> delta.CommitMetrics:
+def _write(
+    spark: SparkSession, output: TableHandle, summary: _OutcomeSummary, frames: Mapping[str, DataFrame]
+) -> delta.CommitMetrics:
     """Insert and update in one commit; no file is rewritten if no row is updated."""
     counts = RowCounts(inserted=summary.count("inserted"), updated=summary.count("updated"))
     if counts == RowCounts():
@@ -190,7 +196,7 @@ def _write(spark: SparkSession, output: TableHandle, summary: _OutcomeSummary) -
     # if all accepted rows are new, the join with the current rows need not be evaluated again
     accepted, changed = "validated WHERE _rule IS NULL", "outcomes WHERE _outcome IN ('inserted', 'updated')"
     source = accepted if summary.only_inserts else changed
-    rows = delta.sql(spark, f"SELECT {_list(output.declaration.column_names)} FROM {source}")
+    rows = delta.sql(spark, f"SELECT {_list(output.declaration.column_names)} FROM {source}", frames)
     return delta.merge(spark, rows, output, counts, partitions=summary.partitions)
 
 
