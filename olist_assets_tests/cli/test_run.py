@@ -36,7 +36,7 @@ def test_run_prints_one_line_per_asset(loaded):
     lines = (loaded.root / "run.txt").read_text().splitlines()
     assert lines[0] == f"loading 2016-11-20 into {loaded.root}/lake"
     assert sum(line.startswith("  ✓ ") for line in lines) == 41
-    assert lines[1].split() == ["✓", "landzone/customers", "1", "landed"]
+    assert "  ✓ landzone/customers                           1 landed" in lines
     [orders] = [line for line in lines if "trusted/orders " in line]
     assert orders.split()[:4] == ["✓", "trusted/orders", "400", "inserted"]
     [report] = [line for line in lines if "serving/report " in line]
