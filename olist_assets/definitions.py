@@ -25,7 +25,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=build_assets(settings),
         jobs=[lakehouse],
         sensors=orphaned_job_sensors(engine),
-        executor=create_executor(engine),
+        executor=create_executor(engine, at_end=lake.bundle_step_records),
         resources={
             "lake": lake,
             "deliveries": Deliveries(settings.source),

@@ -171,7 +171,10 @@ class Lakehouse:
         collector = _StepCollector(on_step)
         with dg.DagsterInstance.get() as instance:
             execute = _execute_in_processes if self.engine.is_remote else self._execute_in_process
-            result = execute(instance, assets, self._partition_tags(window, assets), collector.listen)
+            try:
+                result = execute(instance, assets, self._partition_tags(window, assets), collector.listen)
+            finally:
+                self.lake.bundle_step_records()
         if any(_is_interruption(event) for event in result.all_events):
             raise KeyboardInterrupt
         if result.success:

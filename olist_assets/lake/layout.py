@@ -1,17 +1,21 @@
 """The layout of a lake: where its Delta tables are, and where the objects beside them."""
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 
 from obstore.store import ObjectStore
 
 from olist_assets.aws.environment import is_s3
+from olist_assets.aws.redaction import summarize_error
 from olist_assets.lake.landzone import Landzone
 from olist_assets.lake.load_state import LoadMarks
 from olist_assets.lake.recompute_marks import RecomputeMarks
 from olist_assets.lake.step_records import StepRecords
 from olist_assets.lake.storage import open_store
 from spark_steps.protocol import TableHandle, Window
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,13 @@ class Lake:
     def on_s3(self) -> bool:
         """Whether the lake is on S3."""
         return is_s3(self.root)
+
+    def bundle_step_records(self) -> None:
+        """Move the step records of all runs into bundles. A failure is only logged: the next run repeats this."""
+        try:
+            self.step_records.bundle()
+        except Exception as error:  # noqa: BLE001 - the outcome of a run does not depend on it
+            _log.warning("step records remain single objects: %s", summarize_error(error, self.root))
 
     def table(self, table_id: str, window: Window | None = None) -> TableHandle:
         """The handle of a Delta table. Only this method decides where a table is."""

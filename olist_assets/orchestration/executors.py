@@ -1,6 +1,6 @@
 """The executors of runs: steps one after the other, or several at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -19,20 +19,23 @@ MAX_CONCURRENT_STEPS = 8
 """Concurrent steps of a run whose engine is remote. A cluster accepts at most 256 steps that wait or run."""
 
 
-def create_executor(engine: Engine) -> dg.ExecutorDefinition:
+def create_executor(engine: Engine, *, at_end: Callable[[], None] = lambda: None) -> dg.ExecutorDefinition:
     """The executor of an engine's runs. It records the process that executes a run.
 
     Local steps share one engine in this process; one process per step would cost more than the step. With a remote
     engine, each step has a process that only waits for its job.
+
+    Args:
+        engine: the engine.
+        at_end: called after the last step of each run, in the process that executes the run.
     """
     if engine.is_remote:
         # Workers are forked from a server that has already imported the code location; otherwise every step spends
         # seconds importing it.
         forks = {"forkserver": {"preload_modules": ["olist_assets.definitions"]}}
-        return _recording(
-            dg.multiprocess_executor.configured({"max_concurrent": MAX_CONCURRENT_STEPS, "start_method": forks})
-        )
-    return _recording(dg.in_process_executor)
+        options = {"max_concurrent": MAX_CONCURRENT_STEPS, "start_method": forks}
+        return _recording(dg.multiprocess_executor.configured(options), at_end)
+    return _recording(dg.in_process_executor, at_end)
 
 
 def pool_for(table_id: str, engine: str) -> str:
@@ -43,13 +46,13 @@ def pool_for(table_id: str, engine: str) -> str:
     return table_id.replace("/", ".") if engine in LOCAL_ENGINES else "emr"
 
 
-def _recording(definition: dg.ExecutorDefinition) -> dg.ExecutorDefinition:
+def _recording(definition: dg.ExecutorDefinition, at_end: Callable[[], None]) -> dg.ExecutorDefinition:
     """An executor whose runs record the process that executes them."""
 
     def create(context: dg.InitExecutorContext) -> dg.Executor:
         create_executor = definition.executor_creation_fn
         assert create_executor is not None  # noqa: S101 - Dagster's own executors have one
-        return _RecordingExecutor(create_executor(context))
+        return _RecordingExecutor(create_executor(context), at_end)
 
     return dg.ExecutorDefinition(
         name=definition.name,
@@ -61,10 +64,11 @@ def _recording(definition: dg.ExecutorDefinition) -> dg.ExecutorDefinition:
 
 
 class _RecordingExecutor(dg.Executor):
-    """Another executor that first writes the run's process into a tag of the run."""
+    """Another executor that first writes the run's process into a tag of the run, and calls `at_end` at its end."""
 
-    def __init__(self, executor: dg.Executor) -> None:
+    def __init__(self, executor: dg.Executor, at_end: Callable[[], None]) -> None:
         self._executor = executor
+        self._at_end = at_end
 
     @property
     def retries(self) -> RetryMode:
@@ -79,4 +83,7 @@ class _RecordingExecutor(dg.Executor):
     ) -> Iterator[dg.DagsterEvent]:
         run_id = plan_context.run_id
         plan_context.instance.add_run_tags(run_id, RunProcess.current(run_id).tags)
-        return self._executor.execute(plan_context, execution_plan)
+        try:
+            yield from self._executor.execute(plan_context, execution_plan)
+        finally:
+            self._at_end()
