@@ -129,7 +129,8 @@ def remove_objects(store: ObjectStore, paths: Iterable[str]) -> None:
     """Remove objects; those that another process has removed already do not matter."""
     paths = list(paths)
     try:
-        store.delete(paths)
+        if paths:
+            store.delete(paths)
     except FileNotFoundError:  # on a disk, where it leaves the others
         for path in paths:
             with suppress(FileNotFoundError):
