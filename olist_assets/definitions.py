@@ -19,7 +19,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     Raises:
         SettingsError: a setting of the engine is not accepted.
     """
-    lake = Lake(settings.lake, settings.after_raw)
+    lake = Lake(settings.lake, settings.after_raw, settings.history_days)
     engine = create_engine(settings)
     return dg.Definitions(
         assets=build_assets(settings),

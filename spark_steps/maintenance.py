@@ -12,7 +12,7 @@ import deltalake
 import pyarrow as pa
 from deltalake import PostCommitHookProperties
 
-from spark_steps import delta
+from spark_steps.delta import KEEP_LOG
 from spark_steps.filesystems import resolve
 from spark_steps.protocol import TableHandle
 
@@ -46,6 +46,8 @@ def maintain(handle: TableHandle) -> None:
                 post_commithook_properties=_NO_HOOKS,
             )
     if table.version() - _newest_checkpoint(handle) >= CHECKPOINT_INTERVAL:
+        if not KEEP_LOG.items() <= table.metadata().configuration.items():  # an earlier release created the table
+            table.alter.set_table_properties(KEEP_LOG)
         table.create_checkpoint()
 
 
@@ -76,7 +78,7 @@ def _due_compactions(
     handle: TableHandle, table: deltalake.DeltaTable
 ) -> Iterator[tuple[list[tuple[str, str, Any]] | None, int]]:
     """The partitions to compact, as filters of delta-rs, each with the total size of the files to replace."""
-    files = delta.data_files(TableHandle(handle.id, handle.uri), table)
+    files: Any = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
     column = handle.declaration.partition
     sizes: dict[Any, list[int]] = {}
     values = files.column(f"partition.{column}") if column and files.num_rows else pa.nulls(files.num_rows)

@@ -2,12 +2,14 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from obstore.store import ObjectStore
 
 from olist_assets.aws.environment import is_s3
 from olist_assets.aws.redaction import summarize_error
+from olist_assets.lake.history import remove_history
 from olist_assets.lake.landzone import Landzone
 from olist_assets.lake.load_state import LoadMarks
 from olist_assets.lake.recompute_marks import RecomputeMarks
@@ -25,10 +27,12 @@ class Lake:
     Attributes:
         root: an absolute path or an s3:// URI.
         after_raw: what happens to landed files once raw contains them: `archive` or `delete`.
+        history_days: for how many days the earlier versions of tables are kept.
     """
 
     root: str
     after_raw: str = "archive"
+    history_days: int = 30
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -70,6 +74,13 @@ class Lake:
             self.step_records.bundle()
         except Exception as error:  # noqa: BLE001 - the outcome of a run does not depend on it
             _log.warning("step records remain single objects: %s", summarize_error(error, self.root))
+
+    def remove_history(self, table_id: str) -> None:
+        """Remove the old versions of a table. A failure is only logged: a later run of the table repeats this."""
+        try:
+            remove_history(self.store, table_id, datetime.now(UTC) - timedelta(days=self.history_days))
+        except Exception as error:  # noqa: BLE001 - the outcome of the run does not depend on it
+            _log.warning("old versions of %s remain: %s", table_id, summarize_error(error, self.root))
 
     def table(self, table_id: str, window: Window | None = None) -> TableHandle:
         """The handle of a Delta table. Only this method decides where a table is."""

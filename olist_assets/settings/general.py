@@ -93,6 +93,12 @@ class Settings(EnvironmentSettings):
         "archive",
         "`archive` or `delete` landed files after raw has loaded them",
     )
+    history_days: int = Field(
+        30,
+        validation_alias="OLIST_HISTORY_DAYS",
+        ge=1,
+        description="for how many days earlier versions of the tables can be read (`olist sql --as-of`)",
+    )
     dagster_home: Annotated[Path, BeforeValidator(_check_home)] = _field(
         "DAGSTER_HOME", Path(".olist/dagster"), "folder of Dagster's instance"
     )
