@@ -85,12 +85,15 @@ class Block:
     storage: Storage
 
 
-def run(dump: Path, days: int, *, warm: bool, workspace: Path, progress: Callable[[str], None]) -> list[Block]:
-    """Load the first days of a dump's replay, one by one.
+def run(
+    dump: Path, days: int, *, first: str, warm: bool, workspace: Path, progress: Callable[[str], None]
+) -> list[Block]:
+    """Load days of a dump's replay, one by one.
 
     Args:
         dump: a folder of Olist files.
         days: how many days.
+        first: the landing date to begin with, such as 2018-05-10; the days before it are loaded by one run.
         warm: run all commands in this process.
         workspace: an empty folder.
         progress: called with a line for each block of days.
@@ -100,13 +103,18 @@ def run(dump: Path, days: int, *, warm: bool, workspace: Path, progress: Callabl
     """
     daily, source, lake = workspace / "daily", workspace / "source", workspace / "lake"
     olist(["replay", str(dump)], {"OLIST_SOURCE": str(daily)}, workspace)
-    deliveries = sorted(daily.iterdir())[:days]
+    earlier = [delivery for delivery in sorted(daily.iterdir()) if delivery.name < first]
+    deliveries = [delivery for delivery in sorted(daily.iterdir()) if delivery.name >= first][:days]
     if len(deliveries) < days:
-        raise BenchError(f"the replay of {dump} has {len(deliveries):,} days, {days:,} are needed")
+        raise BenchError(f"the replay of {dump} has {len(deliveries):,} days from {first or 'its first'} on")
     settings = {"OLIST_SOURCE": str(source), "OLIST_LAKE": str(lake), "DAGSTER_HOME": str(workspace / "dagster")}
     blocks: list[Block] = []
     source.mkdir()
     with _runner(settings, workspace, warm=warm) as run_command:
+        if earlier:
+            for delivery in earlier:
+                shutil.copytree(delivery, source / delivery.name)
+            run_command()
         for part in _batched(deliveries, _BLOCK):
             took: list[tuple[float, float]] = []
             for delivery in part:
@@ -202,7 +210,7 @@ def _batched(items: Sequence[Path], size: int) -> Iterator[list[Path]]:
 def markdown(blocks: Sequence[Block], machine: report.Machine, *, dump: str, warm: bool) -> str:
     """The blocks, one per line, and the last full one as a multiple of the first."""
     heads = [
-        *("days", "orders a day", "s a day", "CPU s", "s of steps", *LAYERS, "serving"),
+        *("days", "orders a day", "s a day", "CPU s", "s of steps", *blocks[0].layers),
         *("data files", "most in a table", "MB", "with history: objects", "MB", "log entries", "most in a log"),
         "control objects",
     ]
@@ -213,7 +221,7 @@ def markdown(blocks: Sequence[Block], machine: report.Machine, *, dump: str, war
     days = sum(len(block.seconds) for block in blocks)
     how = "all in one warm process" if warm else "each by a process of its own"
     introduction = (
-        f"{machine}; one run. The first {days:,} days of the replay of {dump}, loaded one by one by `olist run`, "
+        f"{machine}; one run. {days:,} days of the replay of {dump}, loaded one by one by `olist run`, "
         f"{how}. Seconds and orders are medians of the days in the line; files, bytes and objects are those after its "
         f"last day."
     )
@@ -248,7 +256,10 @@ def _line(block: Block) -> str:
 def main() -> None:
     """Run the benchmark, and write `daily-<days>.json` and `daily-<days>.md`."""
     parser = argparse.ArgumentParser(prog="python -m bench.daily", description=__doc__)
-    parser.add_argument("--days", type=int, default=_DAYS, metavar="N", help="load the first N days")
+    parser.add_argument("--days", type=int, default=_DAYS, metavar="N", help="load N days one by one")
+    parser.add_argument(
+        "--first", default="", metavar="DAY", help="begin with this landing date, after one run for the days before it"
+    )
     parser.add_argument("--dump", type=Path, metavar="DIR", help="the dump in a folder; by default a generated one")
     parser.add_argument("--warm", action="store_true", help="run all commands in this process")
     parser.add_argument("--out", type=Path, default=Path("bench", "results"), metavar="DIR", help="where results go")
@@ -259,7 +270,14 @@ def main() -> None:
             dump = arguments.dump.resolve() if arguments.dump else _generate(Path(folder, "dump"), arguments.days)
             workspace = Path(folder, "workspace")
             workspace.mkdir()
-            blocks = run(dump, arguments.days, warm=arguments.warm, workspace=workspace, progress=report.log)
+            blocks = run(
+                dump,
+                arguments.days,
+                first=arguments.first,
+                warm=arguments.warm,
+                workspace=workspace,
+                progress=report.log,
+            )
     except BenchError as error:
         report.log(f"error: {error}")
         sys.exit(1)
