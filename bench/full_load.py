@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from bench.errors import BenchError
 from bench.measure import Measurement, measure
-from olist_assets.lake import json_objects
+from olist_assets.lake.layout import Lake
 from olist_assets.lake.step_records import StepRecord
 from olist_assets.operations.diff import differences
 from spark_steps import delta
@@ -209,12 +209,13 @@ class Lakehouse:
         before = self._run_ids()
         took = olist(["run", "--engine", self.engine, *layers, *options], settings, self.root)
         [run_id] = self._run_ids() - before
-        paths = self.lake.glob(f"control/steps/*/{run_id}/*.json")
-        records = [json_objects.decode(path.read_bytes(), StepRecord) for path in paths]
-        return took, sorted(records, key=lambda record: record.started_at)
+        return took, [record for record in self._records() if record.run_id == run_id]
 
     def _run_ids(self) -> set[str]:
-        return {path.name for path in self.lake.glob("control/steps/*/*")}
+        return {record.run_id for record in self._records()}
+
+    def _records(self) -> list[StepRecord]:
+        return Lake(str(self.lake)).step_records.read_all()
 
 
 def _step(record: StepRecord) -> Step:

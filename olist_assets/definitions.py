@@ -19,13 +19,13 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     Raises:
         SettingsError: a setting of the engine is not accepted.
     """
-    lake = Lake(settings.lake, settings.after_raw)
+    lake = Lake(settings.lake, settings.after_raw, settings.history_days)
     engine = create_engine(settings)
     return dg.Definitions(
         assets=build_assets(settings),
         jobs=[lakehouse],
         sensors=orphaned_job_sensors(engine),
-        executor=create_executor(engine, settings.concurrent_steps),
+        executor=create_executor(engine, settings.concurrent_steps, at_end=lake.bundle_step_records),
         resources={
             "lake": lake,
             "deliveries": Deliveries.from_settings(settings),

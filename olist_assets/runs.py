@@ -168,8 +168,7 @@ class Lakehouse:
         # Listed before the run: files that arrive during the run are left to the next one.
         run_id = str(uuid4())
         deliveries = self._fully_loaded_deliveries(run_id, window, assets)
-        for day in deliveries:
-            self.lake.load_marks.clear(day)  # the day counts as loaded again only when this run has succeeded
+        self.lake.load_marks.clear(deliveries)  # the days count as loaded again only when this run has succeeded
         collector = _StepCollector(on_step)
         with dg.DagsterInstance.get() as instance:
             tags = self._partition_tags(window, assets)
@@ -181,9 +180,7 @@ class Lakehouse:
             raise KeyboardInterrupt
         if result.success:
             incomplete = {day for step in collector.steps for day in step.metadata.get(INCOMPLETE_DAYS, ())}
-            for day, files in deliveries.items():
-                if f"{day}" not in incomplete:
-                    self.lake.load_marks.write(day, files)
+            self.lake.load_marks.write({day: files for day, files in deliveries.items() if f"{day}" not in incomplete})
         elif not any(step.error for step in collector.steps):
             raise EngineError(f"the run {result.run_id} failed; see it in `olist ui`")
         return collector.steps

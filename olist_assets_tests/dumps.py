@@ -102,4 +102,4 @@ def build_loaded_lake(folder: Path) -> None:
     lake = TestLake(folder / "lake", SailEngine())
     deliver(folder / "dump", str(lake.source), day=LANDING_DATE)
     lake.materialize(day=f"{LANDING_DATE}")
-    lake.lake.load_marks.write(LANDING_DATE, lake.deliveries.days()[LANDING_DATE])
+    lake.lake.load_marks.write({LANDING_DATE: lake.deliveries.days()[LANDING_DATE]})

@@ -35,7 +35,7 @@ def load(shop, *numbers: int) -> None:
     """Mark these days as loaded, with their present deliveries."""
     for number in numbers:
         day = date(2018, 5, number)
-        shop.lake.load_marks.write(day, shop.deliveries.days()[day])
+        shop.lake.load_marks.write({day: shop.deliveries.days()[day]})
 
 
 def test_days_without_a_delivery_do_not_split_a_window(shop):

@@ -298,14 +298,18 @@ def _create(handle: TableHandle) -> deltalake.DeltaTable:
         return deltalake.DeltaTable(handle.uri)  # created meanwhile, by a lost request or by another process
 
 
+KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
+"""No engine removes commits by itself: data files that only they refer to would remain for ever."""
+
+
 def _properties(table: TableSpec) -> dict[str, str]:
-    """Table properties that keep minimum and maximum values of fractions and timestamps out of the log.
+    """Table properties; they keep minimum and maximum values of fractions and timestamps out of the log.
 
     The log has them as text, and if both are equal Sail takes them for the value of all rows in the file: a double
     changes in its last bit, a large decimal in its cents, and a timestamp written by Spark loses its microseconds.
     """
     exact = [c.name for c in table.columns if c.type in _EXACT_IN_LOG and c.name != table.partition]
-    return {} if len(exact) == len(table.columns) else {"delta.dataSkippingStatsColumns": ",".join(exact)}
+    return KEEP_LOG | ({} if len(exact) == len(table.columns) else {"delta.dataSkippingStatsColumns": ",".join(exact)})
 
 
 def data_files(handle: TableHandle, table: deltalake.DeltaTable) -> Any:

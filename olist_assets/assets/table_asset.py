@@ -22,6 +22,9 @@ from spark_steps.protocol import LandedFile, StepRequest, StepResult, TableHandl
 _KINDS = {Layer.RAW: "bronze", Layer.TRUSTED: "silver", Layer.REFINED: "gold"}
 _OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-engineering", Layer.REFINED: "team:analytics"}
 
+_HISTORY_INTERVAL = 10
+"""The number of commits after which a step looks for old versions to remove."""
+
 
 def table_asset(
     table: TableSpec, engine_name: str, landing_dates: dg.DailyPartitionsDefinition
@@ -93,6 +96,10 @@ def materialize_table(
         lake.landzone.remove(files)  # raw contains them now
         if is_marked:
             lake.recompute_marks.clear(table.id)
+        if result.version_after // _HISTORY_INTERVAL > result.version_before // _HISTORY_INTERVAL:
+            for handle in (request.output, request.quarantine):
+                if handle:
+                    lake.remove_history(handle.id)
     metadata = {"dagster/uri": lake.display_uri(request.output.uri), "delta_version": result.version_after}
     metadata |= materialization_metadata(context, window, _totals(result), day_metadata(table, window, result))
     return dg.MaterializeResult(metadata=metadata, check_results=[check_result(check) for check in result.checks])

@@ -99,9 +99,9 @@ def _answer(lake: str, statement: str, pairs: list[str], as_of: datetime | None,
         raise QueryError("parquet is not for a terminal: redirect it, as in `> result.parquet`")
     parameters = _parse_parameters(pairs)
     from olist_assets.serving.sql.interruption import run_interruptible  # noqa: PLC0415
-    from olist_assets.serving.sql.session import connect  # noqa: PLC0415
+    from olist_assets.serving.sql.session import Session  # noqa: PLC0415
 
-    with connect(lake, as_of=as_of) as session:
+    with Session(lake, as_of) as session:
         answer = run_interruptible(session, lambda: _format(session.query(statement, parameters), format_))
     if isinstance(answer, tuple):
         print_result(*answer)

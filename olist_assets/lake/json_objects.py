@@ -39,6 +39,16 @@ def decode_or_none(text: bytes, type_: type[T]) -> T | None:
         return None
 
 
+def to_line(text: bytes) -> bytes | None:
+    """A JSON text in one line; None if it is damaged."""
+    try:
+        line = msgspec.json.format(text, indent=-1)
+        line.decode()  # which `format` does not check
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return line
+
+
 def to_day(text: str) -> date | None:
     """The day in the name of an object, such as 2018-05-10; None if there is no such day."""
     try:

@@ -1,30 +1,33 @@
 """Step records: what each step run leaves in the lake, failed or not. SQL reads them as control.steps."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
 
 import msgspec
 from obstore.store import ObjectStore
 
 from olist_assets.lake import json_objects
 from olist_assets.lake.json_objects import ZonedTime
-from olist_assets.lake.storage import list_folders, list_objects, read_object
+from olist_assets.lake.step_bundles import CONCURRENT_READS, StepBundles, remove_objects
+from olist_assets.lake.storage import list_objects, read_object
 from spark_steps.declarations import Layer
 from spark_steps.protocol import Check, Window
 from spark_steps.tables import TABLES
 
-if TYPE_CHECKING:
-    from obstore import ObjectMeta
+T = TypeVar("T")
+_FOLDER = "control/steps"
+_RECORD = re.compile(rf"{_FOLDER}/\d{{4}}-\d\d-\d\d/[^/]+/(?P<layer>\w+)\.(?P<name>\w+)\.json")
+_ATTEMPTS = 5
+"""How often records are listed again if one of them has moved into a bundle before it was read."""
 
-FOLDER = "control/steps"
-"""Where the records are in the lake."""
+_MODIFICATION_SECOND = timedelta(seconds=1)
+"""S3 has modification times in whole seconds."""
 
-_DAY = re.compile(rf"{FOLDER}/\d{{4}}-\d\d-\d\d")
-_RECORD = re.compile(r".*/(?P<layer>\w+)\.(?P<name>\w+)\.json")
-_RECENT_DAYS = 30
 _WRITTEN_IF_NULL = {"window", "error"}
 """Fields that are in every record. Others are left out where they do not apply to the step."""
 
@@ -140,44 +143,77 @@ class StepRecord:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """An object with step records: one record, or a bundle.
+
+    Attributes:
+        path: its path.
+        end: none of its steps started later.
+        table: the table of the record; None for a bundle, which may contain every table.
+    """
+
+    path: str
+    end: datetime
+    table: str | None = None
+
+
 @dataclass(frozen=True)
 class StepRecords:
-    """The objects `control/steps/<day of the start, UTC>/<run id>/<layer>.<table>.json`; others are ignored."""
+    """The records of step runs.
+
+    A step writes `control/steps/<day of the start, UTC>/<run id>/<layer>.<table>.json`. At the end of a run, `bundle`
+    moves all of these into bundles. Other objects are ignored.
+    """
 
     store: ObjectStore
 
     def write(self, record: StepRecord) -> None:
         """Write the record of a step run."""
         day = record.started_at.astimezone(UTC).date()
-        self.store.put(f"{FOLDER}/{day}/{record.run_id}/{record.table.replace('/', '.')}.json", record.to_json())
+        self.store.put(f"{_FOLDER}/{day}/{record.run_id}/{record.table.replace('/', '.')}.json", record.to_json())
 
-    def newest(
-        self, tables: set[str], days: int = _RECENT_DAYS, on_damaged: Callable[[str], None] = lambda _: None
-    ) -> dict[str, StepRecord]:
+    def bundle(self) -> None:
+        """Move all single records, also those of other runs, into bundles. A damaged record stays where it is.
+
+        Raises:
+            BaseError: the storage failed; likewise OSError. No record is lost.
+        """
+        bundles = StepBundles(self.store)
+        lines = self._read_single_records()
+        if lines:
+            bundles.write(lines.values())
+            remove_objects(self.store, lines)
+        bundles.merge()
+
+    def read_lines(self) -> list[bytes]:
+        """All records as JSON, one line each. Some may be damaged or occur twice; what is not JSON is left out."""
+
+        def read() -> list[bytes]:
+            with ThreadPoolExecutor(CONCURRENT_READS) as pool:
+                return [line for lines in pool.map(self._read, self._list_sources()) for line in lines or ()]
+
+        return _retry_if_moved(read)
+
+    def read_all(self) -> list[StepRecord]:
+        """All records in the order of their starts, without damaged ones."""
+        records: dict[tuple[date, str, str], StepRecord] = {}
+        for record in _decode(self.read_lines()):
+            key = (record.started_at.astimezone(UTC).date(), record.run_id, record.table)
+            if key not in records or record.started_at > records[key].started_at:
+                records[key] = record
+        return sorted(records.values(), key=lambda record: record.started_at)
+
+    def newest(self, tables: set[str], on_damaged: Callable[[str], None] = lambda _: None) -> dict[str, StepRecord]:
         """The newest record of each of these tables, by table.
 
         Args:
             tables: ids of tables, or keys of other assets.
-            days: how many of the newest days with step runs are searched. Older records are not found.
             on_damaged: called with the path of each record that cannot be read. The search goes on without it.
         """
-        newest: dict[str, StepRecord] = {}
-        written: dict[str, datetime] = {}
-        for meta in self._list_newest_first(days):
-            if (match := _RECORD.fullmatch(meta["path"])) is None:
-                continue
-            table = f"{match['layer']}/{match['name']}"
-            if newest.keys() == tables and meta["last_modified"] < min(written.values()):
-                break
-            if table in tables and meta["last_modified"] >= written.get(table, meta["last_modified"]):
-                record = json_objects.decode_or_none(read_object(self.store, meta["path"]), StepRecord)
-                if record is None:
-                    on_damaged(meta["path"])
-                    continue
-                written[table] = meta["last_modified"]
-                # S3 has modification times in whole seconds, so several objects may be the newest.
-                if table not in newest or record.started_at > newest[table].started_at:
-                    newest[table] = record
+        newest, damaged = _retry_if_moved(lambda: self._find_newest(tables))
+        for path in damaged:
+            on_damaged(path)
         return newest
 
     def newest_of_lineage(self) -> list[StepRecord]:
@@ -187,7 +223,66 @@ class StepRecords:
         records = self.newest(set(tables))
         return [records[table] for table in tables if table in records]
 
-    def _list_newest_first(self, days: int) -> "Iterator[ObjectMeta]":
-        prefixes = list_folders(self.store, FOLDER)
-        for prefix in sorted(filter(_DAY.fullmatch, prefixes), reverse=True)[:days]:
-            yield from sorted(list_objects(self.store, prefix), key=lambda meta: meta["last_modified"], reverse=True)
+    def _find_newest(self, tables: set[str]) -> tuple[dict[str, StepRecord], list[str]]:
+        """The newest records, and the paths of damaged objects among those that were read, newest first."""
+        newest: dict[str, StepRecord] = {}
+        damaged: list[str] = []
+        for source in sorted(self._list_sources(), key=lambda source: source.end, reverse=True):
+            possible = tables if source.table is None else tables & {source.table}
+            if all(table in newest and newest[table].started_at >= source.end for table in possible):
+                continue
+            lines = self._read(source)
+            records = list(_decode(lines or ()))
+            if lines is None or (source.table and not records):
+                damaged.append(source.path)
+            for record in records:
+                if record.table in possible and (
+                    record.table not in newest or record.started_at > newest[record.table].started_at
+                ):
+                    newest[record.table] = record
+        return newest, damaged
+
+    def _list_sources(self) -> list[_Source]:
+        """All objects with step records; two requests on S3, unless there are thousands of them."""
+        bundles = [_Source(bundle.path, bundle.end) for bundle in StepBundles(self.store).list_all()]
+        return [*self._list_single_records(), *bundles]
+
+    def _list_single_records(self) -> Iterator[_Source]:
+        for meta in list_objects(self.store, _FOLDER):
+            if match := _RECORD.fullmatch(meta["path"]):
+                end = meta["last_modified"] + _MODIFICATION_SECOND
+                yield _Source(meta["path"], end, f"{match['layer']}/{match['name']}")
+
+    def _read_single_records(self) -> dict[str, bytes]:
+        """The single records by their paths, without damaged ones and those that another process moves meanwhile."""
+
+        def read(source: _Source) -> list[bytes]:
+            with suppress(FileNotFoundError):
+                return self._read(source) or []
+            return []
+
+        sources = list(self._list_single_records())
+        with ThreadPoolExecutor(CONCURRENT_READS) as pool:
+            found = zip(sources, pool.map(read, sources), strict=True)
+            return {source.path: line for source, lines in found for line in lines if any(_decode([line]))}
+
+    def _read(self, source: _Source) -> list[bytes] | None:
+        """The records in an object as JSON, one line each; None if it is damaged."""
+        if source.table is None:
+            return StepBundles(self.store).read(source.path)
+        line = json_objects.to_line(read_object(self.store, source.path))
+        return None if line is None else [line]
+
+
+def _decode(lines: Iterable[bytes]) -> Iterator[StepRecord]:
+    """The records in these lines that are not damaged."""
+    records = (json_objects.decode_or_none(line, StepRecord) for line in lines)
+    return (record for record in records if record is not None)
+
+
+def _retry_if_moved(read: Callable[[], T]) -> T:
+    """Read again if an object has been moved into a bundle since it was listed. The next listing has that bundle."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(FileNotFoundError):
+            return read()
+    return read()

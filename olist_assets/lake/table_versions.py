@@ -115,6 +115,20 @@ class DeltaLog:
         return self._numbers(_COMMIT)
 
     @property
+    def checkpoints(self) -> list[int]:
+        """Versions that have a checkpoint, oldest first."""
+        return self._numbers(_CHECKPOINT)
+
+    def path(self, version: int) -> str:
+        """The path of a commit."""
+        return f"{self.table_id}/{_LOG}/{version:020}.json"
+
+    def paths_before(self, version: int) -> list[str]:
+        """The paths of older commits, checkpoints and checksums, oldest first."""
+        names = sorted(name for name in self._sizes if _OF_A_COMMIT.fullmatch(name))
+        return [f"{self.table_id}/{_LOG}/{name}" for name in names if name < f"{version:020}"]
+
+    @property
     def newest(self) -> int | None:
         """The newest version; None if the table has not been written."""
         return max(self._numbers(_OF_A_COMMIT), default=None)
@@ -127,7 +141,7 @@ class DeltaLog:
         """
         if self.newest is None:
             return None
-        needed = range(max(self._numbers(_CHECKPOINT), default=-1) + 1, self.newest + 1)
+        needed = range(max(self.checkpoints, default=-1) + 1, self.newest + 1)
         if missing := sorted(set(needed).difference(self.versions)):
             return f"commit {missing[0]} of its log is missing"
         if empty := [version for version in needed if not self._sizes[f"{version:020}.json"]]:
@@ -157,7 +171,7 @@ class DeltaLog:
         Raises:
             ValueError: the commit is damaged.
         """
-        commit = self.store.get(self._path(version))
+        commit = self.store.get(self.path(version))
         modified = commit.meta["last_modified"]
         for line in bytes(commit.bytes()).splitlines():
             if line.startswith(b'{"commitInfo"'):
@@ -167,7 +181,4 @@ class DeltaLog:
         return modified
 
     def _lines(self, version: int) -> list[bytes]:
-        return bytes(self.store.get(self._path(version)).bytes()).splitlines()
-
-    def _path(self, version: int) -> str:
-        return f"{self.table_id}/{_LOG}/{version:020}.json"
+        return bytes(self.store.get(self.path(version)).bytes()).splitlines()

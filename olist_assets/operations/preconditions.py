@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
+from functools import cache
 
 from olist_assets.errors import rebuild_remedy
 from olist_assets.lake.inspection import inspect_tables
@@ -32,18 +33,18 @@ def check_tables(lake: Lake, request: StepRequest) -> bool:
     versions, damaged = resolve_versions(lake.store, _table_ids(request), None)
     for table_id, reason in damaged.items():
         raise StepError(f"{request.table}: {unreadable_message(table_id, reason)}")
-    marked, loaded = lake.recompute_marks.tables(), lake.load_marks.days()
-    for handle in request.inputs if marked or loaded else ():
-        if handle.id not in versions or handle.id in marked:
+    marked, loaded_days = lake.recompute_marks.tables(), cache(lake.load_marks.days)
+    for handle in request.inputs:
+        if handle.id in marked or (handle.id not in versions and (marked or loaded_days())):
             state = "to be recomputed" if handle.id in marked else "missing although days are loaded"
             raise StepError(f"{request.table}: {handle.id} is {state}: `olist run` recomputes it")
     if request.table in marked:
-        days = [*loaded, *_other_loaded_days(lake, request)]
+        days = [*loaded_days(), *_other_loaded_days(lake, request)]
         _require_whole_window(request, days, f"{request.table} is to be recomputed, and")
         return True
     for handle in (request.output, request.quarantine):
         if handle and handle.id not in versions:
-            _require_whole_window(request, loaded, f"{handle.id} is missing although")
+            _require_whole_window(request, loaded_days(), f"{handle.id} is missing although")
     return False
 
 

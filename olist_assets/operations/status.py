@@ -14,7 +14,6 @@ from olist_assets.errors import OlistError, quantity, rebuild_remedy
 from olist_assets.lake.inspection import State, TableState, inspect_tables
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import LIFETIME, damaged_leases
-from olist_assets.lake.load_state import LoadMarks
 from olist_assets.lake.step_records import StepRecord
 from olist_assets.lake.table_versions import explain_storage_error
 from olist_assets.operations.pending import pending_days
@@ -27,6 +26,7 @@ from spark_steps.tables import TABLES, tables_in
 T = TypeVar("T")
 _NOTED_CHECKS = {"nothing_quarantined", WAITING_FOR_ORDER}
 """Checks whose rows another note counts."""
+_LOADS_AGAIN = "`olist run` loads its days again"
 _LANDING_STEPS = {f"landzone/{table.name}" for table in tables_in(Layer.RAW)}
 
 
@@ -80,6 +80,7 @@ class Findings:
         tables: the status of each declared Delta table, upstream first.
         records: the record of the last run of each step, landing steps included, by the asset's key.
         marks: the delivered files of each loaded day; None if the mark is damaged.
+        damaged_marks: the damaged objects with load marks by path, with the days that they may have marks of.
         recompute: the ids of the tables with a recompute mark.
         damaged_records: the paths of step records that cannot be read.
         damaged_leases: the paths of leases that cannot be read.
@@ -91,6 +92,7 @@ class Findings:
     tables: list[TableStatus]
     records: dict[str, StepRecord]
     marks: dict[date, list[str] | None]
+    damaged_marks: dict[str, list[date]]
     recompute: frozenset[str]
     damaged_records: list[str]
     damaged_leases: list[str]
@@ -109,6 +111,7 @@ def look_at(lake: Lake, deliveries: Deliveries) -> Findings:
     """Look at a lake and its source. What cannot be read is a finding, not an error."""
     unreadable: list[str] = []
     damaged_records: list[str] = []
+    damaged_marks: dict[str, list[date]] = {}
 
     def attempt(place: str, read: Callable[[], T], default: T) -> T:
         try:
@@ -121,7 +124,7 @@ def look_at(lake: Lake, deliveries: Deliveries) -> Findings:
 
     steps = {table.id for table in TABLES.values() if table.layer is not Layer.QUARANTINE} | _LANDING_STEPS
     records = attempt("control/steps", lambda: lake.step_records.newest(steps, on_damaged=damaged_records.append), {})
-    marks = attempt("control/days", lake.load_marks.read, {})
+    marks = attempt("control/days", lambda: lake.load_marks.read(damaged_marks.__setitem__), {})
     source = attempt("the source", deliveries.scan, Scan())
     return Findings(
         tables=[
@@ -130,6 +133,7 @@ def look_at(lake: Lake, deliveries: Deliveries) -> Findings:
         ],
         records={table: records[table] for table in (*sorted(_LANDING_STEPS), *TABLES) if table in records},
         marks=marks,
+        damaged_marks=damaged_marks,
         recompute=attempt("control/recompute", lake.recompute_marks.tables, frozenset()),
         damaged_records=damaged_records,
         damaged_leases=attempt("control/leases", lambda: damaged_leases(lake.store), []),
@@ -208,12 +212,9 @@ def _unreadable_folders(found: Findings) -> Iterator[str]:
 
 
 def _damaged_objects(found: Findings) -> Iterator[str]:
-    for day, files in found.marks.items():
-        if files is None:
-            remedy = (
-                "`olist run` loads the day again" if day in found.pending else "the source has no such day: remove it"
-            )
-            yield f"{LoadMarks.path(day)} is damaged: {remedy}"
+    for path, days in found.damaged_marks.items():
+        is_delivered = any(day in found.pending for day in days)
+        yield f"{path} is damaged: {_LOADS_AGAIN if is_delivered else 'the source has no such day: remove it'}"
     for path in found.damaged_leases:
         seconds = LIFETIME.total_seconds()
         yield f"{path} is damaged: the next run of the table replaces it, {seconds:.0f} seconds after its last change"

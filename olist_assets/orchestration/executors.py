@@ -20,7 +20,9 @@ MAX_CONCURRENT_STEPS = 8
 """Concurrent steps of a run whose engine is remote. A cluster accepts at most 256 steps that wait or run."""
 
 
-def create_executor(engine: Engine, parallelism: int) -> dg.ExecutorDefinition:
+def create_executor(
+    engine: Engine, parallelism: int, *, at_end: Callable[[], None] = lambda: None
+) -> dg.ExecutorDefinition:
     """The executor of an engine's runs. It records the process that executes a run.
 
     Local steps run in threads and share one engine; one process per step would cost more than the step. With a remote
@@ -29,15 +31,17 @@ def create_executor(engine: Engine, parallelism: int) -> dg.ExecutorDefinition:
     Args:
         engine: the engine.
         parallelism: how many steps run at the same time on a local engine.
+        at_end: called after the last step of each run, in the process that executes the run.
     """
     if not isinstance(engine, LocalEngine):
         # Workers are forked from a server that has already imported the code location; otherwise every step spends
         # seconds importing it.
         forks = {"forkserver": {"preload_modules": ["olist_assets.definitions"]}}
-        return _recording(
-            dg.multiprocess_executor.configured({"max_concurrent": MAX_CONCURRENT_STEPS, "start_method": forks})
-        )
-    return _recording(dg.in_process_executor, lambda in_process: ThreadedExecutor(in_process, engine, parallelism))
+        options = {"max_concurrent": MAX_CONCURRENT_STEPS, "start_method": forks}
+        return _recording(dg.multiprocess_executor.configured(options), at_end)
+    return _recording(
+        dg.in_process_executor, at_end, lambda in_process: ThreadedExecutor(in_process, engine, parallelism)
+    )
 
 
 def pool_for(table_id: str, engine: str) -> str:
@@ -49,19 +53,22 @@ def pool_for(table_id: str, engine: str) -> str:
 
 
 def _recording(
-    definition: dg.ExecutorDefinition, replace: Callable[[dg.Executor], dg.Executor] = lambda executor: executor
+    definition: dg.ExecutorDefinition,
+    at_end: Callable[[], None],
+    replace: Callable[[dg.Executor], dg.Executor] = lambda executor: executor,
 ) -> dg.ExecutorDefinition:
     """An executor whose runs record the process that executes them.
 
     Args:
         definition: one of Dagster's executors, whose name and configuration are kept.
+        at_end: called after the last step of each run.
         replace: returns the executor that runs the steps in its place.
     """
 
     def create(context: dg.InitExecutorContext) -> dg.Executor:
         create_executor = definition.executor_creation_fn
         assert create_executor is not None  # noqa: S101 - Dagster's own executors have one
-        return _RecordingExecutor(replace(create_executor(context)))
+        return _RecordingExecutor(replace(create_executor(context)), at_end)
 
     return dg.ExecutorDefinition(
         name=definition.name,
@@ -73,10 +80,11 @@ def _recording(
 
 
 class _RecordingExecutor(dg.Executor):
-    """Another executor that first writes the run's process into a tag of the run."""
+    """Another executor that first writes the run's process into a tag of the run, and calls `at_end` at its end."""
 
-    def __init__(self, executor: dg.Executor) -> None:
+    def __init__(self, executor: dg.Executor, at_end: Callable[[], None]) -> None:
         self._executor = executor
+        self._at_end = at_end
 
     @property
     def retries(self) -> RetryMode:
@@ -91,4 +99,7 @@ class _RecordingExecutor(dg.Executor):
     ) -> Iterator[dg.DagsterEvent]:
         run_id = plan_context.run_id
         plan_context.instance.add_run_tags(run_id, RunProcess.current(run_id).tags)
-        return self._executor.execute(plan_context, execution_plan)
+        try:
+            yield from self._executor.execute(plan_context, execution_plan)
+        finally:
+            self._at_end()

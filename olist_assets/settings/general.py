@@ -131,6 +131,9 @@ class Settings(EnvironmentSettings):
     last_landing_date: Annotated[date | None, BeforeValidator(_to_day), AfterValidator(_check_last)] = _field(
         "OLIST_LAST_LANDING_DATE", None, "the last partition; today if not set"
     )
+    history_days: Annotated[int, BeforeValidator(_to_count)] = _field(
+        "OLIST_HISTORY_DAYS", 30, "for how many days earlier versions of the tables can be read (`olist sql --as-of`)"
+    )
     dagster_home: Annotated[Path, BeforeValidator(_check_home)] = _field(
         "DAGSTER_HOME", Path(".olist/dagster"), "folder of Dagster's instance"
     )

@@ -5,7 +5,6 @@ if it is on this machine (see `real_dump`), else a generated one. `emr` runs the
 table of each layer, because only submission, status and cancellation differ.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import duckdb
 import pytest
 
 from olist_assets.engines.local.jars import delta_jars, find
+from olist_assets.lake.layout import Lake
 from olist_assets.operations.diff import differences
 from olist_assets.serving.sql.session import connect
 from olist_assets.sources.generator.dump import generate
@@ -97,8 +97,9 @@ def test_a_cluster_makes_the_same_tables(olist, sail, s3_folder, cluster, servic
     lake = s3_folder / "shop" / service
     assert _tables_of(steps)
     assert [line for table in _tables_of(steps) for line in differences(table, sail, lake, without=RUN)] == []
-    for record in (json.loads(path.read_text()) for path in lake.glob("control/steps/*/*/*.json")):
-        assert (record["engine"], record["status"]) == (service, "succeeded")
+    records = Lake(str(lake)).step_records.read_all()
+    assert {record.table for record in records} == set(assets)
+    assert {(record.engine, record.status) for record in records} == {(service, "succeeded")}
 
 
 def _tables_of(steps: list[str]) -> list[TableSpec]:

@@ -1,6 +1,5 @@
 """`olist run --engine spark` as users run it: the same command and the same output as on the default engine."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from olist_assets.engines.local.spark import SparkEngine
+from olist_assets.lake.layout import Lake
 from olist_assets_tests.lakes import TestLake
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state"
@@ -43,8 +43,8 @@ def test_a_run_on_spark_needs_nothing_but_the_option(tmp_path, without_host_name
     assert any(line.startswith("✓ raw/sellers 2 inserted") for line in lines)
     assert any(line.startswith("✓ trusted/sellers 1 inserted, 1 quarantined") for line in lines)
     assert "Traceback" not in done.stderr
-    [record] = (json.loads(path.read_text()) for path in tmp_path.glob("lake/control/steps/*/*/trusted.sellers.json"))
-    assert (record["engine"], record["status"], record["rows_quarantined"]) == ("spark", "succeeded", 1)
+    record = Lake(str(tmp_path / "lake")).step_records.newest({"trusted/sellers"})["trusted/sellers"]
+    assert (record.engine, record.status, record.rows_quarantined) == ("spark", "succeeded", 1)
     assert not (tmp_path / "spark-warehouse").exists()
 
 

@@ -24,17 +24,6 @@ def test_a_landed_file_is_pending_until_it_is_removed(root, delivered, after_raw
     assert [meta["path"] for page in lake.store.list() for meta in page] == [f"{folder}/{path}" for folder in folders]
 
 
-def test_a_load_mark_is_written_read_and_cleared(root):
-    lake = Lake(root)
-    lake.load_marks.write(DAY, ["a.csv 9 2018-05-10T03:00:00+00:00", "b.csv"])
-    assert lake.load_marks.read() == {DAY: ["a.csv 9 2018-05-10T03:00:00+00:00", "b.csv"]}
-    text = bytes(lake.store.get("control/days/2018-05-10.json").bytes())
-    assert text == b'[\n "a.csv 9 2018-05-10T03:00:00+00:00",\n "b.csv"\n]'  # as in earlier releases
-    lake.load_marks.clear(DAY)
-    lake.load_marks.clear(DAY)
-    assert lake.load_marks.read() == {}
-
-
 def test_uris_are_displayed_without_the_bucket(bucket, tmp_path):
     for root, shown in {f"{bucket}/lake": "$OLIST_LAKE", str(tmp_path): str(tmp_path)}.items():
         lake = Lake(root)

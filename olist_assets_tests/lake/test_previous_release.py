@@ -46,8 +46,7 @@ def lake(tmp_path) -> Lake:
 
 def records(lake: Lake) -> list[StepRecord]:
     """All step records, in the order in which the steps started."""
-    paths = [meta["path"] for meta in list_objects(lake.store, "control/steps")]
-    return sorted((decode(read_object(lake.store, p), StepRecord) for p in paths), key=lambda r: r.started_at)
+    return lake.step_records.read_all()
 
 
 def test_load_marks_and_deliveries_agree(lake, tmp_path):

@@ -15,7 +15,7 @@ def lake(sail_lake):
     """A lake with a seller in raw, trusted and refined, whose day is loaded."""
     sail_lake.rows("raw/sellers", {"seller_id": "s1", "seller_state": "SP"})
     sail_lake.materialize("trusted/sellers", "refined/dim_sellers", day=DAY)
-    sail_lake.lake.load_marks.write(date(2018, 5, 10), ["olist_sellers_dataset.csv 9 2018-05-10T03:00:00+00:00"])
+    sail_lake.lake.load_marks.write({date(2018, 5, 10): ["olist_sellers_dataset.csv 9 2018-05-10T03:00:00+00:00"]})
     return sail_lake
 
 
@@ -67,7 +67,7 @@ def test_a_table_that_is_to_be_recomputed_is_not_read(lake):
 
 
 def test_a_marked_trusted_table_is_only_computed_from_all_days_of_raw(lake):
-    lake.lake.load_marks.clear(date(2018, 5, 10))
+    lake.lake.load_marks.clear([date(2018, 5, 10)])
     lake.lake.recompute_marks.write(["trusted/sellers"], remove=False)
     assert error(lake, "trusted/sellers", day=NEXT_DAY) == (
         "trusted/sellers is to be recomputed, and days other than 2018-05-11 are loaded: `olist run` recomputes it "

@@ -104,7 +104,7 @@ def test_days_that_a_run_did_not_load_completely_are_counted_as_days(sail_lake, 
         landed.write_text("x")
     assert problems(sail_lake) == ["1 day (2018-05-10) is not loaded, or not completely: load it with `olist run`"]
     sail_lake.deliver("2018-05-13", "olist_sellers_dataset.csv", "x")
-    lake.load_marks.write(DAY, sail_lake.deliveries.days()[DAY])
+    lake.load_marks.write({DAY: sail_lake.deliveries.days()[DAY]})
     [line] = problems(sail_lake)[-1:]
     assert line == "2 days (2018-05-10 to 2018-05-13) are not loaded, or not completely: load them with `olist run`"
 
@@ -173,7 +173,7 @@ def test_a_recomputation_that_was_interrupted_is_named(loaded_lake_copy):
 
 def test_damaged_control_objects_are_named_with_the_remedy(loaded_lake_copy):
     control = loaded_lake_copy.root / "control"
-    [mark] = (control / "days").iterdir()
+    [mark] = (control / "days").glob("*/*.json")
     mark.write_text('["olist_or')
     (control / "days/2018-05-10.json").write_text("")
     lease = max((control / "leases/trusted.orders").iterdir())
@@ -183,7 +183,7 @@ def test_damaged_control_objects_are_named_with_the_remedy(loaded_lake_copy):
     assert problems(loaded_lake_copy) == [
         "1 day (2018-10-20) is not loaded, or not completely: load it with `olist run`",
         "control/days/2018-05-10.json is damaged: the source has no such day: remove it",
-        "control/days/2018-10-20.json is damaged: `olist run` loads the day again",
+        "control/days/2018-10/00000001.json is damaged: `olist run` loads its days again",
         (
             f"control/leases/trusted.orders/{lease.name} is damaged: the next run of the table replaces it, 60 seconds "
             "after its last change"

@@ -8,8 +8,12 @@ A session reads one version of each table, even while others write.
 
 import os
 import re
+import shutil
+import tempfile
+import uuid
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,11 +24,12 @@ from olist_assets.aws.environment import configure, is_s3
 from olist_assets.aws.redaction import summarize_error
 from olist_assets.errors import QueryError, close_matches, did_you_mean, rebuild_remedy, utc_text
 from olist_assets.lake.layout import Lake
-from olist_assets.lake.storage import list_folders, open_store, require_lake
+from olist_assets.lake.step_records import StepRecords
+from olist_assets.lake.storage import open_store, require_lake
 from olist_assets.lake.table_versions import DeltaLog, resolve_versions, unreadable_message
 from olist_assets.serving import duckdb_extensions
 from olist_assets.serving.sql.statements import check_statement, sql_literal
-from olist_assets.serving.sql.step_table import STEPS_FOLDER, STEPS_QUERY
+from olist_assets.serving.sql.step_table import create_step_table
 from spark_steps.declarations import Layer
 from spark_steps.tables import TABLES
 
@@ -64,17 +69,19 @@ def connect(root: str, *, as_of: datetime | None = None) -> "Session":
         LakeNotFoundError: there is no lake.
         OlistError: the lake cannot be read, or DuckDB cannot be prepared.
     """
-    return Session(root, as_of)
+    session = Session(root, as_of)
+    _ = session.versions
+    return session
 
 
 class Session:
     """Queries over one version of each table. Use it in one thread at a time.
 
+    The versions are resolved on first use, because that lists the logs of all tables.
+
     Attributes:
         root: the lake's absolute path or s3:// URI.
-        as_of: the time whose table versions are read; None for the newest at the session's start.
-        versions: the version of each table that has one, by table id, such as `refined/fact_orders`.
-        unreadable: why each table whose log is damaged cannot be read, by table id. Other tables can be queried.
+        as_of: the time whose table versions are read; None for the newest.
     """
 
     def __init__(self, root: str, as_of: datetime | None = None) -> None:
@@ -87,9 +94,9 @@ class Session:
         self.as_of = as_of = as_of.replace(tzinfo=UTC) if as_of and as_of.tzinfo is None else as_of
         self._start = datetime.now(UTC)
         self._store = open_store(self.root, create=False)
-        self.versions, self.unreadable = resolve_versions(self._store, TABLES, as_of)
         self._connection = duckdb.connect(config=_CONFIG)
         self._opened: set[str] = set()
+        self._folder = Path(tempfile.gettempdir(), f"olist-sql-{uuid.uuid4().hex}")  # exists while steps are copied
         try:
             self._prepare()
         except BaseException as error:
@@ -103,6 +110,20 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def versions(self) -> Mapping[str, int]:
+        """The version of each table that has one, by table id, such as `refined/fact_orders`."""
+        return self._resolved[0]
+
+    @property
+    def unreadable(self) -> Mapping[str, str]:
+        """Why each table whose log is damaged cannot be read, by table id. Other tables can be queried."""
+        return self._resolved[1]
+
+    @cached_property
+    def _resolved(self) -> tuple[dict[str, int], dict[str, str]]:
+        return resolve_versions(self._store, TABLES, self.as_of)
 
     def close(self) -> None:
         """Close the session. Results that have not been fetched are lost."""
@@ -153,7 +174,8 @@ class Session:
         for schema in (*_LAYERS, "control"):
             connection.execute(f"CREATE SCHEMA {schema}")
         connection.execute(f"SET schema = '{DEFAULT_LAYER}'")
-        connection.execute(f"SET allowed_directories = [{sql_literal(self.root)}]")
+        folders = ", ".join(map(sql_literal, (self.root, str(self._folder))))
+        connection.execute(f"SET allowed_directories = [{folders}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET allow_unsigned_extensions = false")
         connection.execute("SET lock_configuration = true")
@@ -180,14 +202,14 @@ class Session:
 
     def _open_steps(self) -> None:
         """Copy the step records, so that all statements of the session read the same ones."""
-        if not list_folders(self._store, STEPS_FOLDER):
+        lines = StepRecords(self._store).read_lines()
+        if not lines:
             raise QueryError(f"{CONTROL_STEPS} is empty: nothing has run on this lake yet; run `olist run`")
-        paths = sql_literal(f"{self.root}/{STEPS_FOLDER}/*/*/*.json")
-        until = sql_literal((self.as_of or self._start).isoformat())
-        self._connection.execute(
-            f"CREATE TABLE {CONTROL_STEPS} AS SELECT * FROM ({STEPS_QUERY.format(paths=paths)}) "
-            f"WHERE started_at::TIMESTAMPTZ <= {until}"
-        )
+        self._folder.mkdir(mode=0o700)
+        try:
+            create_step_table(self._connection, CONTROL_STEPS, lines, self._folder, self.as_of or self._start)
+        finally:
+            shutil.rmtree(self._folder)
 
     def _explain_unreadable(self, name: str, error: duckdb.Error) -> str:
         """Why DuckDB cannot open a declared table."""

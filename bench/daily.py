@@ -1,0 +1,297 @@
+"""`python -m bench.daily`: two years of daily runs, what a day costs, and what the lake consists of meanwhile.
+
+A dump is replayed into one delivery a day, and each is loaded by an `olist run` of its own on one lake that grows: in a
+process of its own, or with `--warm` in this process, which leaves out the start of Python and of the engine.
+"""
+
+import argparse
+import io
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import deltalake
+import pyarrow as pa
+
+from bench import report
+from bench.errors import BenchError
+from bench.full_load import LAYERS, olist
+from olist_assets.lake.layout import Lake
+from olist_assets.sources.generator.dump import generate
+from spark_steps.tables import TABLES
+
+if TYPE_CHECKING:
+    from olist_assets.lake.step_records import StepRecord
+
+_DAYS = 730
+_ORDERS_A_DAY = 60
+_SEED = 13
+_BLOCK = 30
+_MEGABYTE = 1e6
+_LAST_LINES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """What a lake consists of.
+
+    Attributes:
+        files: data files of the current version, by table.
+        data_bytes: their size.
+        table_objects: objects of all tables, earlier versions and logs included.
+        table_bytes: their size.
+        log_entries: objects in the Delta log, by table.
+        control_objects: objects below `control/`.
+    """
+
+    files: Mapping[str, int]
+    data_bytes: int
+    table_objects: int
+    table_bytes: int
+    log_entries: Mapping[str, int]
+    control_objects: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Some days that were loaded one after the other, and the lake after them.
+
+    Attributes:
+        first: the landing date of the first day.
+        last: the landing date of the last day.
+        orders: inserted orders, day by day.
+        seconds: seconds of each day's command, from start to end.
+        cpu: CPU seconds of each day's command, all processes included.
+        layers: by layer, the seconds of its steps, day by day.
+        storage: the lake after the last day.
+    """
+
+    first: str
+    last: str
+    orders: list[int]
+    seconds: list[float]
+    cpu: list[float]
+    layers: Mapping[str, list[float]]
+    storage: Storage
+
+
+def run(
+    dump: Path, days: int, *, first: str, warm: bool, workspace: Path, progress: Callable[[str], None]
+) -> list[Block]:
+    """Load days of a dump's replay, one by one.
+
+    Args:
+        dump: a folder of Olist files.
+        days: how many days.
+        first: the landing date to begin with, such as 2018-05-10; the days before it are loaded by one run.
+        warm: run all commands in this process.
+        workspace: an empty folder.
+        progress: called with a line for each block of days.
+
+    Raises:
+        BenchError: a command failed, or the replay has fewer days.
+    """
+    daily, source, lake = workspace / "daily", workspace / "source", workspace / "lake"
+    olist(["replay", str(dump)], {"OLIST_SOURCE": str(daily)}, workspace)
+    earlier = [delivery for delivery in sorted(daily.iterdir()) if delivery.name < first]
+    deliveries = [delivery for delivery in sorted(daily.iterdir()) if delivery.name >= first][:days]
+    if len(deliveries) < days:
+        raise BenchError(f"the replay of {dump} has {len(deliveries):,} days from {first or 'its first'} on")
+    settings = {"OLIST_SOURCE": str(source), "OLIST_LAKE": str(lake), "DAGSTER_HOME": str(workspace / "dagster")}
+    blocks: list[Block] = []
+    source.mkdir()
+    with _runner(settings, workspace, warm=warm) as run_command:
+        if earlier:
+            for delivery in earlier:
+                shutil.copytree(delivery, source / delivery.name)
+            run_command()
+        for part in _batched(deliveries, _BLOCK):
+            took: list[tuple[float, float]] = []
+            for delivery in part:
+                shutil.copytree(delivery, source / delivery.name)
+                took.append(run_command())
+            blocks.append(_block(part, took, lake))
+            progress(_line(blocks[-1]))
+    return blocks
+
+
+@contextmanager
+def _runner(settings: Mapping[str, str], folder: Path, *, warm: bool) -> Iterator[Callable[[], tuple[float, float]]]:
+    """A function that runs `olist run`, and returns its seconds and CPU seconds."""
+    if not warm:
+
+        def run_in_process() -> tuple[float, float]:
+            took = olist(["run"], settings, folder)
+            return took.wall, took.cpu
+
+        yield run_in_process
+        return
+    from olist_assets.cli.app import main  # noqa: PLC0415 - these need the settings
+    from olist_assets.engines.local.sail import SailEngine  # noqa: PLC0415
+
+    os.environ.update(settings)
+    session = SailEngine().session()  # a run that finds a session leaves it open
+
+    def run_here() -> tuple[float, float]:
+        started, cpu = time.perf_counter(), time.process_time()
+        with redirect_stdout(io.StringIO()) as output, redirect_stderr(output):
+            try:
+                main(["run"])
+            except SystemExit as end:
+                if end.code:
+                    lines = output.getvalue().splitlines()[-_LAST_LINES:]
+                    raise BenchError(f"olist run failed: {'; '.join(lines)}") from None
+        return time.perf_counter() - started, time.process_time() - cpu
+
+    yield run_here
+    session.stop()
+
+
+def _block(deliveries: Sequence[Path], took: Sequence[tuple[float, float]], lake: Path) -> Block:
+    runs: dict[str, list[StepRecord]] = {}
+    for record in Lake(str(lake)).step_records.read_all():
+        runs.setdefault(record.run_id, []).append(record)
+    newest = list(runs.values())[-len(deliveries) :]
+    return Block(
+        first=deliveries[0].name,
+        last=deliveries[-1].name,
+        orders=[sum(r.rows_inserted or 0 for r in records if r.table == "trusted/orders") for records in newest],
+        seconds=[round(wall, 3) for wall, _ in took],
+        cpu=[round(cpu, 3) for _, cpu in took],
+        layers={
+            layer: [round(sum(r.seconds or 0 for r in rs if r.table.startswith(f"{layer}/")), 3) for rs in newest]
+            for layer in (*LAYERS, "serving")
+        },
+        storage=measure_storage(lake),
+    )
+
+
+def measure_storage(lake: Path) -> Storage:
+    """What a lake in a folder consists of."""
+    sizes = {table_id: _file_sizes(lake / table_id) for table_id in TABLES}
+    objects = [path.stat().st_size for table_id in TABLES for path in _files(lake / table_id)]
+    return Storage(
+        files={table_id: len(table_sizes) for table_id, table_sizes in sizes.items()},
+        data_bytes=sum(map(sum, sizes.values())),
+        table_objects=len(objects),
+        table_bytes=sum(objects),
+        log_entries={table_id: len(_files(lake / table_id / "_delta_log")) for table_id in TABLES},
+        control_objects=len(_files(lake / "control")),
+    )
+
+
+def _file_sizes(table: Path) -> list[int]:
+    """The sizes of the data files of a table's current version; none if there is no table."""
+    if not deltalake.DeltaTable.is_deltatable(str(table)):
+        return []
+    return pa.table(deltalake.DeltaTable(table).get_add_actions(flatten=True)).column("size_bytes").to_pylist()
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _batched(items: Sequence[Path], size: int) -> Iterator[list[Path]]:
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
+
+
+def markdown(blocks: Sequence[Block], machine: report.Machine, *, dump: str, warm: bool) -> str:
+    """The blocks, one per line, and the last full one as a multiple of the first."""
+    heads = [
+        *("days", "orders a day", "s a day", "CPU s", "s of steps", *blocks[0].layers),
+        *("data files", "most in a table", "MB", "with history: objects", "MB", "log entries", "most in a log"),
+        "control objects",
+    ]
+    full = [block for block in blocks if len(block.seconds) == _BLOCK] or list(blocks)
+    rows = [[f"{block.first} to {block.last}", *map(_text, _figures(block))] for block in blocks]
+    multiples = zip(_figures(full[0]), _figures(full[-1]), strict=True)
+    rows.append(["**last to first**", *(f"{last / first:.2f}x" if first else "" for first, last in multiples)])
+    days = sum(len(block.seconds) for block in blocks)
+    how = "all in one warm process" if warm else "each by a process of its own"
+    introduction = (
+        f"{machine}; one run. {days:,} days of the replay of {dump}, loaded one by one by `olist run`, "
+        f"{how}. Seconds and orders are medians of the days in the line; files, bytes and objects are those after its "
+        f"last day."
+    )
+    return report.page(f"{days:,} daily runs: {machine.day}", introduction, heads, rows)
+
+
+def _figures(block: Block) -> list[float]:
+    storage = block.storage
+    steps = [sum(day) for day in zip(*block.layers.values(), strict=True)]
+    return [
+        *(median(block.orders), median(block.seconds), median(block.cpu), median(steps)),
+        *(median(seconds) for seconds in block.layers.values()),
+        *(sum(storage.files.values()), max(storage.files.values()), storage.data_bytes / _MEGABYTE),
+        *(storage.table_objects, storage.table_bytes / _MEGABYTE),
+        *(sum(storage.log_entries.values()), max(storage.log_entries.values()), storage.control_objects),
+    ]
+
+
+def _text(figure: float) -> str:
+    return f"{figure:,}" if isinstance(figure, int) else f"{figure:,.2f}"
+
+
+def _line(block: Block) -> str:
+    storage = block.storage
+    return (
+        f"{block.first} to {block.last}: {median(block.seconds):.1f} s a day, "
+        f"{sum(storage.files.values()):,} data files, {sum(storage.log_entries.values()):,} log entries, "
+        f"{storage.control_objects:,} control objects"
+    )
+
+
+def main() -> None:
+    """Run the benchmark, and write `daily-<days>.json` and `daily-<days>.md`."""
+    parser = argparse.ArgumentParser(prog="python -m bench.daily", description=__doc__)
+    parser.add_argument("--days", type=int, default=_DAYS, metavar="N", help="load N days one by one")
+    parser.add_argument(
+        "--first", default="", metavar="DAY", help="begin with this landing date, after one run for the days before it"
+    )
+    parser.add_argument("--dump", type=Path, metavar="DIR", help="the dump in a folder; by default a generated one")
+    parser.add_argument("--warm", action="store_true", help="run all commands in this process")
+    parser.add_argument("--out", type=Path, default=Path("bench", "results"), metavar="DIR", help="where results go")
+    arguments = parser.parse_args()
+    machine = report.Machine.this(datetime.now(UTC).date())
+    try:
+        with TemporaryDirectory(prefix="olist-bench-") as folder:
+            dump = arguments.dump.resolve() if arguments.dump else _generate(Path(folder, "dump"), arguments.days)
+            workspace = Path(folder, "workspace")
+            workspace.mkdir()
+            blocks = run(
+                dump,
+                arguments.days,
+                first=arguments.first,
+                warm=arguments.warm,
+                workspace=workspace,
+                progress=report.log,
+            )
+    except BenchError as error:
+        report.log(f"error: {error}")
+        sys.exit(1)
+    name = arguments.dump.resolve().name if arguments.dump else "a generated dump"
+    result: dict[str, Any] = {"machine": asdict(machine), "dump": name, "warm": arguments.warm}
+    result["blocks"] = [asdict(block) for block in blocks]
+    page = markdown(blocks, machine, dump=name, warm=arguments.warm)
+    report.write_page(arguments.out, f"daily-{arguments.days}", result, page)
+
+
+def _generate(folder: Path, days: int) -> Path:
+    generate(folder, orders=_ORDERS_A_DAY * days, days=days, seed=_SEED)
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The page of the benchmark of daily runs, and its count of what a lake consists of."""
+
+from datetime import date
+
+from bench import report
+from bench.daily import Block, Storage, markdown, measure_storage
+from olist_assets_tests.lake.test_step_records import TABLE
+
+MACHINE = report.Machine(
+    system="Linux x86_64",
+    cores=2,
+    memory_bytes=24 << 30,
+    python="3.11.7",
+    versions={"pysail": "0.7.2"},
+    day=date(2018, 5, 10),
+    load=0.2,
+)
+PAGE = """\
+# 60 daily runs: 2018-05-10
+
+Linux x86_64, 2 cores, 24 GiB; Python 3.11.7, pysail 0.7.2; 2018-05-10; load 0.2 before it began; one run. 60 days of \
+the replay of shop, loaded one by one by `olist run`, all in one warm process. Seconds and orders are medians of the \
+days in the line; files, bytes and objects are those after its last day.
+
+| days | orders a day | s a day | CPU s | s of steps | raw | data files | most in a table | MB | \
+with history: objects | MB | log entries | most in a log | control objects |
+| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |
+| 2018-01-01 to 2018-01-30 | 60.00 | 5.00 | 4.00 | 1.50 | 1.50 | 30 | 20 | 1.00 | 90 | 2.00 | 9 | 6 | 100 |
+| 2018-01-31 to 2018-03-01 | 60.00 | 6.00 | 4.00 | 1.50 | 1.50 | 33 | 22 | 1.00 | 90 | 2.00 | 9 | 6 | 100 |
+| **last to first** | 1.00x | 1.20x | 1.00x | 1.00x | 1.00x | 1.10x | 1.10x | 1.00x | 1.00x | 1.00x | 1.00x \
+| 1.00x | 1.00x |
+"""
+
+
+def block(first, last, seconds, files):
+    return Block(
+        first=first,
+        last=last,
+        orders=[50, 60] * 10 + [60] * 10,
+        seconds=[seconds] * 29 + [100.0],
+        cpu=[4.0] * 30,
+        layers={"raw": [1.5] * 30},
+        storage=Storage(
+            files={"raw/orders": 2 * files, "trusted/orders": files},
+            data_bytes=1_000_000,
+            table_objects=90,
+            table_bytes=2_000_000,
+            log_entries={"raw/orders": 6, "trusted/orders": 3},
+            control_objects=100,
+        ),
+    )
+
+
+def test_the_page_shows_blocks_of_days_and_the_last_as_a_multiple_of_the_first():
+    blocks = [block("2018-01-01", "2018-01-30", 5.0, 10), block("2018-01-31", "2018-03-01", 6.0, 11)]
+    assert markdown(blocks, MACHINE, dump="shop", warm=True) == PAGE
+
+
+def test_the_objects_of_a_lake_are_counted(sail_lake):
+    for number in range(2):
+        sail_lake.rows("trusted/sellers", {"seller_id": f"s{number}"})
+    sail_lake.lake.step_records.write(TABLE)
+    storage = measure_storage(sail_lake.root)
+    assert {table: files for table, files in storage.files.items() if files} == {"trusted/sellers": 2}
+    assert {table: entries for table, entries in storage.log_entries.items() if entries} == {"trusted/sellers": 3}
+    assert (storage.table_objects, storage.control_objects) == (5, 1)
+    assert 0 < storage.data_bytes < storage.table_bytes
