@@ -93,8 +93,9 @@ fmt: .venv/.done ## Format the code and apply the linter's fixes
 pictures: .venv/.done ## Take the README's pictures of generated data; needs Chromium
 	@$(BIN)/python -m tools.pictures
 
-lock: .venv/.done ## Update constraints.txt, the tested versions and their digests
+lock: .venv/.done ## Update constraints.txt, the tested versions and their digests; and those of dbt for benchmarks
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml --output-file constraints.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links bench/dbt_project/requirements.in --output-file bench/dbt_project/requirements.txt
 
 jars: .venv/.done ## Update the digests of Spark's jars, for the installed versions
 	@$(BIN)/python -m olist_assets.engines.local.jars --renew
