@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import monotonically_increasing_id
 
 from spark_steps.declarations import Column, Layer, TableSpec, Text
+from spark_steps.expressions import stripped
 from spark_steps.refined import MODELS
 from spark_steps.tables import TABLES
 
@@ -53,11 +54,10 @@ def _trusted(spark: SparkSession, table: TableSpec, lake: Path) -> DataFrame:
 
 def _value(column: Column) -> str:
     """SQL of the column's value from its text; null if the text is blank."""
-    text = column.source_name
+    text, is_id = column.source_name, column.text is Text.ID
     if column.type != "string":
         return f"CAST(nullif(trim({text}), '') AS {column.type})" + (" + 0.0D" if column.type == "double" else "")
-    is_id = column.text is Text.ID
-    value = f"nullif(trim({text}), '')" if is_id else f"CASE WHEN trim({text}) <> '' THEN {text} END"
+    value = f"CASE WHEN {stripped(text)} <> '' THEN {stripped(text) if is_id else text} END"
     return column.clean.format(value=value) if column.clean else value
 
 

@@ -1,10 +1,14 @@
-{# Texts of a file. Blank ones are null; ids are stripped; zip prefixes have five digits. #}
+{# Texts of a file. Those of white space only are null; ids are stripped; zip prefixes have five digits. #}
+{% macro stripped(column) -%}
+  trim({{ column }}, e' \t\r\n')
+{%- endmacro %}
+
 {% macro text(column) -%}
-  case when trim({{ column }}) <> '' then {{ column }} end
+  case when {{ stripped(column) }} <> '' then {{ column }} end
 {%- endmacro %}
 
 {% macro id(column) -%}
-  nullif(trim({{ column }}), '')
+  nullif({{ stripped(column) }}, '')
 {%- endmacro %}
 
 {% macro zip_code(column) -%}
