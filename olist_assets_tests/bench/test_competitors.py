@@ -3,6 +3,7 @@
 import csv
 
 import pytest
+from deltalake import DeltaTable
 
 from bench.baseline import Delivery, build
 from bench.dbt import DbtProject
@@ -61,6 +62,11 @@ def folders(tmp_path_factory):
     return delivery, root / "baseline"
 
 
+def sellers(lake):
+    columns = ["seller_id", "seller_zip_code_prefix", "seller_city", "seller_state"]
+    return DeltaTable(lake / "trusted" / "sellers").to_pyarrow_table().select(columns).sort_by("seller_id").to_pylist()
+
+
 def unequal(baseline, lake, tables):
     return [line for table in tables for line in differences(table, baseline, lake)]
 
@@ -89,12 +95,12 @@ def test_spark_applications_load_the_same_refined_tables(folders, tmp_path):
 
 def test_each_table_has_a_spark_submit_of_its_own(folders, tmp_path):
     delivery, baseline = folders
-    submits = SparkSubmits(delivery, tmp_path / "submits", ("raw/sellers", "trusted/sellers", "refined/dim_sellers"))
+    submits = SparkSubmits(delivery, tmp_path / "submits", ("raw/sellers", "trusted/sellers"))
     submits.prepare()
     with submits:
         figures = submits.load()
-        assert unequal(baseline, submits.lake, [TABLES["refined/dim_sellers"]]) == []
+        assert sellers(submits.lake) == sellers(baseline)
         assert submits.load_again() is None
     assert list(figures.steps) == list(submits.tables)
     assert min(figures.parts.values()) > 0
-    assert figures.files >= 3
+    assert figures.files == 2
