@@ -69,10 +69,12 @@ e2e: system-packages setup package .venv/bin/versitygw ## Load a dump on every e
 package: .venv/.done ## Build the code and environment of steps on EMR, into dist/emr
 	@$(BIN)/python -m olist_assets.engines.remote.package $(if $(PLATFORM),--platform $(PLATFORM))
 
-bench: setup ## Time the engines and a daily load: ORDERS="100000 1000000", or DUMP=folder
+# The README's tables are those of 100,000 orders and of the daily load. dbt is installed into a cache of uv.
+bench: setup ## Time engines, competitors and daily loads: ORDERS="100000 1000000", or DUMP=folder
 	@$(BIN)/python -m bench $(if $(DUMP),--dump '$(DUMP)',--orders $(ORDERS))
 	@$(BIN)/python -m bench.daily_load
 	@$(BIN)/python -m bench.many_files
+	@$(BIN)/python -m bench.readme
 
 docs: .venv/.done ## Write docs/tables.md and the settings tables from their declarations
 	@$(BIN)/python -m olist_assets.catalog.tables_page
@@ -91,8 +93,9 @@ fmt: .venv/.done ## Format the code and apply the linter's fixes
 pictures: .venv/.done ## Take the README's pictures of generated data; needs Chromium
 	@$(BIN)/python -m tools.pictures
 
-lock: .venv/.done ## Update constraints.txt, the tested versions and their digests
+lock: .venv/.done ## Update constraints.txt, the tested versions and their digests; and those of dbt for benchmarks
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --all-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml --output-file constraints.txt
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links bench/dbt_project/requirements.in --output-file bench/dbt_project/requirements.txt
 
 jars: .venv/.done ## Update the digests of Spark's jars, for the installed versions
 	@$(BIN)/python -m olist_assets.engines.local.jars --renew

@@ -1,4 +1,4 @@
-"""`python -m bench`: the engines and the baseline on dumps of any size, side by side."""
+"""`python -m bench`: the baseline, the engines and their competitors on dumps of any size, side by side."""
 
 import argparse
 import signal
@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from bench import full_load, report
 from bench.errors import BenchError
+from olist_assets.errors import OlistError
 from olist_assets.sources.generator.dump import generate
 
 _ORDERS = 100_000
@@ -30,11 +31,17 @@ def main() -> None:
         for name, dump in _dumps(arguments):
             with TemporaryDirectory(prefix="olist-bench-") as workspace:
                 result = full_load.run(
-                    name, dump, arguments.engines, runs=arguments.runs, workspace=Path(workspace), progress=report.log
+                    name,
+                    dump,
+                    arguments.engines,
+                    arguments.competitors,
+                    runs=arguments.runs,
+                    workspace=Path(workspace),
+                    progress=report.log,
                 )
             written = report.write(result, machine, arguments.out)
             report.log(f"{name}: wrote {' and '.join(map(str, written))}")
-    except BenchError as error:
+    except (BenchError, OlistError) as error:
         report.log(f"error: {error}")
         sys.exit(1)
 
@@ -43,7 +50,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--orders", type=int, nargs="+", metavar="N", help="bench made-up dumps of N orders each")
     parser.add_argument("--dump", type=Path, metavar="DIR", help="bench the dump in a folder")
-    parser.add_argument("--engines", nargs="+", choices=_ENGINES, default=_ENGINES, help="by default all")
+    for option, names in (("--engines", _ENGINES), ("--competitors", tuple(full_load.COMPETITORS))):
+        parser.add_argument(option, nargs="*", choices=names, default=names, help="by default all")
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="run each N times, and take the quickest")
     parser.add_argument("--out", type=Path, default=Path("bench", "results"), metavar="DIR", help="where results go")
     arguments = parser.parse_args()

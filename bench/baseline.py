@@ -125,9 +125,8 @@ class _Baseline:
 
     def refined(self) -> None:
         """Compute the star, each table from those before it."""
-        queries = baseline_queries.DIMENSIONS | baseline_queries.FACTS | baseline_queries.AGGREGATES
         with self._writing() as write:
-            for name, query in queries.items():
+            for name, query in baseline_queries.refined_queries().items():
                 table = TABLES[f"refined/{name}"]
                 self.duck.execute(f"CREATE TABLE {_name(table)} AS {query}")
                 write(table, f"FROM {_name(table)}")
@@ -149,7 +148,7 @@ class _Baseline:
         with self.duck.cursor() as cursor:
             if isinstance(rows, str):
                 query = f"SELECT {_list(table.column_names)} FROM ({rows})"
-                rows = cursor.execute(query).to_arrow_reader(_BATCH_ROWS).cast(_arrow_schema(table))
+                rows = cursor.execute(query).to_arrow_reader(_BATCH_ROWS).cast(arrow_schema(table))
             write_deltalake(self.lake / table.id, rows, mode="overwrite", partition_by=partition)
 
     def _winners(self, table: TableSpec, validated: str) -> str:
@@ -173,7 +172,7 @@ class _Baseline:
             FROM {validated} JOIN raw_{table.name} r USING (_row) WHERE _rule IS NOT NULL
         """
         rows = self.duck.execute(f"SELECT {_list(quarantine.column_names)} FROM ({query})").to_arrow_table()
-        return rows.cast(_arrow_schema(quarantine))
+        return rows.cast(arrow_schema(quarantine))
 
     def _lineage(self, table: TableSpec) -> str:
         """SQL for the lineage columns, which are equal in all rows of a source."""
@@ -294,7 +293,8 @@ def _file_id(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _arrow_schema(table: TableSpec) -> pa.Schema:
+def arrow_schema(table: TableSpec) -> pa.Schema:
+    """The declared columns as an Arrow schema."""
     return pa.schema([_arrow_field(column) for column in table.columns])
 
 

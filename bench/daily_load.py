@@ -13,7 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import report
-from bench.full_load import LAYERS, Lakehouse, olist
+from bench.contenders import LAYERS
+from bench.full_load import Lakehouse, olist
 from olist_assets.lake.step_records import StepRecord
 from olist_assets.sources.generator.dump import generate
 from spark_steps.tables import TABLES

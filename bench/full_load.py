@@ -1,22 +1,20 @@
-"""The whole lineage on one dump: each engine through Dagster, a rerun of the same delivery, and the baseline.
+"""The whole lineage on one dump: the baseline, each engine through Dagster, and each competitor.
 
-All get the same delivery on the same machine, one after the other, each in a fresh process with a fresh lake.
+All get the same delivery on the same machine, one after the other, each in fresh processes with a fresh lake.
 """
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-import deltalake
-import pyarrow as pa
-
+from bench.contenders import LAYERS, REPOSITORY, Contender, Figures, data_files, environment
+from bench.dbt import DbtProject
 from bench.errors import BenchError
 from bench.measure import Measurement, measure
+from bench.spark_submit import SparkSubmits
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.step_records import StepRecord
 from olist_assets.operations.diff import differences
@@ -24,36 +22,6 @@ from spark_steps import delta
 from spark_steps.declarations import Layer
 from spark_steps.protocol import TableHandle
 from spark_steps.tables import TABLES, tables_in
-
-LAYERS = ("landzone", "raw", "trusted", "refined")
-_REPOSITORY = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """Time, memory and storage of one command.
-
-    Attributes:
-        layers: seconds of work by layer: what the steps themselves took.
-        parts: the command's seconds from start to end, part by part; `work` is all layers.
-        wall: seconds from start to end, the sum of the parts.
-        cpu: CPU seconds of all its processes.
-        peak_process: the peak memory of its largest process in bytes.
-        peak_tree: the peak memory of all its processes together in bytes.
-        files: data files that it added to Delta tables.
-        bytes: bytes of these files.
-        steps: seconds of work by table; empty for the baseline, which works on several at a time.
-    """
-
-    layers: dict[str, float]
-    parts: dict[str, float]
-    wall: float
-    cpu: float
-    peak_process: int
-    peak_tree: int
-    files: int
-    bytes: int
-    steps: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +34,11 @@ class Result:
         csv_bytes: the size of its files.
         runs: how often each was run.
         baseline: the baseline.
-        engines: each engine's first load of the delivery.
-        reruns: each engine's second run for the same delivery, which changes no table's content.
-        equal: the tables of each engine that equal the baseline's.
+        loads: the first load of each engine and competitor.
+        reruns: their second loads of the same delivery, which change no table's content; not of those that would repeat
+            the first load.
+        equal: the tables of each that equal the baseline's.
+        tools: the versions of the tools that only one of them uses.
     """
 
     dump: str
@@ -76,13 +46,25 @@ class Result:
     csv_bytes: int
     runs: int
     baseline: Figures
-    engines: dict[str, Figures]
+    loads: dict[str, Figures]
     reruns: dict[str, Figures]
     equal: tuple[str, ...]
+    tools: dict[str, dict[str, str]]
+
+
+COMPETITORS: Mapping[str, Callable[[Path, Path], Contender]] = {"dbt": DbtProject, "spark-submit": SparkSubmits}
+"""What a user would use instead, by its name: made of the folder of a delivery and a folder of its own."""
 
 
 def run(
-    name: str, dump: Path, engines: Sequence[str], *, runs: int, workspace: Path, progress: Callable[[str], None]
+    name: str,
+    dump: Path,
+    engines: Sequence[str],
+    competitors: Sequence[str],
+    *,
+    runs: int,
+    workspace: Path,
+    progress: Callable[[str], None],
 ) -> Result:
     """Run the benchmark on a dump.
 
@@ -90,40 +72,47 @@ def run(
         name: what the dump is called.
         dump: a folder of nine Olist files.
         engines: the engines' names, as `olist run --engine` takes them.
+        competitors: names in COMPETITORS.
         runs: how often each is run; they take turns.
         workspace: an empty folder for lakes.
-        progress: called with a line for each command that has ended.
+        progress: called with a line for each load that has ended.
 
     Raises:
-        BenchError: a command failed, or a refined table of an engine differs from the baseline's.
+        BenchError: a command failed, or a refined table differs from the baseline's.
     """
     source, baseline_lake = workspace / "source", workspace / "baseline"
     olist(["deliver", str(dump)], {"OLIST_SOURCE": str(source)}, workspace)
     [delivery] = source.iterdir()
+    contenders: dict[str, Contender] = {engine: Lakehouse(engine, source, workspace / engine) for engine in engines}
+    contenders |= {label: COMPETITORS[label](delivery, workspace / label) for label in competitors}
+    for contender in contenders.values():
+        contender.prepare()
     baselines: list[Figures] = []
-    firsts: dict[str, list[Figures]] = {engine: [] for engine in engines}
-    reruns: dict[str, list[Figures]] = {engine: [] for engine in engines}
+    loads: dict[str, list[Figures]] = {contender: [] for contender in contenders}
+    reruns: dict[str, list[Figures]] = {contender: [] for contender in contenders}
     for _ in range(runs):
         shutil.rmtree(baseline_lake, ignore_errors=True)
         baselines.append(_baseline(delivery, baseline_lake))
         progress(_line(name, "baseline", baselines[-1]))
-        for engine in engines:
-            with Lakehouse(engine, source, workspace / engine) as lakehouse:
-                firsts[engine].append(lakehouse.load())
-                progress(_line(name, engine, firsts[engine][-1]))
-                equal = _verify_equal(engine, baseline_lake, lakehouse.lake)
-                progress(f"{name}: {len(equal)} refined tables of {engine} equal the baseline's")
-                reruns[engine].append(lakehouse.load("--day", delivery.name))
-                progress(_line(name, f"{engine} again", reruns[engine][-1]))
+        for label, contender in contenders.items():
+            with contender:
+                loads[label].append(contender.load())
+                progress(_line(name, label, loads[label][-1]))
+                equal = _verify_equal(label, baseline_lake, contender.lake)
+                progress(f"{name}: {len(equal)} refined tables of {label} equal the baseline's")
+                if again := contender.load_again():
+                    reruns[label].append(again)
+                    progress(_line(name, f"{label} again", again))
     return Result(
         dump=name,
         orders=delta.row_count(TableHandle("refined/fact_orders", str(baseline_lake / "refined" / "fact_orders"))),
         csv_bytes=sum(path.stat().st_size for path in delivery.iterdir()),
         runs=runs,
         baseline=_fastest(baselines),
-        engines={engine: _fastest(figures) for engine, figures in firsts.items()},
-        reruns={engine: _fastest(figures) for engine, figures in reruns.items()},
+        loads={label: _fastest(figures) for label, figures in loads.items()},
+        reruns={label: _fastest(figures) for label, figures in reruns.items() if figures},
         equal=tuple(table.id for table in tables_in(Layer.REFINED)),
+        tools={label: contender.versions for label, contender in contenders.items() if contender.versions},
     )
 
 
@@ -132,9 +121,9 @@ def run(
 
 def _baseline(delivery: Path, lake: Path) -> Figures:
     command = [sys.executable, "-m", "bench.baseline", str(delivery), str(lake), "--day", delivery.name]
-    took = measure(command, environment=_environment({}), folder=_REPOSITORY)
+    took = measure(command, environment=environment({}), folder=REPOSITORY)
     layers: dict[str, float] = json.loads(took.output)
-    files = [_files(lake / table_id) for table_id in TABLES]
+    files = [data_files(lake / table_id) for table_id in TABLES]
     work = sum(layers.values())
     return Figures(
         layers=layers,
@@ -146,11 +135,6 @@ def _baseline(delivery: Path, lake: Path) -> Figures:
         files=sum(len(sizes) for sizes in files),
         bytes=sum(sum(sizes) for sizes in files),
     )
-
-
-def _files(table: Path) -> list[int]:
-    """The sizes of a table's data files."""
-    return pa.table(deltalake.DeltaTable(table).get_add_actions(flatten=True)).column("size_bytes").to_pylist()
 
 
 # --- The product ----------------------------------------------------------------------------------------------------
@@ -169,34 +153,26 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Lakehouse:
-    """The product with a lake and a Dagster instance of its own, which the `with` block ends."""
+class Lakehouse(Contender):
+    """The product with a lake and a Dagster instance of its own."""
 
     engine: str
     source: Path
     root: Path
-
-    def __enter__(self) -> Self:
-        self.root.mkdir()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.root)
-
-    @property
-    def lake(self) -> Path:
-        """The root of its lake."""
-        return self.root / "lake"
 
     @property
     def home(self) -> Path:
         """The folder of its Dagster instance."""
         return self.root / "dagster"
 
-    def load(self, *options: str) -> Figures:
+    def load(self) -> Figures:
         """Run `olist run`."""
-        took, records = self.run(*options)
-        return build_figures(took, [_step(record) for record in records])
+        return _run_figures(*self.run())
+
+    def load_again(self) -> Figures:
+        """Run `olist run` for the days of the source, which are loaded already."""
+        days = sorted(path.name for path in self.source.iterdir())
+        return _run_figures(*self.run("--from", days[0], "--to", days[-1]))
 
     def run(self, *options: str) -> tuple[Measurement, list[StepRecord]]:
         """Run `olist run` on the layers, and return its step records in the order in which the steps ran."""
@@ -216,6 +192,10 @@ class Lakehouse:
 
     def _records(self) -> list[StepRecord]:
         return Lake(str(self.lake)).step_records.read_all()
+
+
+def _run_figures(took: Measurement, records: Sequence[StepRecord]) -> Figures:
+    return build_figures(took, [_step(record) for record in records])
 
 
 def _step(record: StepRecord) -> Step:
@@ -257,8 +237,8 @@ def build_figures(took: Measurement, steps: list[Step]) -> Figures:
     )
 
 
-def _verify_equal(engine: str, baseline: Path, lake: Path) -> tuple[str, ...]:
-    """Check that the refined tables of the engine equal the baseline's, and return their ids.
+def _verify_equal(contender: str, baseline: Path, lake: Path) -> tuple[str, ...]:
+    """Check that the refined tables of the contender equal the baseline's, and return their ids.
 
     Raises:
         BenchError: tables differ; the message lists the differences.
@@ -266,21 +246,13 @@ def _verify_equal(engine: str, baseline: Path, lake: Path) -> tuple[str, ...]:
     tables = tables_in(Layer.REFINED)
     lines = [line for table in tables for line in differences(table, baseline, lake)]
     if lines:
-        raise BenchError(f"the tables of {engine} differ from the baseline's: {'; '.join(lines)}")
+        raise BenchError(f"the tables of {contender} differ from the baseline's: {'; '.join(lines)}")
     return tuple(table.id for table in tables)
 
 
 def olist(arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> Measurement:
     """Run an `olist` command in a process of its own, in this folder."""
-    return measure(
-        [sys.executable, "-m", "olist_assets", *arguments], environment=_environment(settings), folder=folder
-    )
-
-
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment without its own settings of the product, and with these."""
-    others = {k: v for k, v in os.environ.items() if not k.startswith("OLIST_") and k != "DAGSTER_HOME"}
-    return {**others, **settings}
+    return measure([sys.executable, "-m", "olist_assets", *arguments], environment=environment(settings), folder=folder)
 
 
 def _fastest(figures: Sequence[Figures]) -> Figures:

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench.full_load import LAYERS, Result
+from bench.contenders import LAYERS
+from bench.full_load import Result
 
 _PACKAGES = ("dagster", "pysail", "pyspark", "delta-spark", "deltalake", "duckdb", "pyarrow")
 _MEGABYTE = 1e6
@@ -26,11 +27,17 @@ _PARTS = {
 }
 _NOTES = """\
 *The baseline*: Arrow, DuckDB and delta-rs overwrite the same tables, without landzone, history or orchestration; in
-brackets the multiple of it. *Work* is the time of the steps themselves. The rest of a command is Dagster, imports and
-the start of the engine. Only the start of the session counts as engine start: later costs of a cold engine are part of
-its steps. Around steps: the time between an asset's start and end outside its step. Memory: the largest process by the
-kernel's account (VmHWM); all processes are sampled ten times a second, and shared memory counts for each of them. Bytes
-are those of the data files that Delta commits added.
+brackets the multiple of it. *dbt*: `dbt build` with dbt-duckdb replaces the same tables in one DuckDB file and tests
+their keys and required values, without landzone, quarantine, increments, history or Delta tables. Its models run on
+several threads, so its layers overlap. *spark-submit*: one Spark application per table, in turn, with the properties
+and jars of the engine spark, without landzone, quarantine, increments or orchestration; their start is engine start.
+
+*Work* is the time of the steps themselves. The rest of a command is Dagster, imports and the start of the engine. Only
+the start of the session counts as engine start: later costs of a cold engine are part of its steps. Around steps: the
+time between an asset's start and end outside its step. Memory: the largest process by the kernel's account (VmHWM); all
+processes are sampled ten times a second, and shared memory counts for each of them. Files and bytes are those of the
+data files that Delta commits added, or of DuckDB's file. The same delivery again: the baseline and spark-submit would
+repeat the first load, so its figures are repeated.
 """
 
 
@@ -60,7 +67,7 @@ class Machine:
         )
 
     def __str__(self) -> str:
-        packages = ", ".join(f"{name} {number}" for name, number in self.versions.items())
+        packages = _packages(self.versions)
         return (
             f"{self.system}, {self.cores} cores, {self.memory_bytes / (1 << 30):.0f} GiB; Python {self.python}, "
             f"{packages}; {self.day}; load {self.load} before it began"
@@ -75,14 +82,15 @@ def write(result: Result, machine: Machine, folder: Path) -> list[Path]:
 
 
 def markdown(result: Result, machine: Machine) -> str:
-    """The result as a page of Markdown: a table whose columns are the baseline and the engines."""
-    tables = f"{len(result.equal)} refined tables of each engine equal the baseline's in every row"
+    """The result as a page of Markdown: a table whose columns are the baseline, the engines and the competitors."""
+    tools = "".join(f"{name}: {_packages(versions)}; " for name, versions in result.tools.items())
+    tables = f"The {len(result.equal)} refined tables of each column equal the baseline's in every row"
     lines = [
         f"# {result.dump}: {result.orders:,} orders, {result.csv_bytes / _MEGABYTE:,.0f} MB of CSV",
         "",
-        f"{machine}; {describe_runs(result.runs)}. {tables}.",
+        f"{machine}; {tools}{describe_runs(result.runs)}. {tables}.",
         "",
-        *table(["", "baseline", *result.engines], _rows(result)),
+        *table(["", "baseline", *result.loads], _rows(result)),
         "",
         _NOTES,
     ]
@@ -125,7 +133,8 @@ def log(line: str) -> None:
 
 
 def _rows(result: Result) -> list[tuple[str, ...]]:
-    firsts, agains = [result.baseline, *result.engines.values()], [result.baseline, *result.reruns.values()]
+    firsts = [result.baseline, *result.loads.values()]
+    agains = [result.baseline, *(result.reruns.get(name, load) for name, load in result.loads.items())]
     return [
         ("**Seconds of work**",),
         *((layer, *with_multiples([f.layers.get(layer) for f in firsts])) for layer in LAYERS),
@@ -144,6 +153,10 @@ def _rows(result: Result) -> list[tuple[str, ...]]:
         ("from start to end", *with_multiples([f.wall for f in agains])),
         ("data files written", *with_multiples([f.files for f in agains], "{:,.0f}")),
     ]
+
+
+def _packages(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in versions.items())
 
 
 def _text(value: float | None, form: str) -> str:

@@ -34,15 +34,15 @@ def settings_table(rows: Iterable[SettingRow]) -> str:
     return environment.from_string(_TABLE).render(rows=rows)
 
 
-def replace_table(page: str, table: str) -> str:
+def replace_table(page: str, table: str, start: str = START, end: str = END) -> str:
     """The page with the text between the markers replaced by the table.
 
     Raises:
         ValueError: the page does not have each marker exactly once.
     """
-    if page.count(START) != 1 or page.count(END) != 1:
-        raise ValueError(f"the page needs the lines {START} and {END}, once each")
-    return re.sub(f"{START}\n.*{END}", lambda _: f"{START}\n{table}{END}", page, flags=re.DOTALL)
+    if page.count(start) != 1 or page.count(end) != 1:
+        raise ValueError(f"the page needs the lines {start} and {end}, once each")
+    return re.sub(f"{start}\n.*{end}", lambda _: f"{start}\n{table}{end}", page, flags=re.DOTALL)
 
 
 def render(path: Path) -> str:

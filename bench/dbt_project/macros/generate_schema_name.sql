@@ -1,0 +1,4 @@
+{# The schema of a model is that of its layer, without dbt's prefix. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+  {{ custom_schema_name or target.schema }}
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{{ raw("product_category_translation") }}
