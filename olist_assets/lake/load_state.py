@@ -12,8 +12,7 @@ from obstore.store import ObjectStore
 
 from olist_assets.lake import json_objects
 from olist_assets.lake.numbered_objects import NumberedObjects
-from olist_assets.lake.step_bundles import remove_objects
-from olist_assets.lake.storage import list_objects, read_object
+from olist_assets.lake.storage import list_objects, read_object, remove_objects
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -100,6 +100,18 @@ def read_chunks(store: ObjectStore, path: str) -> Iterator[bytes]:
     """An object's content in chunks of about 4 MiB."""
     for chunk in store.get(path).stream(min_chunk_size=_CHUNK_BYTES):
         yield bytes(chunk)
+
+
+def remove_objects(store: ObjectStore, paths: Iterable[str]) -> None:
+    """Remove objects; those that another process has removed already do not matter."""
+    paths = list(paths)
+    try:
+        if paths:
+            store.delete(paths)
+    except FileNotFoundError:  # on a disk, where it leaves the others
+        for path in paths:
+            with suppress(FileNotFoundError):
+                store.delete(path)
 
 
 def has_content(store: ObjectStore, path: str, content: IO[bytes]) -> bool:
