@@ -38,6 +38,19 @@ def load(shop, *numbers: int) -> None:
         shop.lake.load_marks.write({day: shop.deliveries.days()[day]})
 
 
+def test_a_run_leaves_its_step_records_in_a_bundle(shop, tmp_path, monkeypatch):
+    settings = {"OLIST_LAKE": shop.lake.root, "OLIST_SOURCE": str(shop.source), "DAGSTER_HOME": str(tmp_path / "home")}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "home").mkdir()
+    lakehouse = Lakehouse.from_settings(Settings.from_environment(settings))
+    steps = lakehouse.materialize(days(1), lakehouse.select(["landzone/orders", "raw/orders"], days(1)))
+    assert [step.asset for step in steps] == ["landzone/orders", "raw/orders"]
+    assert shop.objects("control/steps") == []
+    assert len(shop.objects("control/step_bundles")) == 1
+    assert [record.table for record in shop.lake.step_records.read_all()] == ["landzone/orders", "raw/orders"]
+
+
 def test_days_without_a_delivery_do_not_split_a_window(shop):
     assert windows(shop) == [days(1, 9)]
     load(shop, 1, 2)

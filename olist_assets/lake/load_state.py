@@ -12,15 +12,14 @@ from obstore.store import ObjectStore
 
 from olist_assets.lake import json_objects
 from olist_assets.lake.numbered_objects import NumberedObjects
-from olist_assets.lake.step_bundles import remove_objects
-from olist_assets.lake.storage import list_objects, read_object
+from olist_assets.lake.storage import list_objects, read_object, remove_objects
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
 
 _FOLDER = "control/days"
 _DAY = re.compile(rf"{_FOLDER}/(\d{{4}}-\d\d-\d\d)\.json")
-_MONTH = re.compile(rf"{_FOLDER}/(\d{{4}}-\d\d)/\d{{8,}}\.json")
+_MONTH = re.compile(rf"{_FOLDER}/(\d{{4}}-\d\d)/(\d{{8,}})\.json")
 _CONCURRENT_READS = 16
 """How many objects are read at the same time. On S3 most of the time is spent waiting."""
 
@@ -61,11 +60,12 @@ class LoadMarks:
             on_damaged: called with the path of each damaged object, and the days that it may have marks of.
         """
         listing = list_objects(self.store, _FOLDER)
-        months = sorted({match[1] for meta in listing if (match := _MONTH.fullmatch(meta["path"]))})
+        numbers = sorted((int(m[2]), m[1]) for meta in listing if (m := _MONTH.fullmatch(meta["path"])))
+        months = {month: number for number, month in numbers}
         singles = [(day, path) for day, path in _single_marks(listing) if f"{day:%Y-%m}" not in months]
         marks: dict[date, list[str] | None] = {}
         with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
-            found = [*pool.map(self._read_single, singles), *pool.map(self._read_month, months)]
+            found = [*pool.map(self._read_single, singles), *pool.map(self._read_month, months.items())]
         for path, days, content in found:
             if content is None:
                 on_damaged(path, days)
@@ -80,14 +80,21 @@ class LoadMarks:
         try:
             files = json_objects.decode_or_none(read_object(self.store, path), list[str])
         except FileNotFoundError:  # moved into the month's object since it was listed
-            marks = self._read_month(f"{day:%Y-%m}")[2]
+            marks = self._read_month((f"{day:%Y-%m}", 1))[2]
             return path, [day], marks and {d: files for d, files in marks.items() if d == day}
         return path, [day], None if files is None else {day: files}
 
-    def _read_month(self, month: str) -> tuple[str, list[date], _Marks | None]:
-        """The marks of a month with their path, and all days of the month; None if they are damaged."""
+    def _read_month(self, newest: tuple[str, int]) -> tuple[str, list[date], _Marks | None]:
+        """The marks of a month, given with the newest listed number, their path, and all days of the month.
+
+        The marks are None if they are damaged.
+        """
+        month, number = newest
         objects = NumberedObjects(self.store, f"{_FOLDER}/{month}")
-        number, content = objects.newest()
+        try:
+            content = read_object(self.store, objects.path(number))
+        except FileNotFoundError:  # followed and removed since it was listed
+            number, content = objects.newest()
         return objects.path(number), _days_of(month), _decode(content)
 
     def _change(self, changes: Mapping[date, list[str] | None]) -> None:

@@ -14,7 +14,6 @@ import re
 import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,7 +22,7 @@ from obstore.store import ObjectStore
 
 from olist_assets.lake import json_objects
 from olist_assets.lake.json_objects import ZonedTime
-from olist_assets.lake.storage import list_objects, read_object
+from olist_assets.lake.storage import list_objects, read_object, remove_objects
 
 FOLDER = "control/step_bundles"
 """Where the bundles are in the lake."""
@@ -123,18 +122,6 @@ class StepBundles:
             if len(merged) > 1:
                 bundles.append(self.write((line for lines in merged.values() for line in lines), level + 1))
                 remove_objects(self.store, merged)
-
-
-def remove_objects(store: ObjectStore, paths: Iterable[str]) -> None:
-    """Remove objects; those that another process has removed already do not matter."""
-    paths = list(paths)
-    try:
-        if paths:
-            store.delete(paths)
-    except FileNotFoundError:  # on a disk, where it leaves the others
-        for path in paths:
-            with suppress(FileNotFoundError):
-                store.delete(path)
 
 
 def _unique_lines(lines: Iterable[bytes]) -> tuple[list[bytes], datetime]:

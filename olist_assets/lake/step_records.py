@@ -13,8 +13,8 @@ from obstore.store import ObjectStore
 
 from olist_assets.lake import json_objects
 from olist_assets.lake.json_objects import ZonedTime
-from olist_assets.lake.step_bundles import CONCURRENT_READS, StepBundles, remove_objects
-from olist_assets.lake.storage import list_objects, read_object
+from olist_assets.lake.step_bundles import CONCURRENT_READS, StepBundles
+from olist_assets.lake.storage import list_objects, read_object, remove_objects
 from spark_steps.declarations import Layer
 from spark_steps.protocol import Check, Window
 from spark_steps.tables import TABLES
@@ -244,8 +244,9 @@ class StepRecords:
 
     def _list_sources(self) -> list[_Source]:
         """All objects with step records; two requests on S3, unless there are thousands of them."""
-        bundles = [_Source(bundle.path, bundle.end) for bundle in StepBundles(self.store).list_all()]
-        return [*self._list_single_records(), *bundles]
+        # In this order: a record that moves between the two listings is in both of them, otherwise it would be in none.
+        singles = list(self._list_single_records())
+        return singles + [_Source(bundle.path, bundle.end) for bundle in StepBundles(self.store).list_all()]
 
     def _list_single_records(self) -> Iterator[_Source]:
         for meta in list_objects(self.store, _FOLDER):

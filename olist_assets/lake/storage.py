@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -57,15 +57,20 @@ def require_lake(root: str) -> None:
         raise LakeNotFoundError(f"there is no lake at {root} yet; run `olist deliver` and `olist run`")
 
 
-def list_objects(store: ObjectStore, prefix: str) -> "list[ObjectMeta]":
+def list_objects(store: ObjectStore, prefix: str, first: str = "") -> "list[ObjectMeta]":
     """All objects below a prefix. In a folder, entries that cannot be objects are left out: obstore would list nothing.
+
+    Args:
+        store: the objects.
+        prefix: the prefix.
+        first: in a folder on a disk, files whose names are less are left out, which saves the look-up of their sizes.
 
     Raises:
         OSError: a folder cannot be read.
         BaseError: the bucket cannot be listed.
     """
     if isinstance(store, LocalStore):
-        return list(_walk(str(store.prefix), prefix))
+        return list(_walk(str(store.prefix), prefix, first))
     return [meta for page in store.list(prefix) for meta in page]
 
 
@@ -97,19 +102,36 @@ def read_chunks(store: ObjectStore, path: str) -> Iterator[bytes]:
         yield bytes(chunk)
 
 
+def remove_objects(store: ObjectStore, paths: Iterable[str]) -> None:
+    """Remove objects; those that another process has removed already do not matter."""
+    paths = list(paths)
+    try:
+        if paths:
+            store.delete(paths)
+    except FileNotFoundError:  # on a disk, where it leaves the others
+        for path in paths:
+            with suppress(FileNotFoundError):
+                store.delete(path)
+
+
 def has_content(store: ObjectStore, path: str, content: IO[bytes]) -> bool:
     """Whether an object has the same content as a stream, which is read up to the first difference."""
     same = all(content.read(len(chunk)) == chunk for chunk in read_chunks(store, path))
     return same and not content.read(1)
 
 
-def _walk(root: str, prefix: str) -> "Iterator[ObjectMeta]":
+def _walk(root: str, prefix: str, first: str) -> "Iterator[ObjectMeta]":
     """The files below a prefix whose names obstore accepts. Links are followed unless they form a loop."""
     for folder, folders, names in os.walk(f"{root}/{prefix}", onerror=_raise_unless_missing, followlinks=True):
         place = os.path.realpath(folder)
         folders[:] = [name for name in folders if not _is_loop(f"{folder}/{name}", place)]
         for name in names:
-            if name.isprintable() and not _UNFINISHED.search(name) and (file := Path(folder, name)).is_file():
+            if (
+                name >= first
+                and name.isprintable()
+                and not _UNFINISHED.search(name)
+                and (file := Path(folder, name)).is_file()
+            ):
                 with suppress(FileNotFoundError):  # removed since it was listed
                     yield _object_meta(file, file.as_posix().removeprefix(f"{root}/"))
 

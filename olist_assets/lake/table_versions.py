@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from obstore.exceptions import BaseError
-from obstore.store import ObjectStore
+from obstore.store import LocalStore, ObjectStore
 
 from olist_assets.aws.redaction import summarize_error
 from olist_assets.errors import rebuild_remedy
-from olist_assets.lake.storage import list_objects
+from olist_assets.lake.storage import list_objects, read_object
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -48,8 +48,8 @@ def resolve_versions(
     """
 
     def resolve(table_id: str) -> int | str | None:
-        log = DeltaLog(store, table_id)
         try:
+            log = DeltaLog(store, table_id) if as_of else _open_recent(store, table_id)
             return log.damage or (log.newest if as_of is None else log.version_at(as_of))
         except (BaseError, OSError, ValueError) as error:
             return explain_storage_error(error)
@@ -59,6 +59,20 @@ def resolve_versions(
         resolved = dict(zip(table_ids, pool.map(resolve, table_ids), strict=True))
     versions = {table_id: version for table_id, version in resolved.items() if isinstance(version, int)}
     return versions, {table_id: reason for table_id, reason in resolved.items() if isinstance(reason, str)}
+
+
+def _open_recent(store: ObjectStore, table_id: str) -> "DeltaLog":
+    """The log of a table, on a disk only from the newest checkpoint on: listing all of an old log takes 30 ms."""
+    folder = f"{table_id}/{_LOG}"
+    log = DeltaLog(store, table_id)
+    if not isinstance(store, LocalStore):
+        return log
+    try:
+        version = int(json.loads(read_object(store, f"{folder}/_last_checkpoint"))["version"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+        return log
+    recent = DeltaLog(store, table_id, list_objects(store, folder, first=f"{version:020}"))
+    return recent if version in recent.checkpoints else log
 
 
 def explain_storage_error(error: Exception) -> str:

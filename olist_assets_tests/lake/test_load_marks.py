@@ -99,7 +99,7 @@ def test_two_years_of_marks_take_few_requests(s3_requests, bucket):
     lake.load_marks.write({first + timedelta(days=n): FILES * 9 for n in range(730)})
     s3_requests.clear()
     assert len(lake.load_marks.read()) == 730
-    assert len(s3_requests) <= 50, s3_requests
+    assert len(s3_requests) <= 26, s3_requests
     s3_requests.clear()
     lake.load_marks.clear([DAY])
     lake.load_marks.write({DAY: FILES})

@@ -217,6 +217,21 @@ def test_a_reader_lists_again_if_a_record_has_moved(on_disk):
     assert StepRecords(store).newest({"raw/orders"}) == {"raw/orders": record(1)}
 
 
+def test_a_record_that_moves_while_a_reader_lists_is_found(on_disk, monkeypatch):
+    list_all = StepBundles.list_all
+    acts = [on_disk.step_records.bundle]
+
+    def list_and_act(bundles):
+        listed = list_all(bundles)
+        if acts:
+            acts.pop()()
+        return listed
+
+    write_run(on_disk, 0)
+    monkeypatch.setattr(StepBundles, "list_all", list_and_act)
+    assert on_disk.step_records.read_all() == expected(1)
+
+
 def test_a_reader_gives_up_if_records_vanish(on_disk, monkeypatch):
     monkeypatch.setattr(step_records.StepBundles, "read", lambda *_: (_ for _ in ()).throw(FileNotFoundError))
     write_run(on_disk, 0)

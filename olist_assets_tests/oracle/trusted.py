@@ -55,7 +55,8 @@ def _time(text: str) -> datetime:
 
 
 _from_1 = _within(1, float("inf"), int)
-_state = _one_of("SP", "RJ")
+_STATES = "AC AL AM AP BA CE DF ES GO MA MG MS MT PA PB PE PI PR RJ RN RO RR RS SC SE SP TO"
+_state = _one_of(*_STATES.split())
 _status = _one_of("created", "approved", "invoiced", "processing", "shipped", "delivered", "canceled", "unavailable")
 
 _READ: dict[str, dict[str, Callable[[str], Any]]] = {
@@ -88,7 +89,7 @@ _READ: dict[str, dict[str, Callable[[str], Any]]] = {
     "order_payments": {
         "order_id": _id,
         "payment_sequential": _from_1,
-        "payment_type": _one_of("credit_card", "boleto"),
+        "payment_type": _one_of("credit_card", "boleto", "voucher", "debit_card", "not_defined"),
         "payment_installments": _within(0, float("inf"), int),
         "payment_value": _amount,
     },

@@ -46,6 +46,41 @@ def failing():
     fails()
 
 
+ENDS: list[str] = []
+
+
+@dg.op
+def succeeds():
+    pass
+
+
+@dg.job(executor_def=create_executor(SailEngine(), at_end=lambda: ENDS.append("end")))
+def succeeding():
+    succeeds()
+
+
+@dg.job(executor_def=create_executor(SailEngine(), at_end=lambda: ENDS.append("end")))
+def failing_in_process():
+    fails()
+
+
+def succeeding_job():
+    return succeeding
+
+
+def failing_job():
+    return failing_in_process
+
+
+@pytest.mark.usefixtures("homes")
+@pytest.mark.parametrize(("job", "success"), [(succeeding_job, True), (failing_job, False)])
+def test_something_is_done_at_the_end_of_each_run(job, success):
+    ENDS.clear()
+    with dg.DagsterInstance.get() as instance:
+        assert dg.execute_job(dg.reconstructable(job), instance=instance).success is success
+    assert ENDS == ["end"]
+
+
 def test_local_steps_run_in_the_process_of_their_run():
     assert create_executor(SailEngine(), 2).name == dg.in_process_executor.name
     assert orphaned_job_sensors(SailEngine()) == []

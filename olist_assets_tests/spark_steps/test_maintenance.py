@@ -221,3 +221,19 @@ def test_a_damaged_pointer_to_the_checkpoint_is_replaced(sail_lake, pointer):
     path.write_bytes(pointer)
     maintain(sail_lake.table(SELLERS))
     assert b'"version":10' in path.read_bytes()
+
+
+def test_a_table_of_an_earlier_release_keeps_its_log(sail_lake, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(delta, "KEEP_LOG", {})
+        delta.create_if_missing(sail_lake.table(ORDERS))
+    properties = log_of(sail_lake, ORDERS).metadata().configuration
+    assert properties.keys() == {"delta.dataSkippingStatsColumns"}
+    for number in range(CHECKPOINT_INTERVAL):
+        sail_lake.rows(ORDERS, order(number))
+    for _ in range(2):
+        maintain(sail_lake.table(ORDERS))
+        table = log_of(sail_lake, ORDERS)
+        assert table.metadata().configuration == properties | delta.KEEP_LOG
+        assert table.version() == CHECKPOINT_INTERVAL + 1
+    assert len(checkpoints(sail_lake, ORDERS)) == 1
