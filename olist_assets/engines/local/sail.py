@@ -3,6 +3,7 @@
 import atexit
 import os
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -21,7 +22,12 @@ class SailEngine(LocalEngine):
     def session(self, on_progress: Progress = ignore_progress) -> SparkSession:  # noqa: ARG002 - it is quick
         """This process's session on its own Sail server, in UTC."""
         os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # pyspark's functions read it
-        return _session()
+        with _starting:
+            return _session()
+
+
+_starting = Lock()
+"""Locked while a thread starts the session, so that steps of several threads share one."""
 
 
 @cache

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -32,6 +33,10 @@ PROPERTIES = {
     "spark.ui.showConsoleProgress": "false",
 }
 """Properties of local Spark, except for the jars."""
+
+
+_starting = Lock()
+"""Locked while a thread starts the session, so that steps of several threads share one."""
 
 
 class SparkEngine(LocalEngine):
@@ -69,10 +74,11 @@ class SparkEngine(LocalEngine):
             OlistError: as `prepare` does.
         """
         os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)  # set by a Sail session in this process
-        running = SparkSession.getActiveSession()
-        if running is None:
-            self._started = running = self._start(on_progress)
-        return running
+        with _starting:
+            with suppress(PySparkRuntimeError):  # no session is active in this process
+                return SparkSession.active()
+            self._started = self._start(on_progress)
+            return self._started
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - the contract
         """Stop the session if this engine started it."""
