@@ -159,7 +159,7 @@ class Increment:
 
     Attributes:
         key: the column whose values are the keys; all rows of one key are recomputed together.
-        affected_keys: SQL of the keys that the window affects, in one column. Its views: each input by its name, the
+        affected_keys: SQL of the keys that the window affects, in one column. It refers to each input by its name, the
             rows of trusted inputs that landed in the window as `landed_<name>`, raw inputs as `raw_<name>`, and the
             table's current rows as `current_rows`. Additional keys only cost time.
         filtered_inputs: inputs to filter by these keys, each with its column of the keys; others are read whole.
@@ -176,7 +176,7 @@ class RefinedTable:
 
     Attributes:
         table: the declaration.
-        query: SQL of all rows, over views named like the inputs.
+        query: SQL of all rows; it refers to the inputs by their names.
         increment: how a window updates the table; None for a table that every run computes from scratch.
 
     Raises:

@@ -1,6 +1,6 @@
 """The star schema: one module per table, with its declaration, its query and its increment.
 
-A query reads views named like its inputs. A new table is a module with a MODEL, and an entry in MODELS.
+A query refers to its inputs by their names. A new table is a module with a MODEL, and an entry in MODELS.
 """
 
 from spark_steps.declarations import RefinedTable
