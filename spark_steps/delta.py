@@ -59,8 +59,8 @@ __all__ = [
     "with_relations",
 ]
 
-MAX_COLLECTED_ROWS = 200_000
-"""Steps collect no more rows than these into their process. They are up to some hundred megabytes."""
+MAX_COLLECTED_ROWS = 50_000
+"""Steps collect no more rows than these into their process. With more, the transfer costs more than it saves."""
 
 DELETED = "_deleted"
 """A column that `merge` accepts in addition to the declared ones: true for rows to delete."""

@@ -17,8 +17,8 @@ from spark_steps import delta
 from spark_steps.declarations import Increment, Layer, RefinedTable, TableSpec
 from spark_steps.protocol import RowCounts, Window
 
-_MIN_LIMIT, _ROWS_PER_KEY = 1_000, 5
-"""An increment is limited to max(1,000, rows / 5) affected keys."""
+_MIN_LIMIT, _ROWS_PER_KEY, _MAX_LIMIT = 1_000, 5, 200_000
+"""An increment is limited to max(1,000, rows / 5) affected keys, capped at 200,000."""
 
 
 def input_relations(inputs: Mapping[str, delta.OpenTable], window: Window | None) -> dict[str, str]:
@@ -67,13 +67,14 @@ def find_changes(
 
     Returns:
         The differences, or None if a full computation is cheaper: the table has no increment or is empty, or more keys
-        are affected than max(1,000, rows / 5), capped at `delta.MAX_COLLECTED_ROWS`.
+        are affected than max(1,000, rows / 5), capped at 200,000. The limit also bounds what is collected to the
+        driver.
     """
     increment, row_count = model.increment, delta.row_count(output)
     if increment is None or not row_count:
         return None
     relations = {**inputs, "current_rows": delta.relation(output)}
-    limit = min(max(_MIN_LIMIT, row_count // _ROWS_PER_KEY), delta.MAX_COLLECTED_ROWS)
+    limit = min(max(_MIN_LIMIT, row_count // _ROWS_PER_KEY), _MAX_LIMIT)
     keys = _find_affected_keys(spark, increment, relations, limit + 1)
     if keys.num_rows > limit:
         return None

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from spark_steps import csv_files, delta
+from spark_steps import csv_files, delta, filesystems
 from spark_steps.protocol import DayCounts, LandedFile, RowCounts, StepError, StepRequest, StepResult, Window
 
 _MAX_READERS = 16
-_MAX_COLLECTED_BYTES = 64 << 20
-"""More bytes of rows than these are read and written by the engine."""
+_MAX_COLLECTED_FILES, _MAX_COLLECTED_BYTES = 100, 16 << 20
+"""More files than these, or of more bytes, are read and written by the engine, several at a time."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -46,8 +47,9 @@ def _append(
 ) -> delta.CommitMetrics:
     columns, landed = table.declaration.value_columns, csv_files.file_rows(files)
     read = csv_files.reader(request.table, columns, request.run_id)
-    if batches := _collect(read(iter(landed.to_batches()))):
-        return delta.append(pa.Table.from_batches(batches), table)
+    if _are_small(files):
+        batches = list(read(iter(landed.to_batches())))
+        return delta.append(pa.Table.from_batches(batches), table) if batches else delta.empty_commit(table)
     schema = ", ".join(f"`{c.name}` {c.type}" for c in table.declaration.columns)
     rows = spark.createDataFrame(landed).repartition(min(len(files), _MAX_READERS)).mapInArrow(read, schema)
     try:
@@ -58,16 +60,17 @@ def _append(
         raise
 
 
-def _collect(batches: Iterator[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    """All batches, or none if they are too large to be kept in memory."""
-    collected: list[pa.RecordBatch] = []
-    size = 0
-    for batch in batches:
-        collected.append(batch)
-        size += batch.nbytes
-        if size > _MAX_COLLECTED_BYTES:
-            return []
-    return collected
+def _are_small(files: tuple[LandedFile, ...]) -> bool:
+    return len(files) <= _MAX_COLLECTED_FILES and sum(map(_size, files)) <= _MAX_COLLECTED_BYTES
+
+
+def _size(file: LandedFile) -> int:
+    """The size of a file in bytes; 0 if it cannot be read, which its reader reports."""
+    try:
+        filesystem, path = filesystems.resolve(file.uri)
+        return filesystem.get_file_info(path).size or 0
+    except OSError:
+        return 0
 
 
 def _count_by_day(

@@ -106,26 +106,31 @@ def _are_few(counts: Iterable[int]) -> bool:
 def _find_outcomes(
     spark: SparkSession, raw: delta.OpenTable, output: delta.OpenTable, quarantine: delta.OpenTable, *, are_few: bool
 ) -> _Outcomes:
-    """Find the outcomes of the window's rows, before any write. Few rows are evaluated once and collected.
+    """Find the outcomes of the window's rows, before any write. Few rows are collected, in one evaluation.
 
     The engine evaluates many rows several times: to find repeated keys, to count the outcomes, and for each write.
+    Rows are ranked only if a key is repeated, because the sort is costly.
     """
     table = output.declaration
     validated = delta.with_relations(_validation_query(table), {"window_rows": delta.relation(raw)})
-    repeated_key = f"SELECT 1 FROM ({validated}) GROUP BY {_list(table.key)} HAVING count(*) > 1 LIMIT 1"
-    has_repeated_keys = are_few or bool(delta.sql(spark, repeated_key).collect())
     relations = {"validated": validated, "current_rows": delta.relation(output)}
-    query = delta.with_relations(_outcome_query(table, has_repeated_keys=has_repeated_keys), relations)
-    outcomes = delta.sql(spark, query)
+    query, ranked = (
+        delta.with_relations(_outcome_query(table, has_repeated_keys=repeated), relations) for repeated in (False, True)
+    )
     columns, quarantine_columns = table.column_names, quarantine.declaration.column_names
     if are_few:
-        rows = outcomes.toArrow()
+        rows = delta.sql(spark, query).toArrow()
+        if _has_repeated_keys(rows, table):
+            rows = delta.sql(spark, ranked).toArrow()
         groups = _count_collected(rows, _warning_names(table))
         outcome = rows.column("_outcome")
         changed = rows.filter(pc.is_in(outcome, pa.array(_CHANGED))).select(columns)
         quarantined = rows.filter(pc.equal(outcome, "quarantined")).select(quarantine_columns)
     else:
+        repeated_key = f"SELECT 1 FROM ({validated}) GROUP BY {_list(table.key)} HAVING count(*) > 1 LIMIT 1"
+        query = ranked if delta.sql(spark, repeated_key).collect() else query
         groups = _count(spark, query, _warning_names(table))
+        outcomes = delta.sql(spark, query)
         changed = outcomes.where(f"_outcome IN {_CHANGED}").select(*columns)
         if {group["_outcome"] for group in groups} <= {"inserted", "quarantined"}:
             # All accepted rows are new, so the join with the current rows need not be evaluated again.
@@ -142,6 +147,10 @@ def _find_outcomes(
         warnings={name: sum(group[name] for group in groups) for name in _warning_names(table)},
         partitions=sorted(partition for partition in partitions if partition is not None),
     )
+
+
+def _has_repeated_keys(rows: pa.Table, table: TableSpec) -> bool:
+    return rows.group_by(list(table.key)).aggregate([]).num_rows < rows.num_rows
 
 
 def _count(spark: SparkSession, outcomes: str, warnings: list[str]) -> list[dict[str, Any]]:

@@ -11,11 +11,10 @@ from spark_steps.steps import raw
 pytestmark = pytest.mark.slow_module
 
 
-@pytest.mark.spark
-def test_rows_that_the_engine_writes_equal_collected_ones(lake, monkeypatch):
-    few, many = replace(lake, root=lake.root / "few"), replace(lake, root=lake.root / "many")
+def test_rows_that_the_engine_writes_equal_collected_ones(sail_lake, monkeypatch):
+    few, many = (replace(sail_lake, root=sail_lake.root / name) for name in ("few", "many"))
     load(few, FIRST, SECOND)
-    monkeypatch.setattr(raw, "_MAX_COLLECTED_BYTES", 0)
+    monkeypatch.setattr(raw, "_MAX_COLLECTED_FILES", 0)
     monkeypatch.setattr(delta, "MAX_COLLECTED_ROWS", 0)
     load(many, FIRST, SECOND)
     assert content(many) == content(few)

@@ -9,6 +9,7 @@ import pytest
 
 from spark_steps import delta
 from spark_steps.protocol import DayCounts, RowCounts, StepError, StepResult, Window
+from spark_steps.steps import raw
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)
@@ -287,6 +288,26 @@ def test_a_missing_file_fails_the_run_and_nothing_is_appended(lake):
     with pytest.raises(Exception, match=r"gone\.csv"):
         lake.run("raw/sellers", files=[gone, good])
     assert version(lake) == 0
+
+
+# --- Many files ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spark
+def test_many_files_are_read_by_the_engine(lake, monkeypatch):
+    monkeypatch.setattr(raw, "_MAX_COLLECTED_FILES", 1)
+    files = [lake.file(f"f{n}.csv", HEADER + f"s{n},1,a,SP\ntoo,many,values,in,row {n}\n") for n in range(2)]
+    assert counts(lake.run("raw/sellers", files=files)) == (0, 1, 4, 4)
+    rows = lake.read("raw/sellers", "_file_name", "_row", "seller_id", "_text")
+    assert sorted(tuple(row.values()) for row in rows) == [
+        ("f0.csv", 0, "s0", None),
+        ("f0.csv", 1, None, "too,many,values,in,row 0"),
+        ("f1.csv", 0, "s1", None),
+        ("f1.csv", 1, None, "too,many,values,in,row 1"),
+    ]
+    files = [lake.file("g1.csv", HEADER), lake.file("g2.csv", "seller_id\ns1\n")]
+    with pytest.raises(StepError, match=r"raw/sellers: g2\.csv of 2018-05-10 lacks the column seller_zip_code_prefix"):
+        lake.run("raw/sellers", files=files)
 
 
 # --- What the log shows ------------------------------------------------------------------------------------------
