@@ -12,7 +12,7 @@ import deltalake
 import pyarrow as pa
 from deltalake import PostCommitHookProperties
 
-from spark_steps.delta import KEEP_LOG
+from spark_steps.delta_log import KEEP_LOG
 from spark_steps.filesystems import resolve
 from spark_steps.protocol import TableHandle
 

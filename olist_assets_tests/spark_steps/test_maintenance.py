@@ -10,7 +10,7 @@ import pytest
 from olist_assets.lake.leases import hold_lease
 from olist_assets.serving.sql.session import connect
 from olist_assets_tests.golden.readers import READERS, by_spark, rows_of
-from spark_steps import delta, maintenance
+from spark_steps import delta, delta_log, maintenance
 from spark_steps.maintenance import CHECKPOINT_INTERVAL, MIN_FILES, bytes_to_compact, maintain
 from spark_steps.tables import TABLES
 
@@ -225,7 +225,7 @@ def test_a_damaged_pointer_to_the_checkpoint_is_replaced(sail_lake, pointer):
 
 def test_a_table_of_an_earlier_release_keeps_its_log(sail_lake, monkeypatch):
     with monkeypatch.context() as earlier:
-        earlier.setattr(delta, "KEEP_LOG", {})
+        earlier.setattr(delta_log, "KEEP_LOG", {})
         delta.create_if_missing(sail_lake.table(ORDERS))
     properties = log_of(sail_lake, ORDERS).metadata().configuration
     assert properties.keys() == {"delta.dataSkippingStatsColumns"}
@@ -234,6 +234,6 @@ def test_a_table_of_an_earlier_release_keeps_its_log(sail_lake, monkeypatch):
     for _ in range(2):
         maintain(sail_lake.table(ORDERS))
         table = log_of(sail_lake, ORDERS)
-        assert table.metadata().configuration == properties | delta.KEEP_LOG
+        assert table.metadata().configuration == properties | delta_log.KEEP_LOG
         assert table.version() == CHECKPOINT_INTERVAL + 1
     assert len(checkpoints(sail_lake, ORDERS)) == 1

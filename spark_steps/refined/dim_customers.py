@@ -110,11 +110,14 @@ _CUSTOMERS = f"""
 INCREMENT = Increment(
     key="customer_unique_id",
     affected_keys=f"""
-        SELECT c.customer_unique_id FROM customers c LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = c.customer_id
-        -- people that a customer had before its correction
-        UNION
-        SELECT {stripped("r.customer_unique_id")}
-        FROM raw_customers r LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = {stripped("r.customer_id")}
+        SELECT p.customer_unique_id
+        FROM (
+          SELECT customer_id || '' AS customer_id, customer_unique_id || '' AS customer_unique_id FROM customers
+          -- people that a customer had before its correction
+          UNION ALL
+          SELECT {stripped("customer_id")}, {stripped("customer_unique_id")} FROM raw_customers
+        ) p
+        LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = p.customer_id
     """,
     filtered_inputs={"customers": "customer_unique_id"},
 )

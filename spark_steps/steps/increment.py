@@ -7,30 +7,30 @@ increment and a full computation run the same query, so they end in the same tab
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from spark_steps import delta
-from spark_steps.declarations import Increment, Layer, TableSpec
-from spark_steps.protocol import RowCounts, StepRequest, TableHandle
+from spark_steps.declarations import Increment, Layer, RefinedTable, TableSpec
+from spark_steps.protocol import RowCounts, Window
 
 _MIN_LIMIT, _ROWS_PER_KEY, _MAX_LIMIT = 1_000, 5, 200_000
 """An increment is limited to max(1,000, rows / 5) affected keys, capped at 200,000."""
 
 
-def read_inputs(spark: SparkSession, request: StepRequest) -> dict[str, DataFrame]:
-    """The inputs by the names that queries use, and the rows of trusted ones that landed in the window."""
-    frames: dict[str, DataFrame] = {}
-    for handle in request.inputs:
-        table = handle.declaration
-        name = f"raw_{table.name}" if table.layer is Layer.RAW else table.name
-        frames[name] = delta.read(spark, replace(handle, window=None))
-        if table.layer is Layer.TRUSTED and request.window:
-            frames[f"landed_{name}"] = frames[name].where(request.window.predicate())
-    return frames
+def input_relations(inputs: Mapping[str, delta.OpenTable], window: Window | None) -> dict[str, str]:
+    """SQL of the inputs by the names that queries use, and of the rows of trusted ones that landed in the window."""
+    relations: dict[str, str] = {}
+    for table_id, table in inputs.items():
+        layer, _, name = table_id.partition("/")
+        name = f"raw_{name}" if layer == Layer.RAW else name
+        relations[name] = delta.relation(table)
+        if layer == Layer.TRUSTED and window:
+            relations[f"landed_{name}"] = f"SELECT * FROM ({relations[name]}) WHERE {window.predicate()}"
+    return relations
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +55,37 @@ class Changes:
 
 
 def find_changes(
-    spark: SparkSession, request: StepRequest, increment: Increment, query: str, inputs: Mapping[str, DataFrame]
+    spark: SparkSession, model: RefinedTable, inputs: Mapping[str, str], output: delta.OpenTable
 ) -> Changes | None:
     """Run the query for the keys that the window affects, and compare its rows with the current ones.
 
     Args:
         spark: the session.
-        request: the step's request.
-        increment: the table's increment.
-        query: the table's query.
-        inputs: the inputs, as `read_inputs` returns them.
+        model: the table's query and increment.
+        inputs: SQL of the inputs, as `input_relations` returns it for a window.
+        output: the table.
 
     Returns:
-        The differences, or None if a full computation is cheaper: the table is empty, the request has no window, or
-        more keys are affected than max(1,000, rows / 5), capped at 200,000. The limit also bounds what is collected to
-        the driver.
+        The differences, or None if a full computation is cheaper: the table has no increment or is empty, or more keys
+        are affected than max(1,000, rows / 5), capped at 200,000. The limit also bounds what is collected to the
+        driver.
     """
-    output = replace(request.output, window=None)
-    row_count = delta.row_count(output)
-    if request.window is None or not row_count:
+    increment, row_count = model.increment, delta.row_count(output)
+    if increment is None or not row_count:
         return None
-    frames = {**inputs, "current_rows": delta.read(spark, output)}
+    relations = {**inputs, "current_rows": delta.relation(output)}
     limit = min(max(_MIN_LIMIT, row_count // _ROWS_PER_KEY), _MAX_LIMIT)
-    keys = _find_affected_keys(spark, increment, frames, limit + 1)
+    keys = _find_affected_keys(spark, increment, relations, limit + 1)
     if keys.num_rows > limit:
         return None
     if not keys.num_rows:
         return Changes(keys, RowCounts())
-    frames |= _filter_by_keys(spark.createDataFrame(keys), increment, frames)
-    table = output.declaration
-    frames["computed_rows"] = delta.align_to_schema(delta.sql(spark, query, frames), table)
-    rows = delta.sql(spark, _comparison_query(table), frames).toArrow()
+    view = f"affected_keys_of_{model.table.name}"  # a table has one writer, so the name is unique
+    spark.createDataFrame(keys).createOrReplaceTempView(view)
+    try:
+        rows = _compare(spark, model.table, model.query, _filter_by_keys(view, increment, relations))
+    finally:
+        spark.catalog.dropTempView(view)
     counts: Counter[str] = Counter(rows.column("_change").to_pylist())
     return Changes(
         rows.filter(pc.field("_change") != "unchanged"),
@@ -95,25 +95,42 @@ def find_changes(
 
 
 def _find_affected_keys(
-    spark: SparkSession, increment: Increment, frames: Mapping[str, DataFrame], limit: int
+    spark: SparkSession, increment: Increment, relations: Mapping[str, str], limit: int
 ) -> pa.Table:
     """The keys that the window affects, in one column; no more than `limit` of them."""
     key = increment.key
     query = f"SELECT DISTINCT {key} FROM ({increment.affected_keys}) k WHERE {key} IS NOT NULL LIMIT {limit}"
-    return delta.sql(spark, query, frames).toArrow()
+    return delta.sql(spark, delta.with_relations(query, relations)).toArrow()
 
 
-def _filter_by_keys(keys: DataFrame, increment: Increment, frames: Mapping[str, DataFrame]) -> dict[str, DataFrame]:
-    """The filtered inputs and the current rows, restricted to the affected keys."""
+def _filter_by_keys(keys: str, increment: Increment, relations: Mapping[str, str]) -> dict[str, str]:
+    """The relations; the filtered inputs and the current rows are restricted to the affected keys.
+
+    By a join, because Sail plans a list of literals slowly.
+    """
     columns = {**increment.filtered_inputs, "current_rows": increment.key}
-    return {
-        name: frames[name].join(keys, frames[name][column] == keys[increment.key], "left_semi")
+    filtered = {
+        name: f"SELECT r.* FROM ({relations[name]}) r LEFT SEMI JOIN {keys} k ON r.{column} = k.{increment.key}"
         for name, column in columns.items()
     }
+    return {**relations, **filtered}
+
+
+def _compare(spark: SparkSession, table: TableSpec, query: str, relations: Mapping[str, str]) -> pa.Table:
+    """The computed and the current rows, joined by key, each with its change."""
+    computed = cast_to_schema(delta.with_relations(query, relations), table)
+    comparison = delta.with_relations(_comparison_query(table), {**relations, "computed_rows": computed})
+    return delta.sql(spark, comparison).toArrow()
+
+
+def cast_to_schema(query: str, table: TableSpec) -> str:
+    """SQL of the query's rows with the declared columns, in their order and types."""
+    columns = (f"CAST({column.name} AS {column.type}) AS {column.name}" for column in table.columns)
+    return f"SELECT {', '.join(columns)} FROM (\n{query}\n)"
 
 
 def _comparison_query(table: TableSpec) -> str:
-    """SQL of the computed and the current rows, joined by key, each with its change."""
+    """SQL of `_compare`."""
     key = table.key[0]
     values = ", ".join(
         f"CASE WHEN n.{key} IS NULL THEN c.{name} ELSE n.{name} END AS {name}" for name in table.column_names
@@ -133,24 +150,23 @@ def _comparison_query(table: TableSpec) -> str:
     """
 
 
-def merge(spark: SparkSession, changes: Changes, output: TableHandle) -> delta.CommitMetrics:
+def merge(spark: SparkSession, changes: Changes, output: delta.OpenTable) -> delta.CommitMetrics:
     """Write the changes in one commit; none if there are no changes.
 
     Raises:
         StepError: the engine wrote no commit.
     """
-    if not changes.rows.num_rows:
+    if changes.counts == RowCounts():
         return delta.empty_commit(output)
     table = output.declaration
-    rows, marks = changes.rows.select(table.column_names), changes.rows.column("_change").to_pylist()
+    rows, marks = changes.rows.select(table.column_names), changes.rows.column("_change")
     partitions: set[str | None] = set()
     if table.partition:
         partitions.update(rows.column(table.partition).to_pylist())
         partitions.update(changes.rows.column("_current_partition").to_pylist())
-    marked = rows.append_column(delta.DELETED, pa.array([mark == "deleted" for mark in marks]))
     return delta.merge(
         spark,
-        spark.createDataFrame(marked),
+        rows.append_column(delta.DELETED, pc.equal(marks, "deleted")),
         output,
         changes.counts,
         partitions=sorted(partition for partition in partitions if partition is not None),

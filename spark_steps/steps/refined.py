@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from spark_steps import delta, rules
-from spark_steps.declarations import WAITING_FOR_ORDER, Layer, Severity, TableSpec
+from spark_steps.declarations import WAITING_FOR_ORDER, Layer, RefinedTable, Severity, TableSpec
 from spark_steps.expressions import UNKNOWN_KEY
 from spark_steps.protocol import Check, StepRequest, StepResult
 from spark_steps.refined import MODELS
-from spark_steps.steps.increment import find_changes, merge, read_inputs
+from spark_steps.steps.increment import cast_to_schema, find_changes, input_relations, merge
 
 
 def load(spark: SparkSession, request: StepRequest) -> StepResult:
@@ -22,34 +22,41 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     Raises:
         StepError: the query's columns are not the declared ones, or the engine wrote no commit.
     """
-    model = MODELS[request.output.id]
-    inputs = read_inputs(spark, request)
-    changes = find_changes(spark, request, model.increment, model.query, inputs) if model.increment else None
+    model, output = MODELS[request.output.id], delta.open_table(replace(request.output, window=None))
+    inputs = {handle.id: delta.open_table(replace(handle, window=None)) for handle in request.inputs}
+    relations = input_relations(inputs, request.window)
+    changes = find_changes(spark, model, relations, output) if request.window else None
     if changes is None:
-        commit = _replace_all(spark, request, model.query, inputs)
-        read = [handle for handle in request.inputs if handle.declaration.layer is not Layer.RAW]
-        rows_read, rows_unchanged = sum(delta.row_count(replace(handle, window=None)) for handle in read), 0
+        rows_read = [delta.row_count(table) for table in inputs.values() if table.declaration.layer is not Layer.RAW]
+        commit = _replace_all(spark, model, relations, output, are_few=max(rows_read) <= delta.MAX_COLLECTED_ROWS)
+        rows = replace(commit.rows, read=sum(rows_read))
     else:
-        commit = merge(spark, changes, request.output)
-        rows_read, rows_unchanged = changes.computed, changes.unchanged
+        commit = merge(spark, changes, output)
+        rows = replace(commit.rows, read=changes.computed, unchanged=changes.unchanged)
     return StepResult(
         table=request.table,
         version_before=commit.version_before,
         version_after=commit.version_after,
-        rows=replace(commit.rows, read=rows_read, unchanged=rows_unchanged),
+        rows=rows,
         files=commit.files,
-        checks=(*_check_rules(spark, request), *_check_waiting(request)),
+        checks=(*_check_rules(spark, output), *_check_waiting(inputs, output)),
     )
 
 
 def _replace_all(
-    spark: SparkSession, request: StepRequest, query: str, inputs: Mapping[str, DataFrame]
+    spark: SparkSession,
+    model: RefinedTable,
+    relations: Mapping[str, str],
+    output: delta.OpenTable,
+    *,
+    are_few: bool,
 ) -> delta.CommitMetrics:
-    table = request.output.declaration
-    rows = delta.align_to_schema(delta.sql(spark, query, inputs), table)
-    if table.dimension:
-        rows = rows.unionAll(delta.align_to_schema(delta.sql(spark, _unknown_member(table)), table))
-    return delta.replace(rows, replace(request.output, window=None))
+    """Compute the whole table. Few rows are collected: each is of one or two rows of the largest input at most."""
+    query = cast_to_schema(delta.with_relations(model.query, relations), model.table)
+    if model.table.dimension:
+        query = f"{query} UNION ALL {_unknown_member(model.table)}"
+    rows = delta.sql(spark, query)
+    return delta.replace(rows.toArrow() if are_few else rows, output)
 
 
 def _unknown_member(table: TableSpec) -> str:
@@ -60,22 +67,20 @@ def _unknown_member(table: TableSpec) -> str:
     return f"SELECT CAST({UNKNOWN_KEY} AS {key.type}) AS {key.name}, {values}"
 
 
-def _check_rules(spark: SparkSession, request: StepRequest) -> tuple[Check, ...]:
+def _check_rules(spark: SparkSession, output: delta.OpenTable) -> tuple[Check, ...]:
     """The table's warnings, counted over the whole table; no query if it has none."""
-    warnings = rules.warnings(request.output.declaration)
+    warnings = rules.warnings(output.declaration)
     if not warnings:
         return ()
     counts = [f"count_if({rule.violated_when}) AS {rule.name}" for rule in warnings]
-    [failed] = delta.read(spark, replace(request.output, window=None)).selectExpr(*counts).collect()
+    [failed] = delta.read(spark, output).selectExpr(*counts).collect()
     return tuple(Check(r.name, Severity.WARN, failed[r.name], r.reason.strip("'")) for r in warnings)
 
 
-def _check_waiting(request: StepRequest) -> list[Check]:
+def _check_waiting(inputs: Mapping[str, delta.OpenTable], output: delta.OpenTable) -> list[Check]:
     """The rows that wait for their order: the table has one row for each of the others, so the logs have the number."""
-    table = request.output.declaration
-    sources = [replace(handle, window=None) for handle in request.inputs if handle.id == table.rows_from]
-    rows = delta.row_count(replace(request.output, window=None))
-    return [
-        Check(WAITING_FOR_ORDER, Severity.WARN, max(0, delta.row_count(source) - rows), table.waiting_rows)
-        for source in sources
-    ]
+    table = output.declaration
+    if table.rows_from is None:
+        return []
+    waiting = max(0, delta.row_count(inputs[table.rows_from]) - delta.row_count(output))
+    return [Check(WAITING_FOR_ORDER, Severity.WARN, waiting, table.waiting_rows)]

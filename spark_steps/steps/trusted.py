@@ -1,16 +1,19 @@
 """Trusted: typed rows, one per key, in their newest state, independent of the order of deliveries."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from spark_steps import delta, rules
-from spark_steps.declarations import Column, Severity, TableSpec
+from spark_steps.declarations import Column, Rule, Severity, TableSpec
 from spark_steps.expressions import hash_60_bits, is_newer
-from spark_steps.protocol import Check, DayCounts, RowCounts, StepRequest, StepResult, TableHandle
+from spark_steps.protocol import Check, DayCounts, RowCounts, StepRequest, StepResult
 
 WINNER_ORDER = ("_extracted_at", "_landing_date", "_received_at", "_file_id", "_row")
 """The newest row of a key is the greatest in the order of these columns."""
@@ -23,17 +26,25 @@ _LINEAGE = (
     *("_reject", "_extra", "_text"),
 )
 
+_CHANGED = ("inserted", "updated")
+_GROUP = ("_landing_date", "_outcome", "_partition", "_current_partition")
+"""Columns by which outcomes are counted."""
+
 
 @dataclass(frozen=True, slots=True)
-class _OutcomeSummary:
+class _Outcomes:
     """The outcomes of the window's rows.
 
     Attributes:
+        changed: the rows to insert or update, with the columns of the trusted table.
+        quarantined: the rows that violate a rule, with the columns of the quarantine.
         rows: numbers of rows by landing date and outcome.
         warnings: numbers of accepted rows that violate each warning, by its name.
         partitions: partitions of the trusted table that change.
     """
 
+    changed: DataFrame | pa.Table
+    quarantined: DataFrame | pa.Table
     rows: dict[date, dict[str, int]]
     warnings: dict[str, int]
     partitions: list[str]
@@ -41,11 +52,6 @@ class _OutcomeSummary:
     def count(self, outcome: str) -> int:
         """The number of rows with this outcome, over all days."""
         return sum(rows.get(outcome, 0) for rows in self.rows.values())
-
-    @property
-    def only_inserts(self) -> bool:
-        """Every accepted row is inserted."""
-        return all(rows.keys() <= {"inserted", "quarantined"} for rows in self.rows.values())
 
 
 def load(spark: SparkSession, request: StepRequest) -> StepResult:
@@ -58,28 +64,28 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
         StepError: the rows do not have the declared columns, or the engine wrote no commit.
         ValueError: the request has no quarantine.
     """
-    [raw] = request.inputs
+    [raw_handle] = request.inputs
     if request.quarantine is None:
         raise ValueError(f"{request.table}: a trusted step needs a quarantine table")
-    table = request.output.declaration
-    raw, quarantine = replace(raw, window=request.window), replace(request.quarantine, window=request.window)
+    raw = delta.open_table(replace(raw_handle, window=request.window))
+    quarantine = delta.open_table(replace(request.quarantine, window=request.window))
+    output = delta.open_table(replace(request.output, window=None))
     rows_read, rows_quarantined_before = delta.rows_by_day(raw), delta.row_count(quarantine)
-    frames: dict[str, DataFrame] = {}
-    summary = _OutcomeSummary({}, dict.fromkeys(_warning_names(table), 0), [])
+    nothing = pa.table({})
+    outcomes = _Outcomes(nothing, nothing, {}, dict.fromkeys(_warning_names(output.declaration), 0), [])
     if rows_read or rows_quarantined_before:
-        frames = _find_outcomes(spark, table, raw, request.output)
-        summary = _summarize_outcomes(spark, table, frames)
+        outcomes = _find_outcomes(spark, raw, output, quarantine, are_few=_are_few(rows_read.values()))
 
-    if summary.count("quarantined") or rows_quarantined_before:
-        quarantine_commit = delta.replace(_quarantine_rows(spark, table, frames), quarantine)
-    else:
-        quarantine_commit = delta.empty_commit(quarantine)
-    commit = _write(spark, request.output, summary, frames)
+    quarantine_commit = delta.empty_commit(quarantine)
+    if outcomes.count("quarantined") or rows_quarantined_before:
+        quarantine_commit = delta.replace(outcomes.quarantined, quarantine)
+    counts = RowCounts(inserted=outcomes.count("inserted"), updated=outcomes.count("updated"))
+    commit = delta.merge(spark, outcomes.changed, output, counts, partitions=outcomes.partitions)
     rows = replace(
         commit.rows,
         read=sum(rows_read.values()),
-        unchanged=summary.count("unchanged"),
-        superseded=summary.count("superseded"),
+        unchanged=outcomes.count("unchanged"),
+        superseded=outcomes.count("superseded"),
         quarantined=quarantine_commit.rows.inserted,
     )
     return StepResult(
@@ -88,22 +94,76 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
         version_after=commit.version_after,
         rows=rows,
         files=commit.files + quarantine_commit.files,
-        checks=_check(rows, table, summary),
-        days=tuple(DayCounts(day=d, rows=RowCounts(read=n, **summary.rows.get(d, {}))) for d, n in rows_read.items()),
+        checks=_check(rows, output.declaration, outcomes),
+        days=tuple(DayCounts(day=d, rows=RowCounts(read=n, **outcomes.rows.get(d, {}))) for d, n in rows_read.items()),
     )
 
 
+def _are_few(counts: Iterable[int]) -> bool:
+    return sum(counts) <= delta.MAX_COLLECTED_ROWS
+
+
 def _find_outcomes(
-    spark: SparkSession, table: TableSpec, raw: TableHandle, output: TableHandle
-) -> dict[str, DataFrame]:
-    """The window's rows twice: `validated`, with typed values and violations, and the `outcomes` of these."""
-    window_rows, current_rows = delta.read(spark, raw), delta.read(spark, replace(output, window=None))
-    validated = delta.sql(spark, _validation_query(table), {"window_rows": window_rows})
-    frames = {"validated": validated, "current_rows": current_rows}
-    repeated_key = f"SELECT 1 FROM validated GROUP BY {_list(table.key)} HAVING count(*) > 1 LIMIT 1"
-    has_repeated_keys = bool(delta.sql(spark, repeated_key, frames).collect())
-    outcomes = delta.sql(spark, _outcome_query(table, has_repeated_keys=has_repeated_keys), frames)
-    return {"validated": validated, "outcomes": outcomes}
+    spark: SparkSession, raw: delta.OpenTable, output: delta.OpenTable, quarantine: delta.OpenTable, *, are_few: bool
+) -> _Outcomes:
+    """Find the outcomes of the window's rows, before any write. Few rows are collected, in one evaluation.
+
+    The engine evaluates many rows several times: to find repeated keys, to count the outcomes, and for each write.
+    Rows are ranked only if a key is repeated, because the sort is costly.
+    """
+    table = output.declaration
+    validated = delta.with_relations(_validation_query(table), {"window_rows": delta.relation(raw)})
+    relations = {"validated": validated, "current_rows": delta.relation(output)}
+    query, ranked = (
+        delta.with_relations(_outcome_query(table, has_repeated_keys=repeated), relations) for repeated in (False, True)
+    )
+    columns, quarantine_columns = table.column_names, quarantine.declaration.column_names
+    if are_few:
+        rows = delta.sql(spark, query).toArrow()
+        if _has_repeated_keys(rows, table):
+            rows = delta.sql(spark, ranked).toArrow()
+        groups = _count_collected(rows, _warning_names(table))
+        outcome = rows.column("_outcome")
+        changed = rows.filter(pc.is_in(outcome, pa.array(_CHANGED))).select(columns)
+        quarantined = rows.filter(pc.equal(outcome, "quarantined")).select(quarantine_columns)
+    else:
+        repeated_key = f"SELECT 1 FROM ({validated}) GROUP BY {_list(table.key)} HAVING count(*) > 1 LIMIT 1"
+        query = ranked if delta.sql(spark, repeated_key).collect() else query
+        groups = _count(spark, query, _warning_names(table))
+        outcomes = delta.sql(spark, query)
+        changed = outcomes.where(f"_outcome IN {_CHANGED}").select(*columns)
+        if {group["_outcome"] for group in groups} <= {"inserted", "quarantined"}:
+            # All accepted rows are new, so the join with the current rows need not be evaluated again.
+            changed = delta.sql(spark, validated).where("_rule IS NULL").select(*columns)
+        quarantined = outcomes.where("_outcome = 'quarantined'").select(*quarantine_columns)
+    counts: dict[date, Counter[str]] = defaultdict(Counter)
+    for group in groups:
+        counts[group["_landing_date"]][group["_outcome"]] += group["n"]
+    partitions = {g[name] for g in groups if g["_outcome"] in _CHANGED for name in ("_partition", "_current_partition")}
+    return _Outcomes(
+        changed,
+        quarantined,
+        rows={day: dict(outcomes) for day, outcomes in counts.items()},
+        warnings={name: sum(group[name] for group in groups) for name in _warning_names(table)},
+        partitions=sorted(partition for partition in partitions if partition is not None),
+    )
+
+
+def _has_repeated_keys(rows: pa.Table, table: TableSpec) -> bool:
+    return rows.group_by(list(table.key)).aggregate([]).num_rows < rows.num_rows
+
+
+def _count(spark: SparkSession, outcomes: str, warnings: list[str]) -> list[dict[str, Any]]:
+    """The number of rows, as `n`, and the violations of each warning, by the columns of `_GROUP`."""
+    sums = "".join(f", sum({name}) AS {name}" for name in warnings)
+    query = f"SELECT {_list(_GROUP)}, count(*) AS n{sums} FROM ({outcomes}) GROUP BY {_list(_GROUP)}"
+    return delta.sql(spark, query).toArrow().to_pylist()
+
+
+def _count_collected(rows: pa.Table, warnings: list[str]) -> list[dict[str, Any]]:
+    """What `_count` returns, of collected rows."""
+    groups = rows.group_by(list(_GROUP)).aggregate([([], "count_all"), *((name, "sum") for name in warnings)])
+    return groups.rename_columns([*_GROUP, "n", *warnings]).to_pylist()
 
 
 def _validation_query(table: TableSpec) -> str:
@@ -126,7 +186,11 @@ def _validation_query(table: TableSpec) -> str:
 
 
 def _outcome_query(table: TableSpec, *, has_repeated_keys: bool) -> str:
-    """SQL of the outcome of each validated row. Rows are only ranked if a key is repeated: the sort is costly."""
+    """SQL of the validated rows with their outcome, their partition before and after, and 1 for each violated warning.
+
+    They have the columns of the trusted table and of the quarantine. Rows are only ranked if a key may be repeated: the
+    sort is costly.
+    """
     rank = f"""
         row_number() OVER (
           PARTITION BY {_list(table.key)}, _rule IS NULL ORDER BY {_list(f"{c} DESC" for c in WINNER_ORDER)}
@@ -136,9 +200,18 @@ def _outcome_query(table: TableSpec, *, has_repeated_keys: bool) -> str:
     same_row = " AND ".join(f"r.{name} = c.{name}" for name in WINNER_ORDER)
     order = (_RECEIVED_AT if column == "_received_at" else column for column in WINNER_ORDER)
     columns = (*table.key, *order, "_hash", *([table.partition] if table.partition else []))
+    texts = [f"`{rules.raw_column_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
     return f"""
-        WITH ranked AS (SELECT *, {rank if has_repeated_keys else "1"} AS _rank FROM validated)
-        SELECT r.*,
+        WITH ranked AS (
+          SELECT *,
+            {rank if has_repeated_keys else "1"} AS _rank,
+            CASE WHEN _rule IS NOT NULL THEN to_json(struct({_list([*texts, "_extra", "_text"])})) END AS record
+            {"".join(f", {_flag(rule)}" for rule in rules.warnings(table))}
+          FROM validated
+        )
+        SELECT {_list(f"r.{name}" for name in table.column_names)},
+          r.record, r._rule AS rule, r._reason AS reason, r._file_name, r._run_id,
+          {"".join(f"r.{name}, " for name in _warning_names(table))}
           CASE
             WHEN r._rule IS NOT NULL THEN 'quarantined'
             WHEN r._rank > 1 THEN 'superseded'
@@ -147,60 +220,17 @@ def _outcome_query(table: TableSpec, *, has_repeated_keys: bool) -> str:
             WHEN {same_row} THEN CASE WHEN r._hash = c._hash THEN 'unchanged' ELSE 'updated' END
             ELSE 'superseded'
           END AS _outcome,
+          {f"r.{table.partition}" if table.partition else "CAST(NULL AS STRING)"} AS _partition,
           {f"c.{table.partition}" if table.partition else "CAST(NULL AS STRING)"} AS _current_partition
         FROM ranked r LEFT JOIN (SELECT {_list(columns)} FROM current_rows) c ON {same_key}
     """
 
 
-def _summarize_outcomes(spark: SparkSession, table: TableSpec, frames: Mapping[str, DataFrame]) -> _OutcomeSummary:
-    """Count outcomes, warnings and affected partitions in one pass over the window's rows, before any write."""
-    flags = "".join(
-        f", count_if({rule.violated_when} AND _rule IS NULL) AS {rule.name}" for rule in rules.warnings(table)
-    )
-    partition = table.partition or "CAST(NULL AS STRING)"
-    query = f"""
-        SELECT _landing_date, _outcome, count(*) AS n,
-          collect_set({partition}) AS new, collect_set(_current_partition) AS old{flags}
-        FROM outcomes GROUP BY _landing_date, _outcome
-    """
-    groups = delta.sql(spark, query, frames).collect()
-    rows: dict[date, dict[str, int]] = defaultdict(dict)
-    for row in groups:
-        rows[row["_landing_date"]][row["_outcome"]] = row["n"]
-    changed = [row for row in groups if row["_outcome"] in ("inserted", "updated")]
-    return _OutcomeSummary(
-        rows=rows,
-        warnings={name: sum(row[name] for row in groups) for name in _warning_names(table)},
-        partitions=sorted({value for row in changed for value in (*row["new"], *row["old"])}),
-    )
+def _flag(rule: Rule) -> str:
+    return f"CASE WHEN {rule.violated_when} AND _rule IS NULL THEN 1 ELSE 0 END AS {rule.name}"
 
 
-def _quarantine_rows(spark: SparkSession, table: TableSpec, frames: Mapping[str, DataFrame]) -> DataFrame:
-    """The window's rows that violate a rule, with the columns of the quarantine table."""
-    texts = [f"`{rules.raw_column_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
-    query = f"""
-        SELECT to_json(struct({_list([*texts, "_extra", "_text"])})) AS record, _rule AS rule, _reason AS reason,
-          _landing_date, _file_id, _file_name, _row, _extracted_at, _run_id, _received_at
-        FROM outcomes WHERE _outcome = 'quarantined'
-    """
-    return delta.sql(spark, query, frames)
-
-
-def _write(
-    spark: SparkSession, output: TableHandle, summary: _OutcomeSummary, frames: Mapping[str, DataFrame]
-) -> delta.CommitMetrics:
-    """Insert and update in one commit; no file is rewritten if no row is updated."""
-    counts = RowCounts(inserted=summary.count("inserted"), updated=summary.count("updated"))
-    if counts == RowCounts():
-        return delta.empty_commit(output)
-    # if all accepted rows are new, the join with the current rows need not be evaluated again
-    accepted, changed = "validated WHERE _rule IS NULL", "outcomes WHERE _outcome IN ('inserted', 'updated')"
-    source = accepted if summary.only_inserts else changed
-    rows = delta.sql(spark, f"SELECT {_list(output.declaration.column_names)} FROM {source}", frames)
-    return delta.merge(spark, rows, output, counts, partitions=summary.partitions)
-
-
-def _check(rows: RowCounts, table: TableSpec, summary: _OutcomeSummary) -> tuple[Check, ...]:
+def _check(rows: RowCounts, table: TableSpec, outcomes: _Outcomes) -> tuple[Check, ...]:
     accounted = rows.inserted + rows.updated + rows.unchanged + rows.superseded + rows.quarantined
     return (
         Check(
@@ -211,7 +241,7 @@ def _check(rows: RowCounts, table: TableSpec, summary: _OutcomeSummary) -> tuple
         ),
         Check("nothing_quarantined", Severity.WARN, rows.quarantined, "no row violates a rule"),
         *(
-            Check(rule.name, Severity.WARN, summary.warnings[rule.name], rule.reason.strip("'"))
+            Check(rule.name, Severity.WARN, outcomes.warnings[rule.name], rule.reason.strip("'"))
             for rule in rules.warnings(table)
         ),
     )

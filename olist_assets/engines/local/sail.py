@@ -24,13 +24,17 @@ class SailEngine(LocalEngine):
     def session(self, on_progress: Progress = ignore_progress) -> SparkSession:  # noqa: ARG002 - it is quick
         """This process's session on its own Sail server, in UTC."""
         os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # pyspark's functions read it
-        with _START:
+        with _starting:
             return _session()
 
     def stop_queries(self) -> None:
         """Let the running queries fail."""
         if _session.cache_info().currsize:
             _session().interruptAll()
+
+
+_starting = Lock()
+"""Locked while a thread starts the session, so that steps of several threads share one."""
 
 
 @cache

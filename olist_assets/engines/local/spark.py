@@ -36,7 +36,8 @@ PROPERTIES = {
 """Properties of local Spark, except for the jars."""
 
 
-_START = Lock()
+_starting = Lock()
+"""Locked while a thread starts the session, so that steps of several threads share one."""
 
 
 class SparkEngine(LocalEngine):
@@ -51,8 +52,7 @@ class SparkEngine(LocalEngine):
     jars_folder: str = str(default_folder())
     on_s3: bool = False
     properties: Mapping[str, str] = Field(default_factory=dict)
-    _session: SparkSession | None = PrivateAttr(default=None)
-    _is_owner: bool = PrivateAttr(default=False)
+    _started: SparkSession | None = PrivateAttr(default=None)
 
     @property
     def name(self) -> str:
@@ -75,12 +75,11 @@ class SparkEngine(LocalEngine):
             OlistError: as `prepare` does.
         """
         os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)  # set by a Sail session in this process
-        with _START:
-            if self._session is None:
-                running = SparkContext._active_spark_context  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-                self._session = self._start(on_progress)  # a running one is returned as it is
-                self._is_owner = running is None
-            return self._session
+        with _starting:
+            with suppress(PySparkRuntimeError):  # no session is active in this process
+                return SparkSession.active()
+            self._started = self._start(on_progress)
+            return self._started
 
     def stop_queries(self) -> None:
         """Let the running queries fail."""
@@ -89,9 +88,9 @@ class SparkEngine(LocalEngine):
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - the contract
         """Stop the session if this engine started it."""
-        if self._session is not None and self._is_owner:
-            self._session.stop()
-        self._session = None
+        if self._started is not None:
+            self._started.stop()
+            self._started = None
 
     def _jars(self, on_progress: Progress) -> list[Path]:
         require_java()

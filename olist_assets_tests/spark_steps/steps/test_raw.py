@@ -7,7 +7,9 @@ from pathlib import Path
 import deltalake
 import pytest
 
+from spark_steps import delta
 from spark_steps.protocol import DayCounts, RowCounts, StepError, StepResult, Window
+from spark_steps.steps import raw
 
 HEADER = "seller_id,seller_zip_code_prefix,seller_city,seller_state\n"
 MAY_10, MAY_11, MAY_12 = date(2018, 5, 10), date(2018, 5, 11), date(2018, 5, 12)
@@ -286,3 +288,94 @@ def test_a_missing_file_fails_the_run_and_nothing_is_appended(lake):
     with pytest.raises(Exception, match=r"gone\.csv"):
         lake.run("raw/sellers", files=[gone, good])
     assert version(lake) == 0
+
+
+# --- Many files ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.spark
+def test_many_files_are_read_by_the_engine(lake, monkeypatch):
+    monkeypatch.setattr(raw, "_MAX_COLLECTED_FILES", 1)
+    files = [lake.file(f"f{n}.csv", HEADER + f"s{n},1,a,SP\ntoo,many,values,in,row {n}\n") for n in range(2)]
+    assert counts(lake.run("raw/sellers", files=files)) == (0, 1, 4, 4)
+    rows = lake.read("raw/sellers", "_file_name", "_row", "seller_id", "_text")
+    assert sorted(tuple(row.values()) for row in rows) == [
+        ("f0.csv", 0, "s0", None),
+        ("f0.csv", 1, None, "too,many,values,in,row 0"),
+        ("f1.csv", 0, "s1", None),
+        ("f1.csv", 1, None, "too,many,values,in,row 1"),
+    ]
+    files = [lake.file("g1.csv", HEADER), lake.file("g2.csv", "seller_id\ns1\n")]
+    with pytest.raises(StepError, match=r"raw/sellers: g2\.csv of 2018-05-10 lacks the column seller_zip_code_prefix"):
+        lake.run("raw/sellers", files=files)
+
+
+# --- What the log shows ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The windows whose data the step reads."""
+    windows, read = [], delta.read
+    monkeypatch.setattr(delta, "read", lambda spark, table: windows.append(table.handle.window) or read(spark, table))
+    return windows
+
+
+def test_the_log_shows_which_files_the_table_has(sail_lake, reads):
+    files = [
+        sail_lake.file(f"{n}_in_a_name_of_more_than_32_characters.csv", HEADER + f"s{n},1,a,SP\n", day=day)
+        for day in (MAY_10, MAY_11)
+        for n in range(day.day - 8)
+    ]
+    for file in files:
+        sail_lake.run("raw/sellers", day=file.landing_date, files=[file])
+    assert counts(sail_lake.run("raw/sellers", window=Window(MAY_10, MAY_12), files=files)) == (5, 5, 0, 0)
+    assert reads == []
+
+
+def test_a_new_file_is_appended_without_reading_data(sail_lake, reads):
+    sail_lake.run("raw/sellers", files=[sail_lake.file("a.csv", HEADER + "s1,1,a,SP\n")])
+    assert counts(sail_lake.run("raw/sellers", files=[sail_lake.file("a.csv", HEADER + "s2,1,a,SP\n")])) == (1, 2, 1, 1)
+    assert reads == []
+
+
+def test_data_files_with_rows_of_several_delivered_files_are_read(sail_lake, reads):
+    """Compaction puts the files of a day into one data file."""
+    files = [sail_lake.file(f"f{n}.csv", HEADER + f"s{n},1,a,SP\n") for n in range(5)]
+    for file in files[:4]:
+        sail_lake.run("raw/sellers", files=[file])
+    deltalake.DeltaTable(sail_lake.table("raw/sellers").uri).optimize.compact()
+    assert counts(sail_lake.run("raw/sellers", files=files)) == (5, 6, 1, 1)
+    assert reads == [Window.from_day(MAY_10)]
+    assert [row[3] for row in sellers(sail_lake)] == ["s0", "s1", "s2", "s3", "s4"]
+
+
+def test_many_files_of_a_day_become_one_data_file(sail_lake):
+    files = [sail_lake.file(f"f{n}.csv", HEADER + f"s{n},1,a,SP\n") for n in range(40)]
+    assert sail_lake.run("raw/sellers", files=files).files.added == 1
+    assert counts(sail_lake.run("raw/sellers", files=files)) == (1, 1, 0, 0)
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_content_that_replaced_another_one_is_appended_again(sail_lake, compacted):
+    first, second = (HEADER + f"s1,1,{city},SP\n" for city in ("rio", "santos"))
+    for hour, content in ((4, first), (5, second)):
+        file = sail_lake.file("f.csv", content, received_at=f"2018-05-10 0{hour}:00:00")
+        sail_lake.run("raw/sellers", files=[file])
+    if compacted:
+        deltalake.DeltaTable(sail_lake.table("raw/sellers").uri).optimize.compact()
+    again = sail_lake.file("f.csv", first, received_at="2018-05-10 06:00:00")
+    for inserted in (1, 0):
+        assert sail_lake.run("raw/sellers", files=[again]).rows.inserted == inserted
+    assert len(sellers(sail_lake)) == 3
+
+
+def test_a_content_whose_rows_were_deleted_by_a_vector_is_appended_again(sail_lake):
+    file = sail_lake.file("f.csv", HEADER + "s1,1,a,SP\n")
+    other = sail_lake.file("g.csv", HEADER + "s2,1,a,SP\n")
+    sail_lake.run("raw/sellers", files=[file, other])
+    log = deltalake.DeltaTable(sail_lake.table("raw/sellers").uri)
+    log.alter.add_feature(deltalake.TableFeatures.DeletionVectors, allow_protocol_versions_increase=True)
+    log.alter.set_table_properties({"delta.enableDeletionVectors": "true"})
+    delta.sql(sail_lake.spark, f"DELETE FROM delta.`{log.table_uri}` WHERE seller_id = 's1'").collect()
+    assert sail_lake.run("raw/sellers", files=[file, other]).rows.inserted == 1
