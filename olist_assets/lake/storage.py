@@ -123,8 +123,7 @@ def has_content(store: ObjectStore, path: str, content: IO[bytes]) -> bool:
 def _walk(root: str, prefix: str, first: str) -> "Iterator[ObjectMeta]":
     """The files below a prefix whose names obstore accepts. Links are followed unless they form a loop."""
     for folder, folders, names in os.walk(f"{root}/{prefix}", onerror=_raise_unless_missing, followlinks=True):
-        place = os.path.realpath(folder)
-        folders[:] = [name for name in folders if not _is_loop(f"{folder}/{name}", place)]
+        folders[:] = [name for name in folders if not _is_loop(f"{folder}/{name}", folder)]
         for name in names:
             if (
                 name >= first
@@ -136,8 +135,9 @@ def _walk(root: str, prefix: str, first: str) -> "Iterator[ObjectMeta]":
                     yield _object_meta(file, file.as_posix().removeprefix(f"{root}/"))
 
 
-def _is_loop(path: str, place: str) -> bool:
-    return Path(path).is_symlink() and f"{place}/".startswith(f"{os.path.realpath(path)}/")
+def _is_loop(path: str, folder: str) -> bool:
+    """Whether a path in a folder is a link to the folder or to one above it."""
+    return os.path.islink(path) and f"{os.path.realpath(folder)}/".startswith(f"{os.path.realpath(path)}/")  # noqa: PTH114
 
 
 def _object_meta(file: Path, path: str) -> "ObjectMeta":

@@ -10,8 +10,6 @@ from pyspark.sql import SparkSession
 
 from olist_assets.engines.base import LocalEngine, Progress, ignore_progress
 
-_START = Lock()
-
 
 class SailEngine(LocalEngine):
     """Runs steps on an embedded Sail server."""
