@@ -54,12 +54,12 @@ def succeeds():
     pass
 
 
-@dg.job(executor_def=create_executor(SailEngine(), at_end=lambda: ENDS.append("end")))
+@dg.job(executor_def=create_executor(SailEngine(), 2, at_end=lambda: ENDS.append("end")))
 def succeeding():
     succeeds()
 
 
-@dg.job(executor_def=create_executor(SailEngine(), at_end=lambda: ENDS.append("end")))
+@dg.job(executor_def=create_executor(SailEngine(), 2, at_end=lambda: ENDS.append("end")))
 def failing_in_process():
     fails()
 

@@ -21,7 +21,7 @@ def load(context):
     return context.run.run_id
 
 
-@dg.job(executor_def=create_executor(SailEngine()))
+@dg.job(executor_def=create_executor(SailEngine(), 2))
 def loading():
     load()
 

@@ -10,7 +10,10 @@ from spark_steps import delta
 pytestmark = pytest.mark.slow_module
 
 
-@pytest.mark.parametrize("limit", [50_000, 0], ids=["collected", "by-the-engine"])
+@pytest.mark.parametrize(
+    "limit",
+    [pytest.param(50_000, id="collected"), pytest.param(0, id="by-the-engine", marks=pytest.mark.long)],
+)
 def test_steps_that_run_at_the_same_time_give_the_tables_of_steps_in_sequence(sail_lake, monkeypatch, limit):
     monkeypatch.setattr(delta, "MAX_COLLECTED_ROWS", limit)
     sequence, threads = (replace(sail_lake, root=sail_lake.root / name) for name in ("sequence", "threads"))

@@ -8,7 +8,7 @@ from olist_assets_tests.spark_steps.steps.two_days import FIRST, SECOND, content
 from spark_steps import arrow_writes, delta
 from spark_steps.steps import raw
 
-pytestmark = pytest.mark.slow_module
+pytestmark = [pytest.mark.slow_module, pytest.mark.long]
 
 
 def test_rows_that_the_engine_writes_equal_collected_ones(sail_lake, monkeypatch):
