@@ -9,6 +9,7 @@ import dagster as dg
 
 from olist_assets.assets.checks import check_result
 from olist_assets.assets.metadata import materialization_metadata
+from olist_assets.assets.priorities import priority_tags
 from olist_assets.assets.step_recording import record_step
 from olist_assets.engines.base import Engine
 from olist_assets.errors import FileNotReadyError
@@ -36,6 +37,7 @@ def _landzone_asset(name: str, file_stem: str, landing_dates: dg.DailyPartitions
         group_name="landzone",
         kinds={"csv"},
         owners=["team:data-engineering"],
+        op_tags=priority_tags("/".join(key)),
         description=f"Files `{file_stem}*.csv` of a landing date's delivery, waiting for raw.",
         partitions_def=landing_dates,
         backfill_policy=single_run_backfill,

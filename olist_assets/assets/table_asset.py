@@ -8,6 +8,7 @@ import dagster as dg
 
 from olist_assets.assets.checks import check_result, check_specs
 from olist_assets.assets.metadata import column_schema, day_metadata, materialization_metadata
+from olist_assets.assets.priorities import priority_tags
 from olist_assets.assets.step_recording import record_step
 from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
@@ -37,6 +38,7 @@ def table_asset(
         "pool": pool_for(table.id, engine_name),  # the lease protects against writers outside Dagster
         "kinds": {"deltalake", "pyspark", _KINDS[table.layer]},
         "owners": [_OWNERS[table.layer]],
+        "op_tags": priority_tags(table.id),
         "description": table.description,
         "metadata": {
             "dagster/column_schema": column_schema(table),
