@@ -18,7 +18,7 @@ from olist_assets.definitions import build_definitions
 from olist_assets.engines.base import Engine
 from olist_assets.errors import EngineError, SettingsError, close_matches, did_you_mean
 from olist_assets.lake.layout import Lake
-from olist_assets.orchestration.instance.run_process import end_dead_runs
+from olist_assets.orchestration.instance.run_process import RunProcess, end_dead_runs
 from olist_assets.orchestration.jobs import lakehouse
 from olist_assets.settings.general import Settings, load_settings
 from olist_assets.sources.deliveries import Deliveries
@@ -226,7 +226,7 @@ class Lakehouse:
             raise_on_error=False,
             output_capturing_enabled=False,
             run_config=_NO_CONSOLE_LOG,
-            run_tags=tags,
+            run_tags=tags | RunProcess.current(run_id).tags,  # the executor would write it only after the run's start
         )
 
 
