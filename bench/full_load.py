@@ -210,21 +210,18 @@ def _step(record: StepRecord) -> Step:
 
 
 def build_figures(took: Measurement, steps: list[Step]) -> Figures:
-    """A run's figures, from its process and its steps in the order in which they ran, one after the other."""
+    """A run's figures, from its process and its steps. Steps overlap, so their seconds may add up to more."""
     layers = {layer: sum(s.work for s in steps if s.table.startswith(f"{layer}/")) for layer in LAYERS}
-    first, last = steps[0], steps[-1]
-    over = last.started + last.seconds
-    # What a step takes beyond its own work: the first on the engine starts it, the others open handles.
-    beside = [step.seconds - step.work for step in steps if not step.table.startswith("landzone/")]
-    start, work, controlled = first.started - took.started, sum(s.work for s in steps), sum(s.seconds for s in steps)
+    first, over = min(step.started for step in steps), max(step.started + step.seconds for step in steps)
+    # What the first step on the engine takes beyond its own work is the start of the engine.
+    on_engine = min((s for s in steps if not s.table.startswith("landzone/")), key=lambda step: step.started)
+    engine_start = on_engine.seconds - on_engine.work
     return Figures(
         layers=layers,
         parts={
-            "start-up": start,
-            "engine start": beside[0],
-            "work": work,
-            "around steps": sum(beside[1:]),
-            "between steps": over - first.started - controlled,
+            "start-up": first - took.started,
+            "engine start": engine_start,
+            "work": over - first - engine_start,
             "end": took.started + took.wall - over,
         },
         wall=took.wall,

@@ -20,24 +20,21 @@ _NOTHING = "-"
 _PARTS = {
     "start-up": "start-up: until the first step",
     "engine start": "engine start",
-    "work": "work",
-    "around steps": "around steps: handles",
-    "between steps": "between steps: Dagster, step records",
+    "work": "from the first step to the last, without it",
     "end": "after the last step",
 }
 _NOTES = """\
 *The baseline*: Arrow, DuckDB and delta-rs overwrite the same tables, without landzone, history or orchestration; in
 brackets the multiple of it. *dbt*: `dbt build` with dbt-duckdb replaces the same tables in one DuckDB file and tests
-their keys and required values, without landzone, quarantine, increments, history or Delta tables. Its models run on
-several threads, so its layers overlap. *spark-submit*: one Spark application per table, in turn, with the properties
-and jars of the engine spark, without landzone, quarantine, increments or orchestration; their start is engine start.
+their keys and required values, without landzone, quarantine, increments, history or Delta tables. *spark-submit*: one
+Spark application per table, in turn, with the properties and jars of the engine spark, without landzone, quarantine,
+increments or orchestration; their start is engine start.
 
-*Work* is the time of the steps themselves. The rest of a command is Dagster, imports and the start of the engine. Only
-the start of the session counts as engine start: later costs of a cold engine are part of its steps. Around steps: the
-time between an asset's start and end outside its step. Memory: the largest process by the kernel's account (VmHWM); all
-processes are sampled ten times a second, and shared memory counts for each of them. Files and bytes are those of the
-data files that Delta commits added, or of DuckDB's file. The same delivery again: the baseline and spark-submit would
-repeat the first load, so its figures are repeated.
+*Work* is the time of the steps themselves. Steps of one load run at the same time, so layers overlap. Only the start of
+the session counts as engine start: later costs of a cold engine are part of its steps. Memory: the largest process by
+the kernel's account (VmHWM); all processes are sampled ten times a second, and shared memory counts for each of them.
+Files and bytes are those of the data files that Delta commits added, or of DuckDB's file. The same delivery again: the
+baseline and spark-submit would repeat the first load, so its figures are repeated.
 """
 
 
