@@ -115,8 +115,8 @@ class LoadMarks:
                 }
             changed = {day: files for day, files in {**marks, **changes}.items() if files is not None}
             content = json_objects.encode({f"{day}": changed[day] for day in sorted(changed)})
-            is_current = content == existing or (number == 0 and not changed)
-            if is_current or objects.create(number + 1, content) == content:
+            # If objects are replaced while a folder is listed, the list may be empty: number 1 then cannot be created.
+            if content == existing or objects.create(number + 1, content) == content:
                 break
         remove_objects(self.store, [path for _, path in singles])
 

@@ -43,9 +43,9 @@ def test_a_month_has_two_objects_at_most(lake):
     for n in range(5):
         lake.load_marks.clear([DAY + timedelta(days=n)])
         lake.load_marks.write({DAY + timedelta(days=n): FILES})
-    assert objects(lake) == ["2018-05/00000004.json", "2018-05/00000005.json"]
+    assert objects(lake) == ["2018-05/00000005.json", "2018-05/00000006.json"]
     lake.load_marks.clear([date(2018, 5, 1)])  # has no mark
-    assert objects(lake) == ["2018-05/00000004.json", "2018-05/00000005.json"]
+    assert objects(lake) == ["2018-05/00000005.json", "2018-05/00000006.json"]
 
 
 def test_marks_of_an_earlier_release_count_and_move_when_their_month_changes(lake):
