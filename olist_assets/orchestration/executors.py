@@ -1,4 +1,4 @@
-"""The executors of runs: steps one after the other, or several at a time."""
+"""The executors of runs: threads of one process for a local engine, a process per step for a remote one."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
