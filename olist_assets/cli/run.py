@@ -71,7 +71,8 @@ def run(
         _load(lakehouse, windows, select or [], print_notices)  # a step that needs an unreadable table names it
     else:
         out.print("nothing to load: every delivered day has been loaded")
-    if lost or not (windows or select or _tables_are_readable(lakehouse)):
+    unreadable = 0 if windows or select else _print_unreadable_tables(lakehouse)
+    if lost or unreadable:
         raise typer.Exit(1)
 
 
@@ -86,7 +87,7 @@ def open_lakehouse(engine: EngineName | None) -> "Lakehouse":
     """
     if engine is not None:
         os.environ["OLIST_ENGINE"] = engine  # the processes of a run read it there
-    gc.disable()  # what imports create stays; to search it for garbage takes a sixth of their time
+    gc.disable()  # imported objects stay; collections among them would take a sixth of the start
     try:
         return _open_lakehouse()
     finally:
@@ -152,14 +153,14 @@ def _recover_lost_tables(lakehouse: "Lakehouse") -> int:
     return 0
 
 
-def _tables_are_readable(lakehouse: "Lakehouse") -> bool:
-    """Whether all tables can be read; prints why the others cannot. Opens each table's log, which takes time."""
+def _print_unreadable_tables(lakehouse: "Lakehouse") -> int:
+    """Print which tables cannot be read, and why; returns their number. This opens the log of every table."""
     from olist_assets.lake.inspection import inspect_tables  # noqa: PLC0415
 
     problems = [state.problem for state in inspect_tables(lakehouse.lake).values() if state.problem]
     for problem in problems:
         print_error(redact(problem, lakehouse.lake.root))
-    return not problems
+    return len(problems)
 
 
 def _resolve_range(day: date | None, first: date | None, last: date | None) -> tuple[date, date] | tuple[None, None]:

@@ -15,8 +15,7 @@ from urllib.parse import unquote
 
 from obstore.store import ObjectStore
 
-from olist_assets.lake.step_bundles import CONCURRENT_READS
-from olist_assets.lake.storage import list_objects, read_object, remove_objects
+from olist_assets.lake.storage import CONCURRENT_READS, list_objects, read_object, remove_objects
 from olist_assets.lake.table_versions import DeltaLog
 
 MIN_COMMITS = 20

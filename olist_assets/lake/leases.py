@@ -37,14 +37,13 @@ from olist_assets.errors import LeaseError, utc_text
 from olist_assets.lake import process_identity
 from olist_assets.lake.json_objects import ZonedTime, decode_or_none, encode
 from olist_assets.lake.numbered_objects import NumberedObjects
-from olist_assets.lake.storage import list_objects, read_object
+from olist_assets.lake.storage import CONCURRENT_READS, list_objects, read_object
 
 LIFETIME = timedelta(minutes=1)
 """How long a lease lasts without renewal. The clocks of hosts must differ by much less."""
 
 _FOLDER = "control/leases"
 _PATH = re.compile(rf"{_FOLDER}/\w+\.\w+/\d{{8}}\.json")
-_CONCURRENT_READS = 16
 _log = logging.getLogger(__name__)
 
 
@@ -137,7 +136,7 @@ def damaged_leases(store: ObjectStore) -> list[str]:
             return decode_or_none(read_object(store, path), Lease) is None
         return False
 
-    with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
+    with ThreadPoolExecutor(CONCURRENT_READS) as pool:
         damaged = pool.map(is_damaged, newest.values())
         return [path for path, bad in zip(newest.values(), damaged, strict=True) if bad]
 

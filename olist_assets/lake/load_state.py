@@ -12,7 +12,7 @@ from obstore.store import ObjectStore
 
 from olist_assets.lake import json_objects
 from olist_assets.lake.numbered_objects import NumberedObjects
-from olist_assets.lake.storage import list_objects, read_object, remove_objects
+from olist_assets.lake.storage import CONCURRENT_READS, list_objects, read_object, remove_objects
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 _FOLDER = "control/days"
 _DAY = re.compile(rf"{_FOLDER}/(\d{{4}}-\d\d-\d\d)\.json")
 _MONTH = re.compile(rf"{_FOLDER}/(\d{{4}}-\d\d)/(\d{{8,}})\.json")
-_CONCURRENT_READS = 16
-"""How many objects are read at the same time. On S3 most of the time is spent waiting."""
 
 _Marks = dict[date, list[str]]
 
@@ -64,7 +62,7 @@ class LoadMarks:
         months = {month: number for number, month in numbers}
         singles = [(day, path) for day, path in _single_marks(listing) if f"{day:%Y-%m}" not in months]
         marks: dict[date, list[str] | None] = {}
-        with ThreadPoolExecutor(_CONCURRENT_READS) as pool:
+        with ThreadPoolExecutor(CONCURRENT_READS) as pool:
             found = [*pool.map(self._read_single, singles), *pool.map(self._read_month, months.items())]
         for path, days, content in found:
             if content is None:

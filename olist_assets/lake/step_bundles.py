@@ -22,13 +22,10 @@ from obstore.store import ObjectStore
 
 from olist_assets.lake import json_objects
 from olist_assets.lake.json_objects import ZonedTime
-from olist_assets.lake.storage import list_objects, read_object, remove_objects
+from olist_assets.lake.storage import CONCURRENT_READS, list_objects, read_object, remove_objects
 
 FOLDER = "control/step_bundles"
 """Where the bundles are in the lake."""
-
-CONCURRENT_READS = 16
-"""How many objects are read at the same time. On S3 most of the time is spent waiting."""
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 _MERGED = 8

@@ -13,8 +13,8 @@ from obstore.store import ObjectStore
 
 from olist_assets.lake import json_objects
 from olist_assets.lake.json_objects import ZonedTime
-from olist_assets.lake.step_bundles import CONCURRENT_READS, StepBundles
-from olist_assets.lake.storage import list_objects, read_object, remove_objects
+from olist_assets.lake.step_bundles import StepBundles
+from olist_assets.lake.storage import CONCURRENT_READS, list_objects, read_object, remove_objects
 from spark_steps.declarations import Layer
 from spark_steps.protocol import Check, Window
 from spark_steps.tables import TABLES

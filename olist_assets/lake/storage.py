@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _RETRY: "RetryConfig" = {"max_retries": 8, "retry_timeout": timedelta(seconds=60)}
 """For server errors, throttling and lost connections of S3, with growing pauses."""
 
+CONCURRENT_READS = 16
+"""How many objects are read at the same time. On S3 most of the time is spent waiting."""
+
 _CHUNK_BYTES = 4 << 20
 _UNFINISHED = re.compile(r"#\d+$")
 """obstore's files for objects that are being written."""

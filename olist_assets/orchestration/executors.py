@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.execution.retries import RetryMode
-from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
 from olist_assets.engines.base import Engine, LocalEngine
 from olist_assets.orchestration.instance.run_process import RunProcess
-from olist_assets.orchestration.threads import ThreadedExecutor
+from olist_assets.orchestration.threads import ExecutorWrapper, ThreadedExecutor
 from olist_assets.settings.engine_names import LOCAL_ENGINES
 
 if TYPE_CHECKING:
@@ -79,20 +77,12 @@ def _recording(
     )
 
 
-class _RecordingExecutor(dg.Executor):
+class _RecordingExecutor(ExecutorWrapper):
     """Another executor that first writes the run's process into a tag of the run, and calls `at_end` at its end."""
 
     def __init__(self, executor: dg.Executor, at_end: Callable[[], None]) -> None:
-        self._executor = executor
+        super().__init__(executor)
         self._at_end = at_end
-
-    @property
-    def retries(self) -> RetryMode:
-        return self._executor.retries
-
-    @property
-    def step_dependency_config(self) -> StepDependencyConfig:
-        return self._executor.step_dependency_config
 
     def execute(
         self, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan"

@@ -29,34 +29,41 @@ if TYPE_CHECKING:
 _INTERRUPT_SECONDS = 0.2
 
 
-class ThreadedExecutor(dg.Executor):
+class ExecutorWrapper(dg.Executor):
+    """An executor with the retries and the dependency rules of another one."""
+
+    def __init__(self, executor: dg.Executor) -> None:
+        self._executor = executor
+
+    @property
+    def retries(self) -> RetryMode:
+        """Whether steps may ask for a retry."""
+        return self._executor.retries
+
+    @property
+    def step_dependency_config(self) -> StepDependencyConfig:
+        """When a step is ready."""
+        return self._executor.step_dependency_config
+
+
+class ThreadedExecutor(ExecutorWrapper):
     """Runs up to `parallelism` steps at the same time. They share the run's resources, and so the engine's session.
 
     When the run is interrupted, no further step starts. Queries of the running steps are stopped; what a step does
     without the engine, such as copying a file into the landing zone, continues to its end.
     """
 
-    def __init__(self, settings: dg.Executor, engine: LocalEngine, parallelism: int) -> None:
+    def __init__(self, executor: dg.Executor, engine: LocalEngine, parallelism: int) -> None:
         """An executor.
 
         Args:
-            settings: the executor whose retries and dependency rules apply.
+            executor: the executor whose retries and dependency rules apply.
             engine: the engine of the steps.
             parallelism: the greatest number of concurrent steps.
         """
-        self._settings = settings
+        super().__init__(executor)
         self._engine = engine
         self._parallelism = parallelism
-
-    @property
-    def retries(self) -> RetryMode:
-        """Whether steps may ask for a retry."""
-        return self._settings.retries
-
-    @property
-    def step_dependency_config(self) -> StepDependencyConfig:
-        """When a step is ready."""
-        return self._settings.step_dependency_config
 
     def execute(
         self, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan"

@@ -1,11 +1,11 @@
 """The page and the JSON file of the benchmark's results."""
 
 from dataclasses import replace
-from datetime import date
 
 from bench import report
 from bench.contenders import Figures
 from bench.full_load import Result
+from olist_assets_tests.bench.machines import MACHINE
 
 
 def figures(factor, **parts):
@@ -34,15 +34,6 @@ RESULT = Result(
     reruns={"sail": figures(0)},  # dbt would repeat its first load
     equal=("refined/dim_date", "refined/fact_orders"),
     tools={"dbt": {"dbt-core": "1.11.16"}},
-)
-MACHINE = report.Machine(
-    system="Linux x86_64",
-    cores=2,
-    memory_bytes=24 << 30,
-    python="3.11.7",
-    versions={"pysail": "0.7.2"},
-    day=date(2018, 5, 10),
-    load=0.2,
 )
 PAGE = """\
 # small: 1,234 orders, 25 MB of CSV

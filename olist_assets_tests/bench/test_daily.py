@@ -1,20 +1,9 @@
 """The page of the benchmark of daily runs, and its count of what a lake consists of."""
 
-from datetime import date
-
-from bench import report
 from bench.daily import Block, Storage, markdown, measure_storage
+from olist_assets_tests.bench.machines import MACHINE
 from olist_assets_tests.lake.test_step_records import TABLE
 
-MACHINE = report.Machine(
-    system="Linux x86_64",
-    cores=2,
-    memory_bytes=24 << 30,
-    python="3.11.7",
-    versions={"pysail": "0.7.2"},
-    day=date(2018, 5, 10),
-    load=0.2,
-)
 PAGE = """\
 # 60 daily runs: 2018-05-10
 
