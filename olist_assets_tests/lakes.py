@@ -137,9 +137,20 @@ class TestLake:
     # --- Steps and assets -------------------------------------------------------------------------------------
 
     def run(
-        self, table_id: str, *, day: date | None = DAY, files: Iterable[LandedFile] = (), window: Window | None = None
+        self,
+        table_id: str,
+        *,
+        day: date | None = DAY,
+        files: Iterable[LandedFile] = (),
+        window: Window | None = None,
+        code_version: str = "test",
+        recompute: bool = True,
     ) -> StepResult:
-        """Run the step of a table on this lake's tables, for a landing date or a window."""
+        """Run the step of a table on this lake's tables, for a landing date or a window.
+
+        It is computed even if its inputs have not changed, so that a second run shows that the computation is
+        repeatable.
+        """
         table = TABLES[table_id]
         if table.full_refresh:
             window = None  # it is computed whole
@@ -153,7 +164,8 @@ class TestLake:
             quarantine=quarantine,
             files=tuple(files),
             run_id="test",
-            code_version="test",
+            code_version=code_version,
+            recompute=recompute,
         )
         return run_step(self.spark, request)
 

@@ -8,11 +8,10 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import deltalake
 import pyarrow as pa
 from deltalake import PostCommitHookProperties
 
-from spark_steps.delta_log import KEEP_LOG
+from spark_steps.delta_log import KEEP_LOG, OpenTable, Table, data_files, open_table
 from spark_steps.filesystems import resolve
 from spark_steps.protocol import TableHandle
 
@@ -28,7 +27,7 @@ _MAX_BYTES = 128 << 20
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
-def maintain(handle: TableHandle) -> None:
+def maintain(table: Table) -> None:
     """Compact the partitions of a table that have too many small files, and write a checkpoint if one is due.
 
     A table with a writer feature, such as deletion vectors, belongs to another engine too and is not compacted.
@@ -37,18 +36,19 @@ def maintain(handle: TableHandle) -> None:
         DeltaError: the table cannot be read or written, or another writer has changed it meanwhile.
         OSError: its storage cannot be read.
     """
-    table = deltalake.DeltaTable(handle.uri)
-    if not table.protocol().writer_features:
-        for partition, target_bytes in _due_compactions(handle, table):
-            table.optimize.compact(
+    opened = open_table(table)
+    log = opened.log
+    if not log.protocol().writer_features:
+        for partition, target_bytes in _due_compactions(opened):
+            log.optimize.compact(
                 partition_filters=partition,
                 target_size=target_bytes + 1,  # larger files are left out, and the others fit into one
                 post_commithook_properties=_NO_HOOKS,
             )
-    if table.version() - _newest_checkpoint(handle) >= CHECKPOINT_INTERVAL:
-        if not KEEP_LOG.items() <= table.metadata().configuration.items():  # an earlier release created the table
-            table.alter.set_table_properties(KEEP_LOG)
-        table.create_checkpoint()
+    if opened.version - _newest_checkpoint(opened.handle) >= CHECKPOINT_INTERVAL:
+        if not KEEP_LOG.items() <= log.metadata().configuration.items():  # an earlier release created the table
+            log.alter.set_table_properties(KEEP_LOG)
+        log.create_checkpoint()
 
 
 def bytes_to_compact(sizes: Iterable[int]) -> int | None:
@@ -74,12 +74,9 @@ def bytes_to_compact(sizes: Iterable[int]) -> int | None:
     return None
 
 
-def _due_compactions(
-    handle: TableHandle, table: deltalake.DeltaTable
-) -> Iterator[tuple[list[tuple[str, str, Any]] | None, int]]:
+def _due_compactions(table: OpenTable) -> Iterator[tuple[list[tuple[str, str, Any]] | None, int]]:
     """The partitions to compact, as filters of delta-rs, each with the total size of the files to replace."""
-    files: Any = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
-    column = handle.declaration.partition
+    files, column = data_files(table.within(None).handle, table.log), table.declaration.partition
     sizes: dict[Any, list[int]] = {}
     values = files.column(f"partition.{column}") if column and files.num_rows else pa.nulls(files.num_rows)
     for value, size in zip(values.to_pylist(), files.column("size_bytes").to_pylist(), strict=True):

@@ -123,6 +123,7 @@ class StepRequest:
         files: the landed files that a raw step appends.
         run_id: the run that the step belongs to.
         code_version: the version of the code that made the request.
+        recompute: the output may be wrong, so it is written even if its inputs have not changed.
     """
 
     output: TableHandle
@@ -132,6 +133,7 @@ class StepRequest:
     inputs: tuple[TableHandle, ...] = ()
     quarantine: TableHandle | None = None
     files: tuple[LandedFile, ...] = ()
+    recompute: bool = False
 
     @property
     def table(self) -> str:

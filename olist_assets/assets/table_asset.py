@@ -91,8 +91,10 @@ def materialize_table(
     )
     with record_step(context, lake, engine, window) as record, hold_lease(lake.store, table.id, request.run_id):
         is_marked = check_tables(lake, request)
-        if is_marked and table.layer is Layer.REFINED:
-            request = replace(request, window=None)
+        if is_marked:
+            request = replace(request, recompute=True)
+            if table.layer is Layer.REFINED:
+                request = replace(request, window=None)
         result = _run(context, lake, engine, request)
         record.update(result.figures())
         lake.landzone.remove(files)  # raw contains them now

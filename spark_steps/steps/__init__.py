@@ -10,11 +10,12 @@ from pyspark.sql import SparkSession
 from spark_steps.declarations import Layer
 from spark_steps.maintenance import maintain
 from spark_steps.protocol import StepRequest, StepResult
-from spark_steps.steps import raw, refined, trusted
+from spark_steps.steps import last_step, raw, refined, trusted
+from spark_steps.steps.tables import StepTables
 
 _log = logging.getLogger(__name__)
 
-_STEPS: dict[Layer, Callable[[SparkSession, StepRequest], StepResult]] = {
+_STEPS: dict[Layer, Callable[[SparkSession, StepRequest, StepTables], StepResult]] = {
     Layer.RAW: raw.load,
     Layer.TRUSTED: trusted.load,
     Layer.REFINED: refined.load,
@@ -29,7 +30,8 @@ def run_step(spark: SparkSession, request: StepRequest) -> StepResult:
         request: all inputs of the step.
 
     Returns:
-        What the step did; its `seconds` are wall time. Except for these, maintenance does not count.
+        What the step did; its `seconds` are wall time. Except for these, maintenance does not count. Nothing is done if
+        the inputs have not changed since the table's last step.
 
     Raises:
         StepError: the step failed and the table was not changed. A trusted step may have committed its quarantine; a
@@ -37,18 +39,32 @@ def run_step(spark: SparkSession, request: StepRequest) -> StepResult:
         ValueError: the request lacks something that every step of its layer needs.
     """
     started = time.perf_counter()
-    result = _STEPS[request.output.declaration.layer](spark, request)
-    _maintain(request, result)
+    layer, tables = request.output.declaration.layer, StepTables.open(request)
+    # Raw compares files, not versions: the landed ones are not in a table.
+    result = last_step.find_unchanged(request, tables) if layer is not Layer.RAW and not request.recompute else None
+    if result is None:
+        result = _STEPS[layer](spark, request, tables)
+        _maintain(tables, result)
+        if layer is not Layer.RAW:
+            _keep(request, tables, result)
     return replace(result, seconds=round(time.perf_counter() - started, 3))
 
 
-def _maintain(request: StepRequest, result: StepResult) -> None:
+def _maintain(tables: StepTables, result: StepResult) -> None:
     """Maintain the changed tables. A failure is logged: the step has succeeded, and its next commit repeats this."""
-    handles = [request.output] if result.version_after != result.version_before else []
-    if request.quarantine and result.rows.quarantined:
-        handles.append(request.quarantine)
-    for handle in handles:
+    changed = [tables.output] if result.version_after != result.version_before else []
+    if tables.quarantine and result.rows.quarantined:
+        changed.append(tables.quarantine)
+    for table in changed:
         try:
-            maintain(handle)
+            maintain(table)
         except Exception as error:  # noqa: BLE001 - delta-rs has no common class
-            _log.warning("%s has many small files or commits, and its maintenance failed: %s", handle.id, error)
+            _log.warning("%s has many small files or commits, and its maintenance failed: %s", table.handle.id, error)
+
+
+def _keep(request: StepRequest, tables: StepTables, result: StepResult) -> None:
+    """Keep the step as the table's last one. A failure is logged: the next step is computed."""
+    try:
+        last_step.keep(request, tables, result)
+    except OSError as error:
+        _log.warning("%s: the last step cannot be stored, so the next one is computed: %s", request.table, error)

@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from spark_steps import csv_files, delta, filesystems
 from spark_steps.protocol import DayCounts, LandedFile, RowCounts, StepError, StepRequest, StepResult, Window
+from spark_steps.steps.tables import StepTables
 
 _MAX_READERS = 16
 _MAX_COLLECTED_FILES, _MAX_COLLECTED_BYTES = 100, 16 << 20
@@ -20,13 +21,13 @@ _MAX_COLLECTED_FILES, _MAX_COLLECTED_BYTES = 100, 16 << 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def load(spark: SparkSession, request: StepRequest) -> StepResult:
+def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepResult:
     """Append the rows of the request's files, except of files that the table has already on that landing date.
 
     Raises:
         StepError: a file cannot be read or lacks a column; nothing is appended.
     """
-    table = delta.open_table(replace(request.output, window=None))
+    table = tables.output
     rows_before = rows_after = delta.rows_by_day(table)
     files, commit = _files_to_append(spark, request.files, table), delta.empty_commit(table)
     if files:

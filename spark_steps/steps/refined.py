@@ -11,9 +11,10 @@ from spark_steps.expressions import UNKNOWN_KEY
 from spark_steps.protocol import Check, StepRequest, StepResult
 from spark_steps.refined import MODELS
 from spark_steps.steps.increment import cast_to_schema, find_changes, input_relations, merge
+from spark_steps.steps.tables import StepTables
 
 
-def load(spark: SparkSession, request: StepRequest) -> StepResult:
+def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepResult:
     """Bring the table up to date with its inputs, in one commit: by an increment if it has one, otherwise as a whole.
 
     The result's rows read are the rows that an increment computed, or all rows of the inputs after a full computation.
@@ -22,8 +23,7 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
     Raises:
         StepError: the query's columns are not the declared ones, or the engine wrote no commit.
     """
-    model, output = MODELS[request.output.id], delta.open_table(replace(request.output, window=None))
-    inputs = {handle.id: delta.open_table(replace(handle, window=None)) for handle in request.inputs}
+    model, output, inputs = MODELS[request.output.id], tables.output, tables.inputs
     relations = input_relations(inputs, request.window)
     changes = find_changes(spark, model, relations, output) if request.window else None
     if changes is None:

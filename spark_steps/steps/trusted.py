@@ -14,6 +14,7 @@ from spark_steps import delta, rules
 from spark_steps.declarations import Column, Rule, Severity, TableSpec
 from spark_steps.expressions import hash_60_bits, is_newer
 from spark_steps.protocol import Check, DayCounts, RowCounts, StepRequest, StepResult
+from spark_steps.steps.tables import StepTables
 
 WINNER_ORDER = ("_extracted_at", "_landing_date", "_received_at", "_file_id", "_row")
 """The newest row of a key is the greatest in the order of these columns."""
@@ -54,7 +55,7 @@ class _Outcomes:
         return sum(rows.get(outcome, 0) for rows in self.rows.values())
 
 
-def load(spark: SparkSession, request: StepRequest) -> StepResult:
+def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepResult:
     """Bring the window's raw rows into the trusted table, and those that violate a rule into the quarantine.
 
     A row changes nothing if the table has a newer row of its key. A second run changes the content of no table. The
@@ -64,12 +65,10 @@ def load(spark: SparkSession, request: StepRequest) -> StepResult:
         StepError: the rows do not have the declared columns, or the engine wrote no commit.
         ValueError: the request has no quarantine.
     """
-    [raw_handle] = request.inputs
-    if request.quarantine is None:
+    [raw_table] = tables.inputs.values()
+    if tables.quarantine is None:
         raise ValueError(f"{request.table}: a trusted step needs a quarantine table")
-    raw = delta.open_table(replace(raw_handle, window=request.window))
-    quarantine = delta.open_table(replace(request.quarantine, window=request.window))
-    output = delta.open_table(replace(request.output, window=None))
+    output, raw, quarantine = tables.output, raw_table.within(request.window), tables.quarantine.within(request.window)
     rows_read, rows_quarantined_before = delta.rows_by_day(raw), delta.row_count(quarantine)
     nothing = pa.table({})
     outcomes = _Outcomes(nothing, nothing, {}, dict.fromkeys(_warning_names(output.declaration), 0), [])

@@ -1,0 +1,90 @@
+"""The last step of a table, kept beside its log: a step with the same inputs and code would change nothing.
+
+A step is a function of its request and of the versions of its tables. A table keeps both as its last step left them.
+If the next request finds the same, the step is done without a query.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import msgspec
+
+from spark_steps.filesystems import resolve
+from spark_steps.protocol import RowCounts, StepRequest, StepResult, Window
+from spark_steps.steps.tables import StepTables
+
+_NAME = "_last_step.json"
+"""An object in the table's folder. Delta ignores names that begin with an underscore."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What the result of a step depends on.
+
+    Attributes:
+        code_version: the version of the code.
+        window: the landing dates of the request.
+        versions: Delta's id and version of the step's tables, those it writes included.
+    """
+
+    code_version: str
+    window: Window | None
+    versions: dict[str, tuple[str, int]]
+
+    @classmethod
+    def of(cls, request: StepRequest, tables: StepTables) -> Self:
+        return cls(request.code_version, request.window, tables.versions())
+
+
+@dataclass(frozen=True, slots=True)
+class _LastStep:
+    """A step, and its basis after its commits."""
+
+    basis: _Basis
+    result: StepResult
+
+
+def find_unchanged(request: StepRequest, tables: StepTables) -> StepResult | None:
+    """The result of a step that would repeat the last one: its rows are unchanged. None if anything differs.
+
+    Raises:
+        OSError: the storage cannot be read.
+    """
+    filesystem, path = resolve(f"{request.output.uri}/{_NAME}")
+    try:
+        with filesystem.open_input_stream(path) as stream:
+            last = msgspec.json.decode(stream.read(), type=_LastStep)
+    except (FileNotFoundError, msgspec.DecodeError):  # or written by another release, or incomplete
+        return None
+    if last.basis != _Basis.of(request, tables):
+        return None
+    result, version = last.result, tables.output.version
+    return StepResult(
+        table=request.table,
+        version_before=version,
+        version_after=version,
+        rows=_unchanged(result.rows),
+        checks=result.checks,
+        days=tuple(replace(day, rows=_unchanged(day.rows)) for day in result.days),
+    )
+
+
+def keep(request: StepRequest, tables: StepTables, result: StepResult) -> None:
+    """Keep a step as the last one of its table, after all its commits.
+
+    Raises:
+        OSError: the storage cannot be written.
+    """
+    filesystem, path = resolve(f"{request.output.uri}/{_NAME}")
+    with filesystem.open_output_stream(path) as stream:
+        stream.write(msgspec.json.encode(_LastStep(_Basis.of(request, tables), result)))
+
+
+def _unchanged(rows: RowCounts) -> RowCounts:
+    """The counts of the same rows in a second run."""
+    return RowCounts(
+        read=rows.read,
+        unchanged=rows.inserted + rows.updated + rows.unchanged,
+        superseded=rows.superseded,
+        quarantined=rows.quarantined,
+    )

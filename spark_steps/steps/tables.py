@@ -1,0 +1,45 @@
+"""The open tables of a step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from spark_steps.delta_log import OpenTable, open_table
+from spark_steps.protocol import StepRequest, TableHandle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTables:
+    """The tables of a request, each opened once and without a window.
+
+    Attributes:
+        output: the table to write.
+        inputs: the tables to read, by id.
+        quarantine: the table for rejected rows, if the request has one.
+    """
+
+    output: OpenTable
+    inputs: Mapping[str, OpenTable]
+    quarantine: OpenTable | None = None
+
+    @classmethod
+    def open(cls, request: StepRequest) -> Self:
+        """Open the tables of a request; those that do not exist are created.
+
+        Raises:
+            StepError: as `open_table` does.
+        """
+        return cls(
+            output=_open(request.output),
+            inputs={handle.id: _open(handle) for handle in request.inputs},
+            quarantine=_open(request.quarantine) if request.quarantine else None,
+        )
+
+    def versions(self) -> dict[str, tuple[str, int]]:
+        """Delta's id and the newest known version of each table, by the table's id."""
+        tables = [self.output, *self.inputs.values(), *([self.quarantine] if self.quarantine else [])]
+        return {table.handle.id: (str(table.log.metadata().id), table.version) for table in tables}
+
+
+def _open(handle: TableHandle) -> OpenTable:
+    return open_table(replace(handle, window=None))
