@@ -1,5 +1,6 @@
 """Start runs through Dagster as its UI does: the same job, instance and events."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from olist_assets.orchestration.jobs import lakehouse
 from olist_assets.settings.general import Settings, load_settings
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps.declarations import Layer
-from spark_steps.protocol import Window
+from spark_steps.protocol import Progress, Window, ignore_progress
 
 _NO_CONSOLE_LOG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _END_EVENTS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
@@ -149,7 +150,11 @@ class Lakehouse:
         self.engine.prepare(on_progress)
 
     def materialize(
-        self, window: Window, assets: list[dg.AssetKey], on_step: Callable[[Step], None] = lambda _: None
+        self,
+        window: Window,
+        assets: list[dg.AssetKey],
+        on_step: Callable[[Step], None] = lambda _: None,
+        on_progress: Progress = ignore_progress,
     ) -> list[Step]:
         """Materialize assets for the landing dates of a window, in one run.
 
@@ -157,6 +162,7 @@ class Lakehouse:
             window: the landing dates.
             assets: the assets to materialize, as returned by `select`.
             on_step: called as soon as an asset is done or has failed.
+            on_progress: called with what a long step of a local engine is doing.
 
         Returns:
             The steps that ran. Assets downstream of a failed one did not run; the others did.
@@ -169,7 +175,7 @@ class Lakehouse:
         run_id = str(uuid4())
         deliveries = self._fully_loaded_deliveries(run_id, window, assets)
         self.lake.load_marks.clear(deliveries)  # the days count as loaded again only when this run has succeeded
-        collector = _StepCollector(on_step)
+        collector = _StepCollector(on_step, on_progress)
         with dg.DagsterInstance.get() as instance:
             tags = self._partition_tags(window, assets)
             if self.engine.is_remote:
@@ -280,9 +286,10 @@ def _last_day(window: Window) -> date:
 class _StepCollector:
     """Makes the steps of a run from its events. A range of landing dates has one materialization event per day."""
 
-    def __init__(self, on_step: Callable[[Step], None]) -> None:
+    def __init__(self, on_step: Callable[[Step], None], on_progress: Progress) -> None:
         self.steps: list[Step] = []
         self._on_step = on_step
+        self._on_progress = on_progress
         self._metadata: dict[str, dict[str, Any]] = {}
         self._failed_checks: dict[str, list[FailedCheck]] = {}
         self._lock = threading.Lock()
@@ -294,6 +301,8 @@ class _StepCollector:
 
     def _listen(self, entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
+        if event is None and entry.step_key and entry.level == logging.INFO:
+            self._on_progress(f"{_asset_name(entry.step_key)}: {entry.user_message}")
         if event is None or event.step_key is None:
             return
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
@@ -314,7 +323,11 @@ class _StepCollector:
         error = "; ".join(str(check) for check in checks if check.is_error) or None
         if event.event_type is dg.DagsterEventType.STEP_FAILURE and not error:
             error = _failure_text(event)
-        return Step(step_key.replace("__", "/", 1), metadata.get(RANGE, metadata), error, checks)
+        return Step(_asset_name(step_key), metadata.get(RANGE, metadata), error, checks)
+
+
+def _asset_name(step_key: str) -> str:
+    return step_key.replace("__", "/", 1)
 
 
 def _failure_text(event: dg.DagsterEvent) -> str:

@@ -165,6 +165,7 @@ class TestLake:
             files=tuple(files),
             run_id="test",
             code_version=code_version,
+            limits_memory=self.engine.limits_memory,
             recompute=recompute,
         )
         return run_step(self.spark, request)

@@ -10,7 +10,9 @@ from olist_assets.operations.pending import windows_to_load
 from olist_assets.runs import Lakehouse
 from olist_assets.settings.general import Settings
 from olist_assets_tests.lakes import ASSETS
+from spark_steps import delta
 from spark_steps.protocol import Window
+from spark_steps.steps import raw
 
 
 @pytest.fixture
@@ -38,13 +40,33 @@ def load(shop, *numbers: int) -> None:
         shop.lake.load_marks.write({day: shop.deliveries.days()[day]})
 
 
-def test_a_run_leaves_its_step_records_in_a_bundle(shop, tmp_path, monkeypatch):
+@pytest.fixture
+def shops_lakehouse(shop, tmp_path, monkeypatch):
     settings = {"OLIST_LAKE": shop.lake.root, "OLIST_SOURCE": str(shop.source), "DAGSTER_HOME": str(tmp_path / "home")}
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "home").mkdir()
-    lakehouse = Lakehouse.from_settings(Settings.from_environment(settings))
-    steps = lakehouse.materialize(days(1), lakehouse.select(["landzone/orders", "raw/orders"], days(1)))
+    return Lakehouse.from_settings(Settings.from_environment(settings))
+
+
+def test_a_long_step_reports_what_it_is_doing(shop, shops_lakehouse, monkeypatch):
+    monkeypatch.setattr(raw, "_MAX_COLLECTED_BYTES", 0)
+    monkeypatch.setattr(delta, "MAX_COLLECTED_ROWS", 0)
+    columns = "seller_id,seller_zip_code_prefix,seller_city,seller_state"
+    shop.deliver("2018-05-01", "olist_sellers_dataset.csv", f"{columns}\ns1,1001,rio,RJ\ns2,1001,rio,RJ\n")
+    lines = []
+    names = [f"{layer}/sellers" for layer in ("landzone", "raw", "trusted")]
+    shops_lakehouse.materialize(days(1), shops_lakehouse.select(names, days(1)), on_progress=lines.append)
+    assert lines == [
+        "raw/sellers: reading 0 MB",
+        "trusted/sellers: 2 rows: looking for repeated keys",
+        "trusted/sellers: 2 rows: comparing them with the table",
+        "trusted/sellers: 2 rows: writing the changed ones",
+    ]
+
+
+def test_a_run_leaves_its_step_records_in_a_bundle(shop, shops_lakehouse):
+    steps = shops_lakehouse.materialize(days(1), shops_lakehouse.select(["landzone/orders", "raw/orders"], days(1)))
     assert [step.asset for step in steps] == ["landzone/orders", "raw/orders"]
     assert shop.objects("control/steps") == []
     assert len(shop.objects("control/step_bundles")) == 1

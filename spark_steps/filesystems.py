@@ -1,5 +1,7 @@
 """Where a path or URI leads: a local disk, or any storage that Arrow knows."""
 
+from contextlib import suppress
+
 import pyarrow.fs
 
 
@@ -13,3 +15,10 @@ def resolve(uri: str) -> tuple[pyarrow.fs.FileSystem, str]:
         filesystem, name = pyarrow.fs.FileSystem.from_uri(f"{scheme}://{bucket}")  # it would decode the key
         return filesystem, f"{name}{slash}{key}"
     return pyarrow.fs.FileSystem.from_uri(uri)
+
+
+def remove_folder(uri: str) -> None:
+    """Remove a folder with all that is in it, if it exists."""
+    filesystem, path = resolve(uri)
+    with suppress(FileNotFoundError):
+        filesystem.delete_dir(path)

@@ -4,6 +4,7 @@ Both sides run the same version of the code, so JSON of another version need not
 format; only its `figures` are stored.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, timedelta
 from typing import Any, Self
@@ -12,6 +13,13 @@ import msgspec
 
 from spark_steps.declarations import Severity, TableSpec
 from spark_steps.tables import TABLES
+
+Progress = Callable[[str], None]
+"""Called with one line of text for each thing that takes long."""
+
+
+def ignore_progress(_line: str) -> None:
+    """Drop the line."""
 
 
 class StepError(Exception):
@@ -123,6 +131,8 @@ class StepRequest:
         files: the landed files that a raw step appends.
         run_id: the run that the step belongs to.
         code_version: the version of the code that made the request.
+        limits_memory: whether the engine needs the step's help to stay within its memory: one large step at a time, and
+            large tables in parts.
         recompute: the output may be wrong, so it is written even if its inputs have not changed.
     """
 
@@ -133,6 +143,7 @@ class StepRequest:
     inputs: tuple[TableHandle, ...] = ()
     quarantine: TableHandle | None = None
     files: tuple[LandedFile, ...] = ()
+    limits_memory: bool = False
     recompute: bool = False
 
     @property

@@ -88,6 +88,7 @@ def materialize_table(
         quarantine=quarantine,
         run_id=context.run.run_id,
         code_version=code_version(),
+        limits_memory=engine.limits_memory,
     )
     with record_step(context, lake, engine, window) as record, hold_lease(lake.store, table.id, request.run_id):
         is_marked = check_tables(lake, request)

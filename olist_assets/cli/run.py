@@ -205,7 +205,12 @@ def _materialize(
 ) -> list["Step"]:
     """Materialize assets, and print a line for each."""
     with err.status("running") as status:
-        return lakehouse.materialize(window, assets, on_step=_step_printer(status.update, print_notices))
+        return lakehouse.materialize(
+            window,
+            assets,
+            on_step=_step_printer(status.update, print_notices),
+            on_progress=lambda line: status.update(f"running: {literal(line)}"),
+        )
 
 
 def _print_summary(lakehouse: "Lakehouse", steps: list["Step"], seconds: float) -> None:

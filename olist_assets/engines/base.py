@@ -1,22 +1,14 @@
 """The contract of an engine: a step request in, a step result out."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from threading import Event
 from typing import ClassVar
 
 import dagster as dg
 from pyspark.sql import SparkSession
 
-from spark_steps.protocol import StepRequest, StepResult
+from spark_steps.protocol import Progress, StepRequest, StepResult, ignore_progress
 from spark_steps.steps import run_step
-
-Progress = Callable[[str], None]
-"""Called with one line of text for each thing that takes long."""
-
-
-def ignore_progress(_line: str) -> None:
-    """Drop the line."""
 
 
 class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument] - Dagster's own form
@@ -24,6 +16,9 @@ class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
 
     is_remote: ClassVar[bool] = False
     """Whether steps run on other machines, and this one only waits for them."""
+
+    limits_memory: ClassVar[bool] = False
+    """The request's field of that name."""
 
     @property
     @abstractmethod
@@ -76,7 +71,7 @@ class LocalEngine(Engine):
             DagsterExecutionInterruptedError: the step failed after the run was interrupted.
         """
         try:
-            return run_step(self.session(context.log.info), request)
+            return run_step(self.session(context.log.info), request, context.log.info)
         except Exception as error:
             if self.interrupted.is_set():
                 raise dg.DagsterExecutionInterruptedError from error

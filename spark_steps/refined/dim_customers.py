@@ -42,8 +42,9 @@ WITH observations AS (
       'zip_code_prefix', c.customer_zip_code_prefix, 'city', c.customer_city, 'state', c.customer_state
     ) AS address,
     o.order_purchase_timestamp AS observed_at
-  FROM orders o
-  INNER JOIN customers c ON c.customer_id = o.customer_id
+  -- the customers first, because Sail hashes the first side: an increment or a part has few of them
+  FROM customers c
+  INNER JOIN orders o ON o.customer_id = c.customer_id
 ),
 -- nearly all people have one order and therefore one period: they are left out of the costly sort
 returning_people AS (

@@ -3,31 +3,33 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 from pyspark.sql import SparkSession
 
 from spark_steps.declarations import Layer
 from spark_steps.maintenance import maintain
-from spark_steps.protocol import StepRequest, StepResult
+from spark_steps.protocol import Progress, StepRequest, StepResult, ignore_progress
 from spark_steps.steps import last_step, raw, refined, trusted
-from spark_steps.steps.tables import StepTables
+from spark_steps.steps.tables import StepTables, one_large_step
 
 _log = logging.getLogger(__name__)
 
-_STEPS: dict[Layer, Callable[[SparkSession, StepRequest, StepTables], StepResult]] = {
+_STEPS: dict[Layer, Callable[[SparkSession, StepRequest, StepTables, Progress], StepResult]] = {
     Layer.RAW: raw.load,
     Layer.TRUSTED: trusted.load,
     Layer.REFINED: refined.load,
 }
 
 
-def run_step(spark: SparkSession, request: StepRequest) -> StepResult:
+def run_step(spark: SparkSession, request: StepRequest, on_progress: Progress = ignore_progress) -> StepResult:
     """Run the step that writes `request.output`, and maintain the tables that it has changed.
 
     Args:
         spark: the session; its time zone must be UTC.
         request: all inputs of the step.
+        on_progress: called during a step of many rows.
 
     Returns:
         What the step did; its `seconds` are wall time. Except for these, maintenance does not count. Nothing is done if
@@ -43,7 +45,10 @@ def run_step(spark: SparkSession, request: StepRequest) -> StepResult:
     # Raw compares files, not versions: the landed ones are not in a table.
     result = last_step.find_unchanged(request, tables) if layer is not Layer.RAW and not request.recompute else None
     if result is None:
-        result = _STEPS[layer](spark, request, tables)
+        asked = time.perf_counter()
+        with one_large_step if request.limits_memory and tables.are_large() else nullcontext():
+            started += time.perf_counter() - asked  # without the wait
+            result = _STEPS[layer](spark, request, tables, on_progress)
         _maintain(tables, result)
         if layer is not Layer.RAW:
             _keep(request, tables, result)

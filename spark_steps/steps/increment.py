@@ -16,9 +16,12 @@ from pyspark.sql import SparkSession
 from spark_steps import delta
 from spark_steps.declarations import Increment, Layer, RefinedTable, TableSpec
 from spark_steps.protocol import RowCounts, Window
+from spark_steps.steps.tables import LARGE_TABLE
 
 _MIN_LIMIT, _ROWS_PER_KEY, _MAX_LIMIT = 1_000, 5, 200_000
 """An increment is limited to max(1,000, rows / 5) affected keys, capped at 200,000."""
+
+_LANDED = "landed_"
 
 
 def input_relations(inputs: Mapping[str, delta.OpenTable], window: Window | None) -> dict[str, str]:
@@ -29,7 +32,7 @@ def input_relations(inputs: Mapping[str, delta.OpenTable], window: Window | None
         name = f"raw_{name}" if layer == Layer.RAW else name
         relations[name] = delta.relation(table)
         if layer == Layer.TRUSTED and window:
-            relations[f"landed_{name}"] = f"SELECT * FROM ({relations[name]}) WHERE {window.predicate()}"
+            relations[f"{_LANDED}{name}"] = f"SELECT * FROM ({relations[name]}) WHERE {window.predicate()}"
     return relations
 
 
@@ -55,7 +58,7 @@ class Changes:
 
 
 def find_changes(
-    spark: SparkSession, model: RefinedTable, inputs: Mapping[str, str], output: delta.OpenTable
+    spark: SparkSession, model: RefinedTable, inputs: Mapping[str, str], output: delta.OpenTable, input_rows: int
 ) -> Changes | None:
     """Run the query for the keys that the window affects, and compare its rows with the current ones.
 
@@ -64,16 +67,19 @@ def find_changes(
         model: the table's query and increment.
         inputs: SQL of the inputs, as `input_relations` returns it for a window.
         output: the table.
+        input_rows: the number of rows of the largest input.
 
     Returns:
-        The differences, or None if a full computation is cheaper: the table has no increment or is empty, or more keys
-        are affected than max(1,000, rows / 5), capped at 200,000. The limit also bounds what is collected to the
-        driver.
+        The differences, or None if a full computation is cheaper: the table has no increment or is empty, the window
+        has too many rows, or more keys are affected than max(1,000, rows / 5), capped at 200,000. The limits also bound
+        the memory of the queries, and what is collected to the driver.
     """
     increment, row_count = model.increment, delta.row_count(output)
     if increment is None or not row_count:
         return None
     relations = {**inputs, "current_rows": delta.relation(output)}
+    if input_rows > LARGE_TABLE and _count_landed(spark, inputs) > LARGE_TABLE:
+        return None
     limit = min(max(_MIN_LIMIT, row_count // _ROWS_PER_KEY), _MAX_LIMIT)
     keys = _find_affected_keys(spark, increment, relations, limit + 1)
     if keys.num_rows > limit:
@@ -92,6 +98,13 @@ def find_changes(
         RowCounts(inserted=counts["inserted"], updated=counts["updated"], deleted=counts["deleted"]),
         unchanged=counts["unchanged"],
     )
+
+
+def _count_landed(spark: SparkSession, inputs: Mapping[str, str]) -> int:
+    """The number of trusted rows in the window."""
+    landed = [f"SELECT 1 FROM ({rows})" for name, rows in inputs.items() if name.startswith(_LANDED)]
+    counts = delta.sql(spark, f"SELECT count(*) AS n FROM ({' UNION ALL '.join(landed)})").toArrow()
+    return counts.column("n")[0].as_py()
 
 
 def _find_affected_keys(
@@ -114,6 +127,36 @@ def _filter_by_keys(keys: str, increment: Increment, relations: Mapping[str, str
         for name, column in columns.items()
     }
     return {**relations, **filtered}
+
+
+def in_parts(model: RefinedTable, inputs: Mapping[str, str], row_count: int) -> list[Mapping[str, str]]:
+    """The inputs in parts by a hash of the increment's key: together, the query's rows of all parts are the table's.
+
+    An increment computes the rows of some keys from the input rows of these keys. So does a part, for a share of all
+    keys. The parts need memory for one part at a time.
+
+    Args:
+        model: the table's query and increment.
+        inputs: SQL of the inputs.
+        row_count: the number of rows of the largest input.
+
+    Returns:
+        The inputs as they are if they are one part, or if the table has no increment.
+    """
+    parts = -(-row_count // LARGE_TABLE)
+    if model.increment is None or parts <= 1:
+        return [inputs]
+    columns = model.increment.filtered_inputs
+    return [
+        {
+            **inputs,
+            **{
+                name: f"SELECT * FROM ({inputs[name]}) WHERE pmod(xxhash64({column}), {parts}) = {part}"
+                for name, column in columns.items()
+            },
+        }
+        for part in range(parts)
+    ]
 
 
 def _compare(spark: SparkSession, table: TableSpec, query: str, relations: Mapping[str, str]) -> pa.Table:

@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
@@ -11,17 +12,20 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from spark_steps import csv_files, delta, filesystems
-from spark_steps.protocol import DayCounts, LandedFile, RowCounts, StepError, StepRequest, StepResult, Window
-from spark_steps.steps.tables import StepTables
+from spark_steps.protocol import DayCounts, LandedFile, Progress, RowCounts, StepError, StepRequest, StepResult, Window
+from spark_steps.steps.tables import StepTables, one_large_step
 
 _MAX_READERS = 16
 _MAX_COLLECTED_FILES, _MAX_COLLECTED_BYTES = 100, 16 << 20
 """More files than these, or of more bytes, are read and written by the engine, several at a time."""
 
+_LARGE_BYTES = 256 << 20
+"""The size of files that need much of the memory."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepResult:
+def load(spark: SparkSession, request: StepRequest, tables: StepTables, on_progress: Progress) -> StepResult:
     """Append the rows of the request's files, except of files that the table has already on that landing date.
 
     Raises:
@@ -31,7 +35,7 @@ def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepR
     rows_before = rows_after = delta.rows_by_day(table)
     files, commit = _files_to_append(spark, request.files, table), delta.empty_commit(table)
     if files:
-        commit = _append(spark, request, files, table)
+        commit = _append(spark, request, files, table, on_progress)
         rows_after = delta.rows_by_day(table)
     return StepResult(
         table=request.table,
@@ -44,25 +48,29 @@ def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepR
 
 
 def _append(
-    spark: SparkSession, request: StepRequest, files: tuple[LandedFile, ...], table: delta.OpenTable
+    spark: SparkSession,
+    request: StepRequest,
+    files: tuple[LandedFile, ...],
+    table: delta.OpenTable,
+    on_progress: Progress,
 ) -> delta.CommitMetrics:
     columns, landed = table.declaration.value_columns, csv_files.file_rows(files)
     read = csv_files.reader(request.table, columns, request.run_id)
-    if _are_small(files):
+    are_few = len(files) <= _MAX_COLLECTED_FILES
+    size = sum(map(_size, files)) if are_few else 0  # on S3, each is a request
+    if are_few and size <= _MAX_COLLECTED_BYTES:
         batches = list(read(iter(landed.to_batches())))
         return delta.append(pa.Table.from_batches(batches), table) if batches else delta.empty_commit(table)
+    on_progress(f"reading {size / 1e6:,.0f} MB" if are_few else f"reading {len(files):,} files")
     schema = ", ".join(f"`{c.name}` {c.type}" for c in table.declaration.columns)
     rows = spark.createDataFrame(landed).repartition(min(len(files), _MAX_READERS)).mapInArrow(read, schema)
     try:
-        return delta.append(rows, table)
+        with one_large_step if request.limits_memory and size > _LARGE_BYTES else nullcontext():
+            return delta.append(rows, table)
     except Exception as error:
         if step_error := _find_step_error(error):
             raise step_error from error
         raise
-
-
-def _are_small(files: tuple[LandedFile, ...]) -> bool:
-    return len(files) <= _MAX_COLLECTED_FILES and sum(map(_size, files)) <= _MAX_COLLECTED_BYTES
 
 
 def _size(file: LandedFile) -> int:

@@ -1,6 +1,6 @@
 """Refined: run a table's query over its inputs, for the affected keys of a window or for the whole table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pyspark.sql import SparkSession
@@ -8,13 +8,17 @@ from pyspark.sql import SparkSession
 from spark_steps import delta, rules
 from spark_steps.declarations import WAITING_FOR_ORDER, Layer, RefinedTable, Severity, TableSpec
 from spark_steps.expressions import UNKNOWN_KEY
-from spark_steps.protocol import Check, StepRequest, StepResult
+from spark_steps.filesystems import remove_folder
+from spark_steps.protocol import Check, Progress, StepRequest, StepResult
 from spark_steps.refined import MODELS
-from spark_steps.steps.increment import cast_to_schema, find_changes, input_relations, merge
+from spark_steps.steps.increment import cast_to_schema, find_changes, in_parts, input_relations, merge
 from spark_steps.steps.tables import StepTables
 
+_PARTS = "_parts"
+"""A folder in the table's folder. Delta ignores names that begin with an underscore."""
 
-def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepResult:
+
+def load(spark: SparkSession, request: StepRequest, tables: StepTables, on_progress: Progress) -> StepResult:
     """Bring the table up to date with its inputs, in one commit: by an increment if it has one, otherwise as a whole.
 
     The result's rows read are the rows that an increment computed, or all rows of the inputs after a full computation.
@@ -25,10 +29,13 @@ def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepR
     """
     model, output, inputs = MODELS[request.output.id], tables.output, tables.inputs
     relations = input_relations(inputs, request.window)
-    changes = find_changes(spark, model, relations, output) if request.window else None
+    rows_read = [delta.row_count(table) for table in inputs.values() if table.declaration.layer is not Layer.RAW]
+    changes = find_changes(spark, model, relations, output, max(rows_read)) if request.window else None
     if changes is None:
-        rows_read = [delta.row_count(table) for table in inputs.values() if table.declaration.layer is not Layer.RAW]
-        commit = _replace_all(spark, model, relations, output, are_few=max(rows_read) <= delta.MAX_COLLECTED_ROWS)
+        parts = in_parts(model, relations, max(rows_read)) if request.limits_memory else [relations]
+        commit = _replace_all(
+            spark, model, parts, output, on_progress, are_few=max(rows_read) <= delta.MAX_COLLECTED_ROWS
+        )
         rows = replace(commit.rows, read=sum(rows_read))
     else:
         commit = merge(spark, changes, output)
@@ -46,17 +53,39 @@ def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepR
 def _replace_all(
     spark: SparkSession,
     model: RefinedTable,
-    relations: Mapping[str, str],
+    parts: Sequence[Mapping[str, str]],
     output: delta.OpenTable,
+    on_progress: Progress,
     *,
     are_few: bool,
 ) -> delta.CommitMetrics:
-    """Compute the whole table. Few rows are collected: each is of one or two rows of the largest input at most."""
-    query = cast_to_schema(delta.with_relations(model.query, relations), model.table)
+    """Compute the whole table from its inputs, in one or several parts.
+
+    Few rows are collected: each is of one or two rows of the largest input at most.
+    """
+    queries = [cast_to_schema(delta.with_relations(model.query, part), model.table) for part in parts]
     if model.table.dimension:
-        query = f"{query} UNION ALL {_unknown_member(model.table)}"
-    rows = delta.sql(spark, query)
+        queries[0] = f"{queries[0]} UNION ALL {_unknown_member(model.table)}"
+    if len(queries) > 1:
+        return _replace_from_parts(spark, queries, output, on_progress)
+    rows = delta.sql(spark, queries[0])
     return delta.replace(rows.toArrow() if are_few else rows, output)
+
+
+def _replace_from_parts(
+    spark: SparkSession, queries: Sequence[str], output: delta.OpenTable, on_progress: Progress
+) -> delta.CommitMetrics:
+    """Write the rows of each query to Parquet files, one query after the other, and all of them in one commit."""
+    uri = f"{output.handle.uri}/{_PARTS}"
+    schema = ", ".join(f"{column.name} {column.type}" for column in output.declaration.columns)
+    try:
+        for number, query in enumerate(queries, start=1):
+            on_progress(f"computing part {number} of {len(queries)}")
+            delta.sql(spark, query).write.mode("append" if number > 1 else "overwrite").parquet(uri)
+        on_progress("writing the table")
+        return delta.replace(spark.read.schema(schema).parquet(uri), output)  # parts without rows have no schema
+    finally:
+        remove_folder(uri)
 
 
 def _unknown_member(table: TableSpec) -> str:

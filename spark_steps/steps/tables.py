@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Self
 
-from spark_steps.delta_log import OpenTable, open_table
+from spark_steps.delta_log import OpenTable, open_table, row_count
 from spark_steps.protocol import StepRequest, TableHandle
+
+LARGE_TABLE = 2_500_000
+"""Rows of a large table. The joins of a fact of 10 million orders at once would need 9 GB on Sail."""
+
+one_large_step = Lock()
+"""Locked during a step with many rows: at the same time, two of them would need twice the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +41,10 @@ class StepTables:
             inputs={handle.id: _open(handle) for handle in request.inputs},
             quarantine=_open(request.quarantine) if request.quarantine else None,
         )
+
+    def are_large(self) -> bool:
+        """Whether an input has so many rows that the step needs much of the memory."""
+        return any(row_count(table) > LARGE_TABLE for table in self.inputs.values())
 
     def versions(self) -> dict[str, tuple[str, int]]:
         """Delta's id and the newest known version of each table, by the table's id."""

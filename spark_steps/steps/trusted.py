@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from spark_steps import delta, rules
 from spark_steps.declarations import Column, Rule, Severity, TableSpec
 from spark_steps.expressions import hash_60_bits, is_newer
-from spark_steps.protocol import Check, DayCounts, RowCounts, StepRequest, StepResult
+from spark_steps.protocol import Check, DayCounts, Progress, RowCounts, StepRequest, StepResult
 from spark_steps.steps.tables import StepTables
 
 WINNER_ORDER = ("_extracted_at", "_landing_date", "_received_at", "_file_id", "_row")
@@ -55,7 +55,7 @@ class _Outcomes:
         return sum(rows.get(outcome, 0) for rows in self.rows.values())
 
 
-def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepResult:
+def load(spark: SparkSession, request: StepRequest, tables: StepTables, on_progress: Progress) -> StepResult:
     """Bring the window's raw rows into the trusted table, and those that violate a rule into the quarantine.
 
     A row changes nothing if the table has a newer row of its key. A second run changes the content of no table. The
@@ -73,7 +73,7 @@ def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepR
     nothing = pa.table({})
     outcomes = _Outcomes(nothing, nothing, {}, dict.fromkeys(_warning_names(output.declaration), 0), [])
     if rows_read or rows_quarantined_before:
-        outcomes = _find_outcomes(spark, raw, output, quarantine, are_few=_are_few(rows_read.values()))
+        outcomes = _find_outcomes(spark, raw, output, quarantine, sum(rows_read.values()), on_progress)
 
     quarantine_commit = delta.empty_commit(quarantine)
     if outcomes.count("quarantined") or rows_quarantined_before:
@@ -98,12 +98,13 @@ def load(spark: SparkSession, request: StepRequest, tables: StepTables) -> StepR
     )
 
 
-def _are_few(counts: Iterable[int]) -> bool:
-    return sum(counts) <= delta.MAX_COLLECTED_ROWS
-
-
 def _find_outcomes(
-    spark: SparkSession, raw: delta.OpenTable, output: delta.OpenTable, quarantine: delta.OpenTable, *, are_few: bool
+    spark: SparkSession,
+    raw: delta.OpenTable,
+    output: delta.OpenTable,
+    quarantine: delta.OpenTable,
+    row_count: int,
+    on_progress: Progress,
 ) -> _Outcomes:
     """Find the outcomes of the window's rows, before any write. Few rows are collected, in one evaluation.
 
@@ -117,7 +118,7 @@ def _find_outcomes(
         delta.with_relations(_outcome_query(table, has_repeated_keys=repeated), relations) for repeated in (False, True)
     )
     columns, quarantine_columns = table.column_names, quarantine.declaration.column_names
-    if are_few:
+    if row_count <= delta.MAX_COLLECTED_ROWS:
         rows = delta.sql(spark, query).toArrow()
         if _has_repeated_keys(rows, table):
             rows = delta.sql(spark, ranked).toArrow()
@@ -126,9 +127,12 @@ def _find_outcomes(
         changed = rows.filter(pc.is_in(outcome, pa.array(_CHANGED))).select(columns)
         quarantined = rows.filter(pc.equal(outcome, "quarantined")).select(quarantine_columns)
     else:
+        on_progress(f"{row_count:,} rows: looking for repeated keys")
         repeated_key = f"SELECT 1 FROM ({validated}) GROUP BY {_list(table.key)} HAVING count(*) > 1 LIMIT 1"
         query = ranked if delta.sql(spark, repeated_key).collect() else query
+        on_progress(f"{row_count:,} rows: comparing them with the table")
         groups = _count(spark, query, _warning_names(table))
+        on_progress(f"{row_count:,} rows: writing the changed ones")
         outcomes = delta.sql(spark, query)
         changed = outcomes.where(f"_outcome IN {_CHANGED}").select(*columns)
         if {group["_outcome"] for group in groups} <= {"inserted", "quarantined"}:

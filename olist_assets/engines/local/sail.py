@@ -4,15 +4,18 @@ import atexit
 import os
 from functools import cache
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 from pyspark.sql import SparkSession
 
-from olist_assets.engines.base import LocalEngine, Progress, ignore_progress
+from olist_assets.engines.base import LocalEngine
+from spark_steps.protocol import Progress, ignore_progress
 
 
 class SailEngine(LocalEngine):
     """Runs steps on an embedded Sail server."""
+
+    limits_memory: ClassVar[bool] = True  # its joins do not continue on disk
 
     @property
     def name(self) -> str:
@@ -30,6 +33,16 @@ class SailEngine(LocalEngine):
         if _session.cache_info().currsize:
             _session().interruptAll()
 
+
+_SETTINGS = {
+    "RUST_LOG": "error",
+    "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
+    "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": f"{1_500_000_000}",
+}
+"""Sail's own settings, which it reads when it is loaded. A variable that is set already wins.
+
+All queries share the memory, in bytes. One that needs more of it for a sort or an aggregate continues on disk.
+"""
 
 _starting = Lock()
 """Locked while a thread starts the session, so that steps of several threads share one."""
@@ -52,8 +65,9 @@ def _session() -> SparkSession:
 @cache
 def _server() -> Any:
     """The server. The cache keeps a reference, because the server stops when it is garbage-collected."""
-    os.environ.setdefault("RUST_LOG", "error")  # read when the library is loaded
-    # After RUST_LOG. The package has no type stubs.
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    # After these settings. The package has no type stubs.
     from pysail.spark import SparkConnectServer  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs]
 
     server = SparkConnectServer("127.0.0.1", 0)

@@ -15,11 +15,12 @@ from pyspark.conf import SparkConf
 from pyspark.errors import PySparkRuntimeError
 from pyspark.sql import SparkSession
 
-from olist_assets.engines.base import LocalEngine, Progress, ignore_progress
+from olist_assets.engines.base import LocalEngine
 from olist_assets.engines.local.jars import default_folder, delta_jars, find, s3_jars
 from olist_assets.engines.local.java import require_java
 from olist_assets.engines.spark_properties import SPARK, s3_properties
 from olist_assets.errors import EngineError
+from spark_steps.protocol import Progress, ignore_progress
 
 PROPERTIES = {
     "spark.master": "local[*]",

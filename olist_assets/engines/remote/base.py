@@ -20,7 +20,7 @@ from obstore.store import ObjectStore
 from olist_assets.aws.clients import describe_error
 from olist_assets.aws.environment import is_s3
 from olist_assets.aws.redaction import redact
-from olist_assets.engines.base import Engine, Progress, ignore_progress
+from olist_assets.engines.base import Engine
 from olist_assets.engines.remote.job import JobKey, JobPhase, JobStatus, Submission
 from olist_assets.engines.remote.logs import read_log_tail
 from olist_assets.engines.remote.package import Package, Uploaded
@@ -29,7 +29,7 @@ from olist_assets.engines.remote.waiting import JobWaiter, T, wait_for_capacity
 from olist_assets.errors import EngineError, OlistError, SettingsError
 from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
 from olist_assets.lake.storage import open_store, read_object
-from spark_steps.protocol import StepRequest, StepResult
+from spark_steps.protocol import Progress, StepRequest, StepResult, ignore_progress
 
 
 class RemoteEngine(RemoteFields, Engine):

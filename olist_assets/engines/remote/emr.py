@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs] - it has none
 
 from olist_assets.aws.clients import call_at_most_once, create_client, create_client_without_retries
-from olist_assets.engines.base import Progress
 from olist_assets.engines.remote.base import RemoteEngine
 from olist_assets.engines.remote.job import JobPhase, JobStatus, Submission
 from olist_assets.engines.remote.settings import EmrFields, EmrSettings
 from olist_assets.engines.remote.waiting import log_changes
 from olist_assets.errors import EngineError
+from spark_steps.protocol import Progress
 
 _LIVE_CLUSTER = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
 _READY_CLUSTER = {"RUNNING", "WAITING"}

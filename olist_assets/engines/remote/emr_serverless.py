@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from olist_assets.aws.clients import create_client
-from olist_assets.engines.base import Progress
 from olist_assets.engines.remote.base import RemoteEngine
 from olist_assets.engines.remote.job import ENVIRONMENT, JobPhase, JobStatus, Submission
 from olist_assets.engines.remote.settings import EmrServerlessFields, EmrServerlessSettings
+from spark_steps.protocol import Progress
 
 _PYTHON = f"./{ENVIRONMENT}/bin/python"
 _LIVE_APPLICATION = ["CREATING", "CREATED", "STARTING", "STARTED", "STOPPING", "STOPPED"]

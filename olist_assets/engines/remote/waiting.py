@@ -9,9 +9,9 @@ from typing import Protocol, TypeVar, cast
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_random
 
 from olist_assets.aws.redaction import redact
-from olist_assets.engines.base import Progress
 from olist_assets.engines.remote.job import JobPhase, JobStatus
 from olist_assets.errors import EngineError
+from spark_steps.protocol import Progress
 
 T = TypeVar("T")
 

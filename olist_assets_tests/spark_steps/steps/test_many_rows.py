@@ -1,4 +1,4 @@
-"""Steps write few rows from their own process, and many rows by the engine: both end in the same tables."""
+"""Steps write few rows from their own process, many rows by the engine or in parts: all end in the same tables."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 
 from olist_assets_tests.spark_steps.steps.two_days import FIRST, SECOND, content, load
 from spark_steps import arrow_writes, delta
-from spark_steps.steps import raw
+from spark_steps.steps import increment, raw
 
 pytestmark = [pytest.mark.slow_module, pytest.mark.long]
 
@@ -26,3 +26,12 @@ def test_rows_that_the_engine_merges_equal_replaced_ones(sail_lake, monkeypatch)
     monkeypatch.setattr(arrow_writes, "_MAX_REPLACED_KEYS", 0)
     load(merged, FIRST, SECOND)
     assert content(merged) == content(replaced)
+
+
+def test_tables_computed_in_parts_equal_whole_ones(sail_lake, monkeypatch):
+    whole, in_parts = (replace(sail_lake, root=sail_lake.root / name) for name in ("whole", "in-parts"))
+    load(whole, FIRST, SECOND)
+    monkeypatch.setattr(increment, "LARGE_TABLE", 1)
+    monkeypatch.setattr(increment, "_MIN_LIMIT", 0)  # no increments
+    load(in_parts, FIRST, SECOND)
+    assert content(in_parts) == content(whole)
