@@ -37,7 +37,7 @@ class SailEngine(LocalEngine):
 _SETTINGS = {
     "RUST_LOG": "error",
     "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
-    "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": f"{1_500_000_000}",
+    "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": f"{2_000_000_000}",
 }
 """Sail's own settings, which it reads when it is loaded. A variable that is set already wins.
 
