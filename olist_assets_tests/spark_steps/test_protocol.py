@@ -39,6 +39,8 @@ REQUEST = StepRequest(
     ),
     run_id="run 1",
     code_version="1.2.3+abc",
+    limits_memory=True,
+    recompute=True,
 )
 
 RESULT = StepResult(
@@ -107,7 +109,9 @@ WRITTEN_REQUEST = """
    "extracted_at": "2018-05-10T03:00:00.123456+00:00",
    "received_at": "2018-05-10T04:00:00+00:00"
   }
- ]
+ ],
+ "limits_memory": true,
+ "recompute": true
 }
 """
 """The text of REQUEST, as `json.dumps` wrote it before msgspec did."""
