@@ -45,8 +45,9 @@ def run_step(spark: SparkSession, request: StepRequest, on_progress: Progress = 
     # Raw compares files, not versions: the landed ones are not in a table.
     result = last_step.find_unchanged(request, tables) if layer is not Layer.RAW and not request.recompute else None
     if result is None:
+        read = request.window if layer is Layer.TRUSTED else None
         asked = time.perf_counter()
-        with one_large_step if request.limits_memory and tables.are_large() else nullcontext():
+        with one_large_step if request.limits_memory and tables.are_large(read) else nullcontext():
             started += time.perf_counter() - asked  # without the wait
             result = _STEPS[layer](spark, request, tables, on_progress)
         _maintain(tables, result)

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Self
 
 from spark_steps.delta_log import OpenTable, open_table, row_count
-from spark_steps.protocol import StepRequest, TableHandle
+from spark_steps.protocol import StepRequest, TableHandle, Window
 
 LARGE_TABLE = 2_500_000
 """Rows of a large table. The joins of a fact of 10 million orders at once would need 9 GB on Sail."""
@@ -42,9 +42,13 @@ class StepTables:
             quarantine=_open(request.quarantine) if request.quarantine else None,
         )
 
-    def are_large(self) -> bool:
-        """Whether an input has so many rows that the step needs much of the memory."""
-        return any(row_count(table) > LARGE_TABLE for table in self.inputs.values())
+    def are_large(self, window: Window | None) -> bool:
+        """Whether an input has so many rows that the step may need much of the memory.
+
+        Args:
+            window: the landing dates that a trusted step reads; None for a refined step, which reads all.
+        """
+        return any(row_count(table.within(window)) > LARGE_TABLE for table in self.inputs.values())
 
     def versions(self) -> dict[str, tuple[str, int]]:
         """Delta's id and the newest known version of each table, by the table's id."""
