@@ -58,11 +58,11 @@ GRAPH = {
     "refined/dim_products": ("trusted/product_category_translation trusted/products", "daily", "category_unknown"),
     "refined/dim_sellers": ("trusted/sellers", "daily", ""),
     "refined/dim_location": (
-        "raw/customers raw/sellers trusted/customers trusted/geolocation trusted/sellers",
+        "trusted/customers trusted/geolocation trusted/sellers",
         "daily",
         "",
     ),
-    "refined/dim_customers": ("raw/customers raw/orders trusted/customers trusted/orders", "daily", ""),
+    "refined/dim_customers": ("trusted/customers trusted/orders", "daily", ""),
     "refined/fact_orders": (
         "refined/dim_customers trusted/customers trusted/order_items trusted/order_payments trusted/order_reviews trusted/orders",  # noqa: E501
         "daily",

@@ -43,7 +43,12 @@ def location_key(name: str = "location_key", *, of: str = "the customer") -> Col
 def zip_code_prefix(name: str) -> Column:
     """A delivered zip prefix, brought to five digits."""
     return Column(
-        name, comment="first five digits of the zip code", text=Text.ID, clean=FIVE_DIGITS, pattern="^[0-9]{5}$"
+        name,
+        comment="first five digits of the zip code",
+        text=Text.ID,
+        clean=FIVE_DIGITS,
+        pattern="^[0-9]{5}$",
+        tracked=True,
     )
 
 

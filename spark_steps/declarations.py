@@ -73,6 +73,7 @@ class Column:
         pattern: the regular expression that an accepted value matches.
         minimum: the smallest accepted value.
         maximum: the greatest accepted value.
+        tracked: a refined table assigns the row to a key by this value, so values that a correction replaces are kept.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Column:
     pattern: str | None = None
     minimum: int | None = None
     maximum: int | None = None
+    tracked: bool = False
 
     @property
     def source_name(self) -> str:
@@ -151,6 +153,11 @@ class TableSpec:
     def value_columns(self) -> tuple[Column, ...]:
         """The delivered columns: all but lineage and derived ones."""
         return tuple(c for c in self.columns if not c.name.startswith("_") and c.derived is None)
+
+    @property
+    def tracked(self) -> tuple[str, ...]:
+        """The names of tracked columns that a correction can change."""
+        return tuple(c.name for c in self.columns if c.tracked and c.name not in self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,7 +121,7 @@ SOURCES: tuple[SourceTables, ...] = (
         ("order_id",),
         (
             Column("order_id", comment="the order"),
-            Column("customer_id", comment="the order's customer row", required=True, text=Text.ID),
+            Column("customer_id", comment="the order's customer row", required=True, text=Text.ID, tracked=True),
             Column("order_status", comment="state of the order", accepted=ORDER_STATUSES),
             Column("order_purchase_timestamp", TIMESTAMP, "when the order was placed (UTC)", required=True),
             Column("order_approved_at", TIMESTAMP, "when the payment was approved (UTC)"),
@@ -151,7 +151,7 @@ SOURCES: tuple[SourceTables, ...] = (
         ("customer_id",),
         (
             Column("customer_id", comment="the customer of one order; each order has its own"),
-            Column("customer_unique_id", comment="the person", required=True, text=Text.ID),
+            Column("customer_unique_id", comment="the person", required=True, text=Text.ID, tracked=True),
             zip_code_prefix("customer_zip_code_prefix"),
             Column("customer_city", comment="city as the customer wrote it"),
             state("customer_state"),

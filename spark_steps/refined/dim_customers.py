@@ -6,14 +6,14 @@ from its first observation to the first observation of the next period, exclusiv
 
 from spark_steps.columns import BIGINT, BOOLEAN, TIMESTAMP, location_key
 from spark_steps.declarations import Column, Increment, Layer, RefinedTable, TableSpec
-from spark_steps.expressions import stripped, surrogate_key
+from spark_steps.expressions import surrogate_key
 
 TABLE = TableSpec(
     layer=Layer.REFINED,
     name="dim_customers",
     grain="a period of a person's address (SCD2)",
     key=("customer_key",),
-    upstreams=("trusted/customers", "trusted/orders", "raw/customers", "raw/orders"),
+    upstreams=("trusted/customers", "trusted/orders"),
     columns=(
         Column(
             "customer_key",
@@ -97,15 +97,14 @@ SELECT
 FROM periods
 """
 
-_CUSTOMERS = f"""
+_CUSTOMERS = """
   -- || '' drops the columns' comments, as in dim_location
   SELECT customer_id || '' AS customer_id FROM landed_customers
   UNION
   SELECT customer_id || '' FROM landed_orders
   -- customers that an order had before its correction
   UNION
-  SELECT {stripped("r.customer_id")}
-  FROM raw_orders r LEFT SEMI JOIN landed_orders o ON o.order_id = {stripped("r.order_id")}
+  SELECT f.customer_id FROM former_orders f LEFT SEMI JOIN landed_orders o ON o.order_id = f.order_id
 """
 
 INCREMENT = Increment(
@@ -116,7 +115,7 @@ INCREMENT = Increment(
           SELECT customer_id || '' AS customer_id, customer_unique_id || '' AS customer_unique_id FROM customers
           -- people that a customer had before its correction
           UNION ALL
-          SELECT {stripped("customer_id")}, {stripped("customer_unique_id")} FROM raw_customers
+          SELECT customer_id, customer_unique_id FROM former_customers
         ) p
         LEFT SEMI JOIN ({_CUSTOMERS}) t ON t.customer_id = p.customer_id
     """,

@@ -3,16 +3,16 @@
 A prefix has several spellings of its city; the most frequent one is taken, of equally frequent ones the smallest.
 """
 
-from spark_steps.columns import BIGINT, DOUBLE, FIVE_DIGITS
+from spark_steps.columns import BIGINT, DOUBLE
 from spark_steps.declarations import Column, Increment, Layer, RefinedTable, TableSpec
-from spark_steps.expressions import stripped, surrogate_key
+from spark_steps.expressions import surrogate_key
 
 TABLE = TableSpec(
     layer=Layer.REFINED,
     name="dim_location",
     grain="a zip prefix (SCD1)",
     key=("location_key",),
-    upstreams=("trusted/geolocation", "trusted/customers", "trusted/sellers", "raw/customers", "raw/sellers"),
+    upstreams=("trusted/geolocation", "trusted/customers", "trusted/sellers"),
     columns=(
         Column("location_key", BIGINT, "hash of the zip prefix; -1 is the unknown place", required=True),
         Column("zip_code_prefix", comment="first five digits of the zip code"),
@@ -71,7 +71,7 @@ WHERE s.rank = 1
 
 INCREMENT = Increment(
     key="zip_code_prefix",
-    affected_keys=f"""
+    affected_keys="""
         SELECT geolocation_zip_code_prefix AS zip_code_prefix FROM landed_geolocation
         UNION
         SELECT customer_zip_code_prefix FROM landed_customers
@@ -79,11 +79,11 @@ INCREMENT = Increment(
         SELECT seller_zip_code_prefix FROM landed_sellers
         -- prefixes that a row had before its correction lose a mention
         UNION
-        SELECT {FIVE_DIGITS.format(value=stripped("r.customer_zip_code_prefix"))}
-        FROM raw_customers r LEFT SEMI JOIN landed_customers c ON c.customer_id = {stripped("r.customer_id")}
+        SELECT f.customer_zip_code_prefix
+        FROM former_customers f LEFT SEMI JOIN landed_customers c ON c.customer_id = f.customer_id
         UNION
-        SELECT {FIVE_DIGITS.format(value=stripped("r.seller_zip_code_prefix"))}
-        FROM raw_sellers r LEFT SEMI JOIN landed_sellers s ON s.seller_id = {stripped("r.seller_id")}
+        SELECT f.seller_zip_code_prefix
+        FROM former_sellers f LEFT SEMI JOIN landed_sellers s ON s.seller_id = f.seller_id
     """,
     filtered_inputs={
         "geolocation": "geolocation_zip_code_prefix",

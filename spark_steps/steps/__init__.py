@@ -43,13 +43,16 @@ def run_step(spark: SparkSession, request: StepRequest, on_progress: Progress = 
     started = time.perf_counter()
     layer, tables = request.output.declaration.layer, StepTables.open(request)
     # Raw compares files, not versions: the landed ones are not in a table.
-    result = last_step.find_unchanged(request, tables) if layer is not Layer.RAW and not request.recompute else None
+    last = last_step.read(request) if layer is not Layer.RAW else None
+    result = last.repeat(request, tables) if last and not request.recompute else None
     if result is None:
         read = request.window if layer is Layer.TRUSTED else None
+        # An earlier release kept no former values, so a refined table is computed as a whole after it.
+        to_run = replace(request, window=None) if layer is Layer.REFINED and last is None else request
         asked = time.perf_counter()
         with one_large_step if request.limits_memory and tables.are_large(read) else nullcontext():
             started += time.perf_counter() - asked  # without the wait
-            result = _STEPS[layer](spark, request, tables, on_progress)
+            result = _STEPS[layer](spark, to_run, tables, on_progress)
         _maintain(tables, result)
         if layer is not Layer.RAW:
             _keep(request, tables, result)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
-from spark_steps import delta
+from spark_steps import delta, former_values
 from spark_steps.declarations import Increment, Layer, RefinedTable, TableSpec
 from spark_steps.protocol import RowCounts, Window
 from spark_steps.steps.tables import LARGE_TABLE
@@ -25,14 +25,19 @@ _LANDED = "landed_"
 
 
 def input_relations(inputs: Mapping[str, delta.OpenTable], window: Window | None) -> dict[str, str]:
-    """SQL of the inputs by the names that queries use, and of the rows of trusted ones that landed in the window."""
+    """SQL of the inputs by the names that queries use.
+
+    For a window, also of the rows of trusted tables that landed in it (`landed_…`), and of former values of their rows
+    (`former_…`).
+    """
     relations: dict[str, str] = {}
     for table_id, table in inputs.items():
         layer, _, name = table_id.partition("/")
-        name = f"raw_{name}" if layer == Layer.RAW else name
         relations[name] = delta.relation(table)
         if layer == Layer.TRUSTED and window:
             relations[f"{_LANDED}{name}"] = f"SELECT * FROM ({relations[name]}) WHERE {window.predicate()}"
+            if table.declaration.tracked:
+                relations[f"former_{name}"] = former_values.relation(table.handle)
     return relations
 
 

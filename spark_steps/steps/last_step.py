@@ -37,15 +37,28 @@ class _Basis:
 
 
 @dataclass(frozen=True, slots=True)
-class _LastStep:
+class LastStep:
     """A step, and its basis after its commits."""
 
     basis: _Basis
     result: StepResult
 
+    def repeat(self, request: StepRequest, tables: StepTables) -> StepResult | None:
+        """The result of a step that would repeat this one: its rows are unchanged. None if anything differs."""
+        if self.basis != _Basis.of(request, tables):
+            return None
+        return StepResult(
+            table=request.table,
+            version_before=tables.output.version,
+            version_after=tables.output.version,
+            rows=_unchanged(self.result.rows),
+            checks=self.result.checks,
+            days=tuple(replace(day, rows=_unchanged(day.rows)) for day in self.result.days),
+        )
 
-def find_unchanged(request: StepRequest, tables: StepTables) -> StepResult | None:
-    """The result of a step that would repeat the last one: its rows are unchanged. None if anything differs.
+
+def read(request: StepRequest) -> LastStep | None:
+    """The last step of the request's table; None if there is none, or if another release has written it.
 
     Raises:
         OSError: the storage cannot be read.
@@ -53,20 +66,9 @@ def find_unchanged(request: StepRequest, tables: StepTables) -> StepResult | Non
     filesystem, path = resolve(f"{request.output.uri}/{_NAME}")
     try:
         with filesystem.open_input_stream(path) as stream:
-            last = msgspec.json.decode(stream.read(), type=_LastStep)
-    except (FileNotFoundError, msgspec.DecodeError):  # or written by another release, or incomplete
+            return msgspec.json.decode(stream.read(), type=LastStep)
+    except (FileNotFoundError, msgspec.DecodeError):  # or incomplete
         return None
-    if last.basis != _Basis.of(request, tables):
-        return None
-    result, version = last.result, tables.output.version
-    return StepResult(
-        table=request.table,
-        version_before=version,
-        version_after=version,
-        rows=_unchanged(result.rows),
-        checks=result.checks,
-        days=tuple(replace(day, rows=_unchanged(day.rows)) for day in result.days),
-    )
 
 
 def keep(request: StepRequest, tables: StepTables, result: StepResult) -> None:
@@ -77,7 +79,7 @@ def keep(request: StepRequest, tables: StepTables, result: StepResult) -> None:
     """
     filesystem, path = resolve(f"{request.output.uri}/{_NAME}")
     with filesystem.open_output_stream(path) as stream:
-        stream.write(msgspec.json.encode(_LastStep(_Basis.of(request, tables), result)))
+        stream.write(msgspec.json.encode(LastStep(_Basis.of(request, tables), result)))
 
 
 def _unchanged(rows: RowCounts) -> RowCounts:

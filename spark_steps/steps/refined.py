@@ -6,7 +6,7 @@ from dataclasses import replace
 from pyspark.sql import SparkSession
 
 from spark_steps import delta, rules
-from spark_steps.declarations import WAITING_FOR_ORDER, Layer, RefinedTable, Severity, TableSpec
+from spark_steps.declarations import WAITING_FOR_ORDER, RefinedTable, Severity, TableSpec
 from spark_steps.expressions import UNKNOWN_KEY
 from spark_steps.filesystems import remove_folder
 from spark_steps.protocol import Check, Progress, StepRequest, StepResult
@@ -22,14 +22,13 @@ def load(spark: SparkSession, request: StepRequest, tables: StepTables, on_progr
     """Bring the table up to date with its inputs, in one commit: by an increment if it has one, otherwise as a whole.
 
     The result's rows read are the rows that an increment computed, or all rows of the inputs after a full computation.
-    Raw inputs do not count: they only serve to find affected keys.
 
     Raises:
         StepError: the query's columns are not the declared ones, or the engine wrote no commit.
     """
     model, output, inputs = MODELS[request.output.id], tables.output, tables.inputs
     relations = input_relations(inputs, request.window)
-    rows_read = [delta.row_count(table) for table in inputs.values() if table.declaration.layer is not Layer.RAW]
+    rows_read = [delta.row_count(table) for table in inputs.values()]
     changes = find_changes(spark, model, relations, output, max(rows_read)) if request.window else None
     if changes is None:
         parts = in_parts(model, relations, max(rows_read)) if request.limits_memory else [relations]

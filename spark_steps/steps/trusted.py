@@ -4,13 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
-from spark_steps import delta, rules
+from spark_steps import delta, former_values, rules
 from spark_steps.declarations import Column, Rule, Severity, TableSpec
 from spark_steps.expressions import hash_60_bits, is_newer
 from spark_steps.protocol import Check, DayCounts, Progress, RowCounts, StepRequest, StepResult
@@ -38,6 +39,7 @@ class _Outcomes:
 
     Attributes:
         changed: the rows to insert or update, with the columns of the trusted table.
+        former: the former values of the rows to update in which a tracked column changes.
         quarantined: the rows that violate a rule, with the columns of the quarantine.
         rows: numbers of rows by landing date and outcome.
         warnings: numbers of accepted rows that violate each warning, by its name.
@@ -45,6 +47,7 @@ class _Outcomes:
     """
 
     changed: DataFrame | pa.Table
+    former: pa.Table
     quarantined: DataFrame | pa.Table
     rows: dict[date, dict[str, int]]
     warnings: dict[str, int]
@@ -71,13 +74,15 @@ def load(spark: SparkSession, request: StepRequest, tables: StepTables, on_progr
     output, raw, quarantine = tables.output, raw_table.within(request.window), tables.quarantine.within(request.window)
     rows_read, rows_quarantined_before = delta.rows_by_day(raw), delta.row_count(quarantine)
     nothing = pa.table({})
-    outcomes = _Outcomes(nothing, nothing, {}, dict.fromkeys(_warning_names(output.declaration), 0), [])
+    outcomes = _Outcomes(nothing, nothing, nothing, {}, dict.fromkeys(_warning_names(output.declaration), 0), [])
     if rows_read or rows_quarantined_before:
         outcomes = _find_outcomes(spark, raw, output, quarantine, sum(rows_read.values()), on_progress)
 
     quarantine_commit = delta.empty_commit(quarantine)
     if outcomes.count("quarantined") or rows_quarantined_before:
         quarantine_commit = delta.replace(outcomes.quarantined, quarantine)
+    if outcomes.former.num_rows:
+        former_values.keep(outcomes.former, output)
     counts = RowCounts(inserted=outcomes.count("inserted"), updated=outcomes.count("updated"))
     commit = delta.merge(spark, outcomes.changed, output, counts, partitions=outcomes.partitions)
     rows = replace(
@@ -126,6 +131,7 @@ def _find_outcomes(
         outcome = rows.column("_outcome")
         changed = rows.filter(pc.is_in(outcome, pa.array(_CHANGED))).select(columns)
         quarantined = rows.filter(pc.equal(outcome, "quarantined")).select(quarantine_columns)
+        former = _former_values(rows.filter(pc.equal(outcome, "updated")), table)
     else:
         on_progress(f"{row_count:,} rows: looking for repeated keys")
         repeated_key = f"SELECT 1 FROM ({validated}) GROUP BY {_list(table.key)} HAVING count(*) > 1 LIMIT 1"
@@ -139,12 +145,16 @@ def _find_outcomes(
             # All accepted rows are new, so the join with the current rows need not be evaluated again.
             changed = delta.sql(spark, validated).where("_rule IS NULL").select(*columns)
         quarantined = outcomes.where("_outcome = 'quarantined'").select(*quarantine_columns)
+        former = pa.table({})
+        if table.tracked and any(group["_outcome"] == "updated" for group in groups):
+            former = _former_values(outcomes.where(f"_outcome = 'updated' AND ({_moves(table)})").toArrow(), table)
     counts: dict[date, Counter[str]] = defaultdict(Counter)
     for group in groups:
         counts[group["_landing_date"]][group["_outcome"]] += group["n"]
     partitions = {g[name] for g in groups if g["_outcome"] in _CHANGED for name in ("_partition", "_current_partition")}
     return _Outcomes(
         changed,
+        former,
         quarantined,
         rows={day: dict(outcomes) for day, outcomes in counts.items()},
         warnings={name: sum(group[name] for group in groups) for name in _warning_names(table)},
@@ -154,6 +164,22 @@ def _find_outcomes(
 
 def _has_repeated_keys(rows: pa.Table, table: TableSpec) -> bool:
     return rows.group_by(list(table.key)).aggregate([]).num_rows < rows.num_rows
+
+
+def _moves(table: TableSpec) -> str:
+    """SQL that is true if an update changes a tracked column."""
+    return " OR ".join(f"NOT ({name} <=> _former_{name})" for name in table.tracked)
+
+
+def _former_values(updated: pa.Table, table: TableSpec) -> pa.Table:
+    """The key and the former values of the updated rows that change a tracked column."""
+    names = [*table.key, *(f"_former_{name}" for name in table.tracked)]
+    moved = [
+        pc.not_equal(pc.fill_null(updated.column(name), ""), pc.fill_null(updated.column(f"_former_{name}"), ""))
+        for name in table.tracked
+    ]
+    rows = updated.filter(reduce(pc.or_, moved)) if moved else updated.slice(0, 0)
+    return rows.select(names).rename_columns(list(former_values.columns(table)))
 
 
 def _count(spark: SparkSession, outcomes: str, warnings: list[str]) -> list[dict[str, Any]]:
@@ -191,6 +217,8 @@ def _validation_query(table: TableSpec) -> str:
 def _outcome_query(table: TableSpec, *, has_repeated_keys: bool) -> str:
     """SQL of the validated rows with their outcome, their partition before and after, and 1 for each violated warning.
 
+    `_former_…` are the current values of tracked columns, which an update replaces.
+
     They have the columns of the trusted table and of the quarantine. Rows are only ranked if a key may be repeated: the
     sort is costly.
     """
@@ -202,7 +230,7 @@ def _outcome_query(table: TableSpec, *, has_repeated_keys: bool) -> str:
     same_key = " AND ".join(f"r.{name} = c.{name}" for name in table.key)
     same_row = " AND ".join(f"r.{name} = c.{name}" for name in WINNER_ORDER)
     order = (_RECEIVED_AT if column == "_received_at" else column for column in WINNER_ORDER)
-    columns = (*table.key, *order, "_hash", *([table.partition] if table.partition else []))
+    columns = (*table.key, *order, "_hash", *table.tracked, *([table.partition] if table.partition else []))
     texts = [f"`{rules.raw_column_name(c)}` AS `{c.source_name}`" for c in table.value_columns]
     return f"""
         WITH ranked AS (
@@ -223,6 +251,7 @@ def _outcome_query(table: TableSpec, *, has_repeated_keys: bool) -> str:
             WHEN {same_row} THEN CASE WHEN r._hash = c._hash THEN 'unchanged' ELSE 'updated' END
             ELSE 'superseded'
           END AS _outcome,
+          {"".join(f"c.{name} AS _former_{name}, " for name in table.tracked)}
           {f"r.{table.partition}" if table.partition else "CAST(NULL AS STRING)"} AS _partition,
           {f"c.{table.partition}" if table.partition else "CAST(NULL AS STRING)"} AS _current_partition
         FROM ranked r LEFT JOIN (SELECT {_list(columns)} FROM current_rows) c ON {same_key}
