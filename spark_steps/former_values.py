@@ -5,13 +5,15 @@ old key is then affected too, but the trusted row no longer has it. So a trusted
 in a small Delta table in the folder of the trusted table. Few rows are ever corrected, so the table stays small.
 """
 
+from contextlib import suppress
+
 import deltalake
 import deltalake.exceptions
 import pyarrow as pa
 
 from spark_steps.declarations import TableSpec
 from spark_steps.delta_log import OpenTable
-from spark_steps.protocol import TableHandle
+from spark_steps.protocol import StepError, TableHandle
 
 _FOLDER = "_former"
 """Delta ignores names that begin with an underscore, so it belongs to no version of the trusted table."""
@@ -30,7 +32,11 @@ def uri(handle: TableHandle) -> str:
 
 
 def relation(handle: TableHandle) -> str:
-    """SQL of the former values of a trusted table; without any, an empty literal relation."""
+    """SQL of the former values of a trusted table; without any, an empty literal relation.
+
+    Raises:
+        StepError: they cannot be read.
+    """
     log = _open(handle)
     names = columns(handle.declaration)
     if log is None:
@@ -44,12 +50,16 @@ def keep(rows: pa.Table, table: OpenTable) -> None:
     Args:
         rows: the key and the former values of the tracked columns, in the order of `columns`.
         table: the trusted table.
+
+    Raises:
+        StepError: earlier ones cannot be read.
     """
     log = _open(table.handle)
     types = pa.schema([pa.field(name, pa.string()) for name in columns(table.declaration)])
     deltalake.write_deltalake(log or uri(table.handle), rows.cast(types), mode="append")
     if log and len(log.file_uris()) > _MAX_FILES:
-        log.optimize.compact()
+        with suppress(deltalake.exceptions.DeltaError):  # the next correction tries again
+            log.optimize.compact()
 
 
 def _open(handle: TableHandle) -> deltalake.DeltaTable | None:
@@ -57,3 +67,8 @@ def _open(handle: TableHandle) -> deltalake.DeltaTable | None:
         return deltalake.DeltaTable(uri(handle))
     except deltalake.exceptions.TableNotFoundError:
         return None
+    except deltalake.exceptions.DeltaError as error:
+        reason = str(error).splitlines()[0]
+        raise StepError(
+            f"{handle.id}: its former values are unreadable ({reason}): `olist rebuild {handle.id}` recomputes it"
+        ) from error

@@ -1,6 +1,7 @@
 """The assets of Delta tables: their definition from a declaration, and the execution of their step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +13,15 @@ from olist_assets.assets.priorities import priority_tags
 from olist_assets.assets.step_recording import record_step
 from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
+from olist_assets.errors import LeaseError
 from olist_assets.lake.layout import Lake
-from olist_assets.lake.leases import hold_lease
+from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
 from olist_assets.operations.preconditions import check_tables, explain_failure
 from olist_assets.orchestration.executors import pool_for
 from olist_assets.orchestration.partitions import single_run_backfill, to_window
 from spark_steps.declarations import Layer, TableSpec
 from spark_steps.protocol import LandedFile, StepRequest, StepResult, TableHandle
+from spark_steps.steps import last_step
 
 _KINDS = {Layer.RAW: "bronze", Layer.TRUSTED: "silver", Layer.REFINED: "gold"}
 _OWNERS = {Layer.RAW: "team:data-engineering", Layer.TRUSTED: "team:data-engineering", Layer.REFINED: "team:analytics"}
@@ -90,7 +93,7 @@ def materialize_table(
         code_version=code_version(),
         limits_memory=engine.limits_memory,
     )
-    with record_step(context, lake, engine, window) as record, hold_lease(lake.store, table.id, request.run_id):
+    with record_step(context, lake, engine, window) as record, _hold_lease(lake, request):
         is_marked = check_tables(lake, request)
         if is_marked:
             request = replace(request, recompute=True)
@@ -108,6 +111,24 @@ def materialize_table(
     metadata = {"dagster/uri": lake.display_uri(request.output.uri), "delta_version": result.version_after}
     metadata |= materialization_metadata(context, window, _totals(result), day_metadata(table, window, result))
     return dg.MaterializeResult(metadata=metadata, check_results=[check_result(check) for check in result.checks])
+
+
+@contextmanager
+def _hold_lease(lake: Lake, request: StepRequest) -> Generator[None]:
+    """Hold the lease on the table. After a takeover its content is uncertain, so the next step must compute it.
+
+    Raises:
+        LeaseError: see `hold_lease`.
+    """
+    try:
+        with hold_lease(lake.store, request.table, request.run_id):
+            yield
+    except LeaseUnavailableError:
+        raise
+    except LeaseError:
+        with suppress(FileNotFoundError):
+            lake.store.delete(f"{request.table}/{last_step.NAME}")
+        raise
 
 
 def _run(context: dg.AssetExecutionContext, lake: Lake, engine: Engine, request: StepRequest) -> StepResult:

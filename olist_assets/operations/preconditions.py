@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from functools import cache
 
+from olist_assets.engines.local.sail import MEMORY_VARIABLE
 from olist_assets.errors import rebuild_remedy
 from olist_assets.lake.inspection import inspect_tables
 from olist_assets.lake.layout import Lake
@@ -16,6 +17,8 @@ from spark_steps.protocol import StepError, StepRequest
 
 _DAMAGED_FILE = re.compile(r"Parquet error|not a Parquet file|FileNotFound|not found")
 """Errors of the engines about a data file that is lost or damaged."""
+
+_SHORT_OF_MEMORY = re.compile(r"for the total memory pool|Resources exhausted")
 
 
 def check_tables(lake: Lake, request: StepRequest) -> bool:
@@ -49,13 +52,18 @@ def check_tables(lake: Lake, request: StepRequest) -> bool:
 
 
 def explain_failure(lake: Lake, request: StepRequest, error: Exception) -> StepError | None:
-    """The unreadable table that made a step fail, as an error with the remedy; None if all of its tables are readable.
+    """Why a step failed, as an error with the remedy, if its tables or its memory are the reason; None otherwise.
 
     Args:
         lake: the lake.
         request: the request of the failed step.
         error: its error. If it names a data file, the file is damaged in a way that an inspection does not find.
     """
+    if _SHORT_OF_MEMORY.search(str(error)):
+        return StepError(
+            f"{request.table}: the queries need more memory than Sail may use: set {MEMORY_VARIABLE} to more than the "
+            "default of 2000000000 bytes"
+        )
     for state in inspect_tables(lake, _table_ids(request)).values():
         if state.problem:
             return StepError(f"{request.table}: {state.problem}")

@@ -5,7 +5,9 @@ from datetime import date
 
 import pytest
 
+from olist_assets.operations.preconditions import explain_failure
 from olist_assets_tests.lake import damage
+from spark_steps.protocol import StepRequest
 
 DAY, NEXT_DAY = "2018-05-10", "2018-05-11"
 
@@ -116,3 +118,15 @@ def test_a_new_lake_may_be_loaded_in_parts(sail_lake):
     sail_lake.materialize("landzone/sellers", "raw/sellers", day=DAY)
     sail_lake.materialize("trusted/sellers", day=NEXT_DAY)
     sail_lake.materialize("refined/dim_sellers", "refined/dim_products", day=DAY)
+
+
+def test_a_step_that_lacks_memory_fails_with_the_remedy(sail_lake):
+    request = StepRequest(output=sail_lake.table("refined/dim_sellers"), run_id="r", code_version="1")
+    sails = Exception(
+        "Failed to allocate additional 682.8 KB for HashJoinInput[0] with 713.9 MB already allocated for "
+        "this reservation - 464.4 KB remain available for the total memory pool: fair(pool_size: 1430.5 MB)"
+    )
+    assert str(explain_failure(sail_lake.lake, request, sails)) == (
+        "refined/dim_sellers: the queries need more memory than Sail may use: set "
+        "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE to more than the default of 2000000000 bytes"
+    )

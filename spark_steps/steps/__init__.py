@@ -49,9 +49,9 @@ def run_step(spark: SparkSession, request: StepRequest, on_progress: Progress = 
         read = request.window if layer is Layer.TRUSTED else None
         # An earlier release kept no former values, so a refined table is computed as a whole after it.
         to_run = replace(request, window=None) if layer is Layer.REFINED and last is None else request
-        asked = time.perf_counter()
-        with one_large_step if request.limits_memory and tables.are_large(read) else nullcontext():
-            started += time.perf_counter() - asked  # without the wait
+        is_limited = request.limits_memory and tables.are_large(read)
+        with one_large_step(on_progress) if is_limited else nullcontext(0) as seconds_waited:
+            started += seconds_waited
             result = _STEPS[layer](spark, to_run, tables, on_progress)
         _maintain(tables, result)
         if layer is not Layer.RAW:
@@ -72,7 +72,7 @@ def _maintain(tables: StepTables, result: StepResult) -> None:
 
 
 def _keep(request: StepRequest, tables: StepTables, result: StepResult) -> None:
-    """Keep the step as the table's last one. A failure is logged: the next step is computed."""
+    """Keep the step as the table's last one. A failure is logged: the next step is computed, a refined one whole."""
     try:
         last_step.keep(request, tables, result)
     except OSError as error:

@@ -11,9 +11,9 @@ import msgspec
 
 from spark_steps.filesystems import resolve
 from spark_steps.protocol import RowCounts, StepRequest, StepResult, Window
-from spark_steps.steps.tables import StepTables
+from spark_steps.steps.tables import StepTables, TableState
 
-_NAME = "_last_step.json"
+NAME = "_last_step.json"
 """An object in the table's folder. Delta ignores names that begin with an underscore."""
 
 
@@ -24,16 +24,16 @@ class _Basis:
     Attributes:
         code_version: the version of the code.
         window: the landing dates of the request.
-        versions: Delta's id and version of the step's tables, those it writes included.
+        tables: the state of the step's tables, those it writes included.
     """
 
     code_version: str
     window: Window | None
-    versions: dict[str, tuple[str, int]]
+    tables: dict[str, TableState]
 
     @classmethod
     def of(cls, request: StepRequest, tables: StepTables) -> Self:
-        return cls(request.code_version, request.window, tables.versions())
+        return cls(request.code_version, request.window, tables.states())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class LastStep:
 
 
 def read(request: StepRequest) -> LastStep | None:
-    """The last step of the request's table; None if there is none, or if another release has written it.
+    """The last step of the request's table; None if there is none, for example in a table of an earlier release.
 
     Raises:
         OSError: the storage cannot be read.
     """
-    filesystem, path = resolve(f"{request.output.uri}/{_NAME}")
+    filesystem, path = resolve(f"{request.output.uri}/{NAME}")
     try:
         with filesystem.open_input_stream(path) as stream:
             return msgspec.json.decode(stream.read(), type=LastStep)
@@ -77,7 +77,7 @@ def keep(request: StepRequest, tables: StepTables, result: StepResult) -> None:
     Raises:
         OSError: the storage cannot be written.
     """
-    filesystem, path = resolve(f"{request.output.uri}/{_NAME}")
+    filesystem, path = resolve(f"{request.output.uri}/{NAME}")
     with filesystem.open_output_stream(path) as stream:
         stream.write(msgspec.json.encode(LastStep(_Basis.of(request, tables), result)))
 

@@ -65,7 +65,8 @@ def _append(
     schema = ", ".join(f"`{c.name}` {c.type}" for c in table.declaration.columns)
     rows = spark.createDataFrame(landed).repartition(min(len(files), _MAX_READERS)).mapInArrow(read, schema)
     try:
-        with one_large_step if request.limits_memory and size > _LARGE_BYTES else nullcontext():
+        is_large = not are_few or size > _LARGE_BYTES
+        with one_large_step(on_progress) if request.limits_memory and is_large else nullcontext():
             return delta.append(rows, table)
     except Exception as error:
         if step_error := _find_step_error(error):

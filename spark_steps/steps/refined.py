@@ -1,6 +1,7 @@
 """Refined: run a table's query over its inputs, for the affected keys of a window or for the whole table."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from pyspark.sql import SparkSession
@@ -77,14 +78,16 @@ def _replace_from_parts(
     """Write the rows of each query to Parquet files, one query after the other, and all of them in one commit."""
     uri = f"{output.handle.uri}/{_PARTS}"
     schema = ", ".join(f"{column.name} {column.type}" for column in output.declaration.columns)
+    remove_folder(uri)  # of a killed step: Sail appends in every mode
     try:
         for number, query in enumerate(queries, start=1):
             on_progress(f"computing part {number} of {len(queries)}")
-            delta.sql(spark, query).write.mode("append" if number > 1 else "overwrite").parquet(uri)
+            delta.sql(spark, query).write.mode("append").parquet(uri)
         on_progress("writing the table")
         return delta.replace(spark.read.schema(schema).parquet(uri), output)  # parts without rows have no schema
     finally:
-        remove_folder(uri)
+        with suppress(OSError):  # the next step removes them
+            remove_folder(uri)
 
 
 def _unknown_member(table: TableSpec) -> str:

@@ -1,18 +1,58 @@
 """The open tables of a step."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from threading import Lock
 from typing import Self
 
 from spark_steps.delta_log import OpenTable, open_table, row_count
-from spark_steps.protocol import StepRequest, TableHandle, Window
+from spark_steps.protocol import Progress, StepRequest, TableHandle, Window
 
 LARGE_TABLE = 2_500_000
 """Rows of a large table. The joins of a fact of 10 million orders at once would need 9 GB on Sail."""
 
-one_large_step = Lock()
-"""Locked during a step with many rows: at the same time, two of them would need twice the memory."""
+_large_step = Lock()
+
+
+@contextmanager
+def one_large_step(on_progress: Progress) -> Generator[float]:
+    """Run a step with many rows when no other one runs: two of them would need twice the memory.
+
+    Yields:
+        The seconds of the wait.
+    """
+    asked = time.perf_counter()
+    if not _large_step.acquire(blocking=False):
+        on_progress("waiting for another large step")
+        _large_step.acquire()
+    try:
+        yield time.perf_counter() - asked
+    finally:
+        _large_step.release()
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """What identifies the content of a table, also if a restored table gets the same version again.
+
+    Attributes:
+        delta_id: the id that the table got from Delta when it was created.
+        version: its newest known version.
+        files: a digest of the names of its data files, which no two writes share.
+    """
+
+    delta_id: str
+    version: int
+    files: str
+
+    @classmethod
+    def of(cls, table: OpenTable) -> Self:
+        """The state of a table at its newest known version."""
+        names = "\n".join(sorted(table.log.file_uris()))
+        return cls(str(table.log.metadata().id), table.version, sha256(names.encode()).hexdigest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +90,10 @@ class StepTables:
         """
         return any(row_count(table.within(window)) > LARGE_TABLE for table in self.inputs.values())
 
-    def versions(self) -> dict[str, tuple[str, int]]:
-        """Delta's id and the newest known version of each table, by the table's id."""
+    def states(self) -> dict[str, TableState]:
+        """The state of each table, by the table's id."""
         tables = [self.output, *self.inputs.values(), *([self.quarantine] if self.quarantine else [])]
-        return {table.handle.id: (str(table.log.metadata().id), table.version) for table in tables}
+        return {table.handle.id: TableState.of(table) for table in tables}
 
 
 def _open(handle: TableHandle) -> OpenTable:

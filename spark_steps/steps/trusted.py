@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -131,7 +130,7 @@ def _find_outcomes(
         outcome = rows.column("_outcome")
         changed = rows.filter(pc.is_in(outcome, pa.array(_CHANGED))).select(columns)
         quarantined = rows.filter(pc.equal(outcome, "quarantined")).select(quarantine_columns)
-        former = _former_values(rows.filter(pc.equal(outcome, "updated")), table)
+        former = _former_values(rows.filter(pc.and_(pc.equal(outcome, "updated"), rows.column("_is_moved"))), table)
     else:
         on_progress(f"{row_count:,} rows: looking for repeated keys")
         repeated_key = f"SELECT 1 FROM ({validated}) GROUP BY {_list(table.key)} HAVING count(*) > 1 LIMIT 1"
@@ -147,7 +146,7 @@ def _find_outcomes(
         quarantined = outcomes.where("_outcome = 'quarantined'").select(*quarantine_columns)
         former = pa.table({})
         if table.tracked and any(group["_outcome"] == "updated" for group in groups):
-            former = _former_values(outcomes.where(f"_outcome = 'updated' AND ({_moves(table)})").toArrow(), table)
+            former = _former_values(outcomes.where("_outcome = 'updated' AND _is_moved").toArrow(), table)
     counts: dict[date, Counter[str]] = defaultdict(Counter)
     for group in groups:
         counts[group["_landing_date"]][group["_outcome"]] += group["n"]
@@ -166,20 +165,10 @@ def _has_repeated_keys(rows: pa.Table, table: TableSpec) -> bool:
     return rows.group_by(list(table.key)).aggregate([]).num_rows < rows.num_rows
 
 
-def _moves(table: TableSpec) -> str:
-    """SQL that is true if an update changes a tracked column."""
-    return " OR ".join(f"NOT ({name} <=> _former_{name})" for name in table.tracked)
-
-
-def _former_values(updated: pa.Table, table: TableSpec) -> pa.Table:
-    """The key and the former values of the updated rows that change a tracked column."""
+def _former_values(moved: pa.Table, table: TableSpec) -> pa.Table:
+    """The key and the former values of updated rows that change a tracked column."""
     names = [*table.key, *(f"_former_{name}" for name in table.tracked)]
-    moved = [
-        pc.not_equal(pc.fill_null(updated.column(name), ""), pc.fill_null(updated.column(f"_former_{name}"), ""))
-        for name in table.tracked
-    ]
-    rows = updated.filter(reduce(pc.or_, moved)) if moved else updated.slice(0, 0)
-    return rows.select(names).rename_columns(list(former_values.columns(table)))
+    return moved.select(names).rename_columns(list(former_values.columns(table)))
 
 
 def _count(spark: SparkSession, outcomes: str, warnings: list[str]) -> list[dict[str, Any]]:
@@ -217,10 +206,9 @@ def _validation_query(table: TableSpec) -> str:
 def _outcome_query(table: TableSpec, *, has_repeated_keys: bool) -> str:
     """SQL of the validated rows with their outcome, their partition before and after, and 1 for each violated warning.
 
-    `_former_…` are the current values of tracked columns, which an update replaces.
-
-    They have the columns of the trusted table and of the quarantine. Rows are only ranked if a key may be repeated: the
-    sort is costly.
+    They have the columns of the trusted table and of the quarantine. `_former_…` are the current values of tracked
+    columns, and `_is_moved` is true if one of them differs. Rows are only ranked if a key may be repeated: the sort is
+    costly.
     """
     rank = f"""
         row_number() OVER (
@@ -252,6 +240,7 @@ def _outcome_query(table: TableSpec, *, has_repeated_keys: bool) -> str:
             ELSE 'superseded'
           END AS _outcome,
           {"".join(f"c.{name} AS _former_{name}, " for name in table.tracked)}
+          {" OR ".join(f"NOT (r.{name} <=> c.{name})" for name in table.tracked) or "false"} AS _is_moved,
           {f"r.{table.partition}" if table.partition else "CAST(NULL AS STRING)"} AS _partition,
           {f"c.{table.partition}" if table.partition else "CAST(NULL AS STRING)"} AS _current_partition
         FROM ranked r LEFT JOIN (SELECT {_list(columns)} FROM current_rows) c ON {same_key}

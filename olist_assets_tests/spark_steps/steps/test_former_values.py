@@ -8,9 +8,14 @@ import pytest
 
 from olist_assets_tests.spark_steps.steps.two_days import BOTH, FIRST, SECOND, content, load
 from spark_steps import delta, former_values
+from spark_steps.protocol import StepError
 from spark_steps.tables import TABLES
 
 COLUMNS = "customer_id,customer_unique_id,customer_zip_code_prefix,customer_city,customer_state\n"
+ORDERS = (
+    "order_id,customer_id,order_status,order_purchase_timestamp,order_approved_at,order_delivered_carrier_date"
+    ",order_delivered_customer_date,order_estimated_delivery_date\n"
+)
 DIMENSIONS = ("dim_customers", "dim_location")
 
 
@@ -72,12 +77,10 @@ def test_increments_after_corrections_equal_a_computation_of_the_whole(sail_lake
         SECOND: ["c1,bia,2001,campinas,SP"],
         BOTH.end: ["c1,caio,3001,santos,SP"],
     }
-    orders = "order_id,customer_id,order_status,order_purchase_timestamp,order_approved_at,order_delivered_carrier_date"
-    orders += ",order_delivered_customer_date,order_estimated_delivery_date\n"
     for lake in (by_day, whole):
         for number, (day, customers) in enumerate(days.items()):
             customer = "c9" if day == BOTH.end else "c1"
-            text = f"{orders}o1,{customer},created,2018-05-10 10:00:0{number},,,,\n"
+            text = f"{ORDERS}o1,{customer},created,2018-05-10 10:00:0{number},,,,\n"
             lake.load("orders", text, day=day, extracted_at=f"{day} 03:00:00")
             deliver(lake, day, *customers)
             if lake is by_day and (day == FIRST or not late):
@@ -127,3 +130,14 @@ def test_a_refined_table_of_an_earlier_release_is_computed_as_a_whole(sail_lake,
     delta.open_table(sail_lake.table(table_id)).log.delete()
     sail_lake.run(table_id, day=BOTH.end)
     assert sail_lake.read(table_id) == expected
+
+
+def test_a_damaged_log_of_former_values_is_named_with_the_remedy(sail_lake):
+    sail_lake.load("orders", f"{ORDERS}o1,c1,created,2018-05-10 10:00:00,,,,\n")
+    deliver(sail_lake, FIRST, "c1,ana,1001,rio,RJ")
+    refine(sail_lake, FIRST)
+    deliver(sail_lake, SECOND, "c1,bia,1001,rio,RJ")
+    (sail_lake.root / "trusted/customers/_former/_delta_log/00000000000000000000.json").write_text("{")
+    problem = r"trusted/customers: its former values are unreadable .* `olist rebuild trusted/customers` recomputes it"
+    with pytest.raises(StepError, match=problem):
+        sail_lake.run("refined/dim_customers", day=SECOND)

@@ -1,14 +1,19 @@
 """A step is done without a query if its inputs and code are those of the table's last step."""
 
 import shutil
+from contextlib import contextmanager
 from datetime import date
+from threading import Event, Thread
 
 import pytest
 
+from olist_assets.assets import table_asset
+from olist_assets.errors import LeaseError
 from olist_assets_tests.spark_steps.steps.two_days import BOTH, FIRST, SECOND, content, load
 from spark_steps import delta
 from spark_steps.protocol import RowCounts
 from spark_steps.steps import last_step
+from spark_steps.steps.tables import one_large_step
 
 STEPS = ("trusted/orders", "refined/dim_customers", "refined/fact_orders", "refined/aggregate_sales_per_month")
 LAST_STEP = "_last_step.json"
@@ -89,6 +94,18 @@ def test_a_table_that_was_created_again_is_not_the_one_of_the_last_step(loaded, 
     assert not is_done_without_query(loaded, "refined/fact_orders", monkeypatch)
 
 
+def test_a_restored_table_that_gets_the_same_version_again_is_not_the_same_input(loaded, monkeypatch):
+    folder, backup = loaded.root / "raw/orders", loaded.root / "backup"
+    shutil.copytree(folder, backup)
+    loaded.rows("raw/orders", {"order_id": "o8", "_landing_date": FIRST})
+    loaded.run("trusted/orders", day=FIRST)
+    assert is_done_without_query(loaded, "trusted/orders", monkeypatch)
+    shutil.rmtree(folder)
+    shutil.copytree(backup, folder)
+    loaded.rows("raw/orders", {"order_id": "o9", "_landing_date": FIRST})
+    assert not is_done_without_query(loaded, "trusted/orders", monkeypatch)
+
+
 @pytest.mark.parametrize("damaged", [b"", b"{}", b'{"basis": 1}', b"\xff"])
 def test_a_damaged_last_step_is_ignored(loaded, damaged, monkeypatch):
     (loaded.root / "refined/fact_orders" / LAST_STEP).write_bytes(damaged)
@@ -114,3 +131,44 @@ def test_a_step_that_compacts_its_table_is_unchanged_too(sail_lake, monkeypatch)
     assert sail_lake.run("trusted/sellers").rows.inserted == 1
     assert len(delta.open_table(sail_lake.table("trusted/sellers")).log.file_uris()) == 1
     assert is_done_without_query(sail_lake, "trusted/sellers", monkeypatch)
+
+
+def test_a_table_whose_lease_was_taken_over_is_computed_next(loaded, monkeypatch):
+    @contextmanager
+    def lose_lease(*_arguments):
+        yield
+        raise LeaseError("another run has taken over")
+
+    state = loaded.root / "trusted/orders" / LAST_STEP
+    loaded.rows("raw/orders", {"order_id": "o8", "_landing_date": FIRST})
+    with monkeypatch.context() as patch:
+        patch.setattr(table_asset, "hold_lease", lose_lease)
+        assert not loaded.materialize("trusted/orders", day=f"{FIRST}", raise_on_error=False).success
+    assert not state.exists()
+    assert loaded.materialize("trusted/orders", day=f"{FIRST}").success
+    assert state.exists()
+
+
+def test_large_steps_run_one_at_a_time_and_report_the_wait():
+    lines, order = [], []
+    first_runs, second_waits = Event(), Event()
+
+    def run_first():
+        with one_large_step(lines.append) as seconds:
+            first_runs.set()
+            assert second_waits.wait(10)
+            order.append(("first", seconds))
+
+    def report(line):
+        lines.append(line)
+        second_waits.set()
+
+    thread = Thread(target=run_first)
+    thread.start()
+    assert first_runs.wait(10)
+    with one_large_step(report) as seconds:
+        order.append(("second", seconds))
+    thread.join()
+    assert lines == ["waiting for another large step"]
+    assert [name for name, _ in order] == ["first", "second"]
+    assert order[1][1] > order[0][1] >= 0

@@ -6,7 +6,7 @@ import pytest
 
 from olist_assets_tests.spark_steps.steps.two_days import FIRST, SECOND, content, load
 from spark_steps import arrow_writes, delta
-from spark_steps.steps import increment, raw
+from spark_steps.steps import increment, raw, refined
 
 pytestmark = [pytest.mark.slow_module, pytest.mark.long]
 
@@ -33,5 +33,10 @@ def test_tables_computed_in_parts_equal_whole_ones(sail_lake, monkeypatch):
     load(whole, FIRST, SECOND)
     monkeypatch.setattr(increment, "LARGE_TABLE", 1)
     monkeypatch.setattr(increment, "_MIN_LIMIT", 0)  # no increments
-    load(in_parts, FIRST, SECOND)
+    with monkeypatch.context() as killed:
+        killed.setattr(refined, "remove_folder", lambda _uri: None)
+        load(in_parts, FIRST)
+    assert any("/_parts/" in path for path in in_parts.objects("refined"))  # what a killed step leaves
+    load(in_parts, SECOND)
+    assert not any("/_parts/" in path for path in in_parts.objects("refined"))
     assert content(in_parts) == content(whole)
