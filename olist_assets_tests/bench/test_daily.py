@@ -8,7 +8,7 @@ PAGE = """\
 # 60 daily runs: 2018-05-10
 
 Linux x86_64, 2 cores, 24 GiB; Python 3.11.7, pysail 0.7.2; 2018-05-10; load 0.2 before it began; one run. 60 days of \
-the replay of shop, loaded one by one by `olist run`, all in one warm process. Seconds and orders are medians of the \
+the replay of shop, loaded one by one by `olist run`, 30 in each process. Seconds and orders are medians of the \
 days in the line; files, bytes and objects are those after its last day.
 
 | days | orders a day | s a day | CPU s | s of steps | raw | data files | most in a table | MB | \

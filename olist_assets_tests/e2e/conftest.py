@@ -46,14 +46,18 @@ def s3_folder(tmp_path_factory):
         del os.environ[name]
     os.environ.update({**keys, "AWS_REGION": REGION, "AWS_ENDPOINT_URL": f"http://{address}"})
     configure()
-    wait_until(lambda: listens(port), seconds=10)
-    for bucket in ("shop", "logs"):
-        boto3.client("s3").create_bucket(Bucket=bucket)
-    yield folder
-    os.environ.clear()
-    os.environ.update(before)
-    server.kill()
-    server.wait()
+    boto3.setup_default_session()  # that of an earlier test has other credentials
+    try:
+        wait_until(lambda: listens(port), seconds=10)
+        for bucket in ("shop", "logs"):
+            boto3.client("s3").create_bucket(Bucket=bucket)
+        yield folder
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        boto3.setup_default_session()
+        server.kill()
+        server.wait()
 
 
 @pytest.fixture(scope="module")
