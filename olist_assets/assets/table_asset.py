@@ -96,9 +96,8 @@ def materialize_table(
     with record_step(context, lake, engine, window) as record, _hold_lease(lake, request):
         is_marked = check_tables(lake, request)
         if is_marked:
-            request = replace(request, recompute=True)
-            if table.layer is Layer.REFINED:
-                request = replace(request, window=None)
+            computed = None if table.layer is Layer.REFINED else window
+            request = replace(request, window=computed, recompute=True)
         result = _run(context, lake, engine, request)
         record.update(result.figures())
         lake.landzone.remove(files)  # raw contains them now

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from functools import cache
 
-from olist_assets.engines.local.sail import MEMORY_VARIABLE
+from olist_assets.engines.local.sail import MEMORY_BYTES, MEMORY_VARIABLE
 from olist_assets.errors import rebuild_remedy
 from olist_assets.lake.inspection import inspect_tables
 from olist_assets.lake.layout import Lake
@@ -62,7 +62,7 @@ def explain_failure(lake: Lake, request: StepRequest, error: Exception) -> StepE
     if _SHORT_OF_MEMORY.search(str(error)):
         return StepError(
             f"{request.table}: the queries need more memory than Sail may use: set {MEMORY_VARIABLE} to more than the "
-            "default of 2000000000 bytes"
+            f"default of {MEMORY_BYTES} bytes"
         )
     for state in inspect_tables(lake, _table_ids(request)).values():
         if state.problem:

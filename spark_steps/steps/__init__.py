@@ -46,10 +46,10 @@ def run_step(spark: SparkSession, request: StepRequest, on_progress: Progress = 
     last = last_step.read(request) if layer is not Layer.RAW else None
     result = last.repeat(request, tables) if last and not request.recompute else None
     if result is None:
-        read = request.window if layer is Layer.TRUSTED else None
+        window_read = request.window if layer is Layer.TRUSTED else None
         # An earlier release kept no former values, so a refined table is computed as a whole after it.
         to_run = replace(request, window=None) if layer is Layer.REFINED and last is None else request
-        is_limited = request.limits_memory and tables.are_large(read)
+        is_limited = request.limits_memory and tables.are_large(window_read)
         with one_large_step(on_progress) if is_limited else nullcontext(0) as seconds_waited:
             started += seconds_waited
             result = _STEPS[layer](spark, to_run, tables, on_progress)

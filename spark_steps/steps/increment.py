@@ -21,23 +21,26 @@ from spark_steps.steps.tables import LARGE_TABLE
 _MIN_LIMIT, _ROWS_PER_KEY, _MAX_LIMIT = 1_000, 5, 200_000
 """An increment is limited to max(1,000, rows / 5) affected keys, capped at 200,000."""
 
-_LANDED = "landed_"
+_LANDED, _FORMER = "landed_", "former_"
 
 
-def input_relations(inputs: Mapping[str, delta.OpenTable], window: Window | None) -> dict[str, str]:
+def input_relations(
+    inputs: Mapping[str, delta.OpenTable], window: Window | None, increment: Increment | None
+) -> dict[str, str]:
     """SQL of the inputs by the names that queries use.
 
-    For a window, also of the rows of trusted tables that landed in it (`landed_…`), and of former values of their rows
-    (`former_…`).
+    For a window, also of the rows of trusted tables that landed in it (`landed_…`), and of the former values
+    (`former_…`) that the query of the affected keys reads.
     """
     relations: dict[str, str] = {}
+    affected_keys = increment.affected_keys if increment else ""
     for table_id, table in inputs.items():
         layer, _, name = table_id.partition("/")
         relations[name] = delta.relation(table)
         if layer == Layer.TRUSTED and window:
             relations[f"{_LANDED}{name}"] = f"SELECT * FROM ({relations[name]}) WHERE {window.predicate()}"
-            if table.declaration.tracked:
-                relations[f"former_{name}"] = former_values.relation(table.handle)
+            if f"{_FORMER}{name}" in affected_keys:  # its log is opened only for a query that reads it
+                relations[f"{_FORMER}{name}"] = former_values.relation(table.handle)
     return relations
 
 

@@ -28,7 +28,7 @@ def load(spark: SparkSession, request: StepRequest, tables: StepTables, on_progr
         StepError: the query's columns are not the declared ones, or the engine wrote no commit.
     """
     model, output, inputs = MODELS[request.output.id], tables.output, tables.inputs
-    relations = input_relations(inputs, request.window)
+    relations = input_relations(inputs, request.window, model.increment)
     rows_read = [delta.row_count(table) for table in inputs.values()]
     changes = find_changes(spark, model, relations, output, max(rows_read)) if request.window else None
     if changes is None:

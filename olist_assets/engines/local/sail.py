@@ -34,8 +34,8 @@ class SailEngine(LocalEngine):
             _session().interruptAll()
 
 
-MEMORY_VARIABLE, _MEMORY = "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", 2_000_000_000
-_SETTINGS = {"RUST_LOG": "error", "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair", MEMORY_VARIABLE: f"{_MEMORY}"}
+MEMORY_VARIABLE, MEMORY_BYTES = "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", 2_000_000_000
+_SETTINGS = {"RUST_LOG": "error", "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair", MEMORY_VARIABLE: f"{MEMORY_BYTES}"}
 """Sail's own settings, which it reads when it is loaded. A variable that is set already wins.
 
 All queries share the memory, in bytes. One that needs more of it for a sort or an aggregate continues on disk.
