@@ -4,6 +4,7 @@ from pathlib import Path
 
 import deltalake
 import duckdb
+from pyarrow import fs
 
 from spark_steps.declarations import TableSpec
 
@@ -28,7 +29,9 @@ def differences(table: TableSpec, left: Path, right: Path, *, without: frozenset
     """
     with duckdb.connect() as duck:
         for name, lake in (("l", left), ("r", right)):
-            duck.register(name, deltalake.DeltaTable(lake / table.id).to_pyarrow_dataset())
+            # deltalake's own file system is a Python object: a thread that still has it at exit aborts the process.
+            folder = fs.SubTreeFileSystem(str(lake / table.id), fs.LocalFileSystem())
+            duck.register(name, deltalake.DeltaTable(lake / table.id).to_pyarrow_dataset(filesystem=folder))
         left_types, right_types = (_column_types(duck, name) for name in ("l", "r"))
         if left_types != right_types:
             return [f"{table.id}: columns {left_types} and {right_types}"]
