@@ -20,15 +20,29 @@ TABLE = TableSpec(
     full_refresh=True,
 )
 
+# Two steps, because count(DISTINCT) keeps all orders in memory.
 QUERY = """
+WITH payments_per_order AS (
+  SELECT
+    order_month,
+    payment_type,
+    order_id,
+    count(*) AS payments,
+    sum(payment_value) AS payment_value,
+    sum(payment_installments) AS installments,
+    count(payment_installments) AS payments_with_installments
+  FROM fact_payments
+  GROUP BY order_month, payment_type, order_id
+)
 SELECT
   order_month,
   payment_type,
-  count(*) AS payments,
-  count(DISTINCT order_id) AS orders,
+  sum(payments) AS payments,
+  count(*) AS orders,
   sum(payment_value) AS payment_value,
-  avg(CAST(payment_installments AS DOUBLE)) AS average_installments
-FROM fact_payments
+  CAST(sum(installments) AS DOUBLE) / nullif(CAST(sum(payments_with_installments) AS DOUBLE), 0)
+    AS average_installments
+FROM payments_per_order
 GROUP BY order_month, payment_type
 """
 

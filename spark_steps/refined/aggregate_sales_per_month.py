@@ -3,7 +3,7 @@
 from spark_steps.columns import ORDER_MONTH, average, count, total
 from spark_steps.declarations import Layer, RefinedTable, TableSpec
 from spark_steps.expressions import half_up_average
-from spark_steps.refined.sales import LATE_SHARE, LATE_SHARE_COLUMN, SALES
+from spark_steps.refined.sales import LATE_SHARE, LATE_SHARE_COLUMN, sales_per_customer
 
 TABLE = TableSpec(
     layer=Layer.REFINED,
@@ -28,10 +28,10 @@ TABLE = TableSpec(
 )
 
 QUERY = f"""
-WITH {SALES},
+WITH {sales_per_customer("order_month")},
 first_sales AS (
   SELECT customer_unique_id, min(order_month) AS order_month
-  FROM sales
+  FROM sales_per_customer
   WHERE customer_unique_id IS NOT NULL
   GROUP BY customer_unique_id
 ),
@@ -39,15 +39,15 @@ new_customers AS (SELECT order_month, count(*) AS new_customers FROM first_sales
 months AS (
   SELECT
     order_month,
-    count(*) AS orders,
-    count(DISTINCT customer_unique_id) AS customers,
+    sum(orders) AS orders,
+    count(customer_unique_id) AS customers,
     sum(items) AS items,
-    sum(items_value) AS revenue,
-    sum(freight_value) AS freight,
+    sum(revenue) AS revenue,
+    sum(freight) AS freight,
     sum(payment_value) AS payment_value,
-    count(order_delivered_customer_date) AS delivered,
+    sum(delivered) AS delivered,
     {LATE_SHARE} AS late_share
-  FROM sales
+  FROM sales_per_customer
   GROUP BY order_month
 )
 SELECT m.*, coalesce(n.new_customers, 0) AS new_customers, {half_up_average("revenue", "orders")} AS average_ticket

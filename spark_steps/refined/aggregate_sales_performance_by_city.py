@@ -3,7 +3,7 @@
 from spark_steps.columns import DOUBLE, average, count, total
 from spark_steps.declarations import Column, Layer, RefinedTable, TableSpec
 from spark_steps.expressions import half_up_average
-from spark_steps.refined.sales import LATE_SHARE, LATE_SHARE_COLUMN, SALES
+from spark_steps.refined.sales import LATE_SHARE, LATE_SHARE_COLUMN, sales_per_customer
 
 TABLE = TableSpec(
     layer=Layer.REFINED,
@@ -28,19 +28,19 @@ TABLE = TableSpec(
 )
 
 QUERY = f"""
-WITH {SALES},
+WITH {sales_per_customer("state", "city")},
 cities AS (
   SELECT
     state,
     city,
-    count(*) AS orders,
-    count(DISTINCT customer_unique_id) AS customers,
+    sum(orders) AS orders,
+    count(customer_unique_id) AS customers,
     sum(items) AS items,
-    sum(items_value) AS revenue,
-    sum(freight_value) AS freight,
-    avg(CAST(review_score AS DOUBLE)) AS average_review_score,
+    sum(revenue) AS revenue,
+    sum(freight) AS freight,
+    CAST(sum(review_scores) AS DOUBLE) / nullif(CAST(sum(reviews) AS DOUBLE), 0) AS average_review_score,
     {LATE_SHARE} AS late_share
-  FROM sales
+  FROM sales_per_customer
   GROUP BY state, city
 )
 SELECT

@@ -1,4 +1,4 @@
-"""Sales and their late share: SQL that the aggregates share.
+"""Sales, their sums per person and their late share: SQL that the aggregates share.
 
 Sales are orders whose status is neither `canceled` nor `unavailable`.
 """
@@ -15,7 +15,34 @@ sales AS (
 )
 """
 
-# Without deliveries count() is 0, so the share is null.
-LATE_SHARE = "count_if(is_late) / nullif(CAST(count(order_delivered_customer_date) AS DOUBLE), 0)"
+
+def sales_per_customer(*columns: str) -> str:
+    """SQL of `sales` and `sales_per_customer`: one row per person and distinct values of `columns`.
+
+    An aggregate counts people in a second step: `count(DISTINCT)` keeps all of them in memory, two steps can spill.
+    """
+    return f"""
+{SALES},
+sales_per_customer AS (
+  SELECT
+    {", ".join(columns)},
+    customer_unique_id,
+    count(*) AS orders,
+    sum(items) AS items,
+    sum(items_value) AS revenue,
+    sum(freight_value) AS freight,
+    sum(payment_value) AS payment_value,
+    sum(review_score) AS review_scores,
+    count(review_score) AS reviews,
+    count(order_delivered_customer_date) AS delivered,
+    count_if(is_late) AS late
+  FROM sales
+  GROUP BY {", ".join(columns)}, customer_unique_id
+)
+"""
+
+
+# Without deliveries the share is null.
+LATE_SHARE = "CAST(sum(late) AS DOUBLE) / nullif(CAST(sum(delivered) AS DOUBLE), 0)"
 
 LATE_SHARE_COLUMN = Column("late_share", DOUBLE, "late / delivered; null where nothing was delivered")
