@@ -2,6 +2,9 @@
 
 A dump is replayed into one delivery a day, and each is loaded by an `olist run` of its own on one lake that grows: in a
 process of its own, or with `--warm` 30 days in one process, which leaves out most starts of Python and of the engine.
+
+A machine may be faster in one hour than in the next. So the last 30 days alternate with the first 30 days, which are
+loaded a second time, into a new lake.
 """
 
 import argparse
@@ -16,11 +19,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import deltalake
 import pyarrow as pa
@@ -29,6 +32,7 @@ from bench import report
 from bench.errors import BenchError
 from bench.full_load import LAYERS, olist
 from olist_assets.lake.layout import Lake
+from olist_assets.serving.sql.session import CONTROL_STEPS, connect
 from olist_assets.sources.generator.dump import generate
 from spark_steps.tables import TABLES
 
@@ -41,6 +45,9 @@ _SEED = 13
 _BLOCK = 30
 _MEGABYTE = 1e6
 _LAST_LINES = 5
+
+_Took = tuple[float, float]
+"""Seconds and CPU seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +82,7 @@ class Block:
         seconds: seconds of each day's command, from start to end.
         cpu: CPU seconds of each day's command, all processes included.
         layers: by layer, the seconds of its steps, day by day.
+        step_query: seconds of a query of `control.steps` after the last day, a new session included.
         storage: the lake after the last day.
     """
 
@@ -84,12 +92,25 @@ class Block:
     seconds: list[float]
     cpu: list[float]
     layers: Mapping[str, list[float]]
+    step_query: float
     storage: Storage
 
 
-def run(
-    dump: Path, days: int, *, first: str, warm: bool, workspace: Path, progress: Callable[[str], None]
-) -> list[Block]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The benchmark's figures.
+
+    Attributes:
+        blocks: all days, in blocks of up to 30.
+        first_again: the first days, loaded into a new lake while the last block was loaded, each after one of its days;
+            None if there is one block.
+    """
+
+    blocks: list[Block]
+    first_again: Block | None
+
+
+def run(dump: Path, days: int, *, first: str, warm: bool, workspace: Path, progress: Callable[[str], None]) -> Result:
     """Load days of a dump's replay, one by one.
 
     Args:
@@ -104,44 +125,89 @@ def run(
     Raises:
         BenchError: a command failed, or the replay has fewer days.
     """
-    daily, source, lake = workspace / "daily", workspace / "source", workspace / "lake"
+    daily = workspace / "daily"
     olist(["replay", str(dump)], {"OLIST_SOURCE": str(daily)}, workspace)
     earlier = [delivery for delivery in sorted(daily.iterdir()) if delivery.name < first]
     deliveries = [delivery for delivery in sorted(daily.iterdir()) if delivery.name >= first][:days]
     if len(deliveries) < days:
         raise BenchError(f"the replay of {dump} has {len(deliveries):,} days from {first or 'its first'} on")
-    settings = {"OLIST_SOURCE": str(source), "OLIST_LAKE": str(lake), "DAGSTER_HOME": str(workspace / "dagster")}
+    shop = _Shop(workspace / "shop", warm)
+    shop.start(earlier)
     blocks: list[Block] = []
-    source.mkdir()
-    if earlier:
-        for delivery in earlier:
-            shutil.copytree(delivery, source / delivery.name)
-        olist(["run"], settings, workspace)
-    for part in _batched(deliveries, _BLOCK):
-        took: list[tuple[float, float]] = []
-        with _runner(settings, workspace, warm=warm) as run_command:
-            for delivery in part:
-                shutil.copytree(delivery, source / delivery.name)
-                took.append(run_command())
-        blocks.append(_block(part, took, lake))
+    *parts, last = _split(deliveries)
+    for part in parts or [last]:
+        with shop.loader() as load:
+            blocks.append(_block(part, [load(delivery) for delivery in part], shop.lake))
         progress(_line(blocks[-1]))
-    return blocks
+    if not parts:
+        return Result(blocks=blocks, first_again=None)
+    new_shop = _Shop(workspace / "new-shop", warm)
+    new_shop.start(earlier)
+    first_part = deliveries[: len(last)]
+    with shop.loader() as load, new_shop.loader() as load_again:
+        took = [(load(of_last), load_again(of_first)) for of_last, of_first in zip(last, first_part, strict=True)]
+    blocks.append(_block(last, [pair[0] for pair in took], shop.lake))
+    again = _block(first_part, [pair[1] for pair in took], new_shop.lake)
+    progress(_line(blocks[-1]))
+    progress(f"again: {_line(again)}")
+    return Result(blocks=blocks, first_again=again)
 
 
-@contextmanager
-def _runner(settings: Mapping[str, str], folder: Path, *, warm: bool) -> Iterator[Callable[[], tuple[float, float]]]:
-    """A function that runs `olist run`, and returns its seconds and CPU seconds."""
-    if not warm:
+@dataclass(frozen=True, slots=True)
+class _Shop:
+    """A source and its lake in a folder; both grow by a day at a time.
 
-        def run_in_process() -> tuple[float, float]:
-            took = olist(["run"], settings, folder)
+    Attributes:
+        folder: the folder; `start` creates it.
+        warm: load the days of a block in one process.
+    """
+
+    folder: Path
+    warm: bool
+
+    @property
+    def lake(self) -> Path:
+        return self.folder / "lake"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {
+            "OLIST_SOURCE": str(self.folder / "source"),
+            "OLIST_LAKE": str(self.lake),
+            "DAGSTER_HOME": str(self.folder / "dagster"),
+        }
+
+    def start(self, deliveries: Sequence[Path]) -> None:
+        """Load these days by one run."""
+        (self.folder / "source").mkdir(parents=True)
+        for delivery in deliveries:
+            self._deliver(delivery)
+        if deliveries:
+            olist(["run"], self.settings, self.folder)
+
+    @contextmanager
+    def loader(self) -> "Iterator[Callable[[Path], _Took]]":
+        """A function that delivers a day and runs `olist run`, and returns its seconds and CPU seconds."""
+
+        def load_in_process(delivery: Path) -> _Took:
+            self._deliver(delivery)
+            took = olist(["run"], self.settings, self.folder)
             return took.wall, took.cpu
 
-        yield run_in_process
-        return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawn, initializer=_start_engine, initargs=(settings,)) as process:
-        yield lambda: process.submit(_run_here).result()
+        if not self.warm:
+            yield load_in_process
+            return
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, spawn, initializer=_start_engine, initargs=(self.settings,)) as process:
+
+            def load_warm(delivery: Path) -> _Took:
+                self._deliver(delivery)
+                return process.submit(_run_here).result()
+
+            yield load_warm
+
+    def _deliver(self, delivery: Path) -> None:
+        shutil.copytree(delivery, self.folder / "source" / delivery.name)
 
 
 def _start_engine(settings: Mapping[str, str]) -> None:
@@ -152,7 +218,7 @@ def _start_engine(settings: Mapping[str, str]) -> None:
     SailEngine().session()
 
 
-def _run_here() -> tuple[float, float]:
+def _run_here() -> _Took:
     """Run `olist run` in this process, and return its seconds and CPU seconds.
 
     Raises:
@@ -171,7 +237,7 @@ def _run_here() -> tuple[float, float]:
     return time.perf_counter() - started, time.process_time() - cpu
 
 
-def _block(deliveries: Sequence[Path], took: Sequence[tuple[float, float]], lake: Path) -> Block:
+def _block(deliveries: Sequence[Path], took: Sequence[_Took], lake: Path) -> Block:
     runs: dict[str, list[StepRecord]] = {}
     for record in Lake(str(lake)).step_records.read_all():
         runs.setdefault(record.run_id, []).append(record)
@@ -186,8 +252,16 @@ def _block(deliveries: Sequence[Path], took: Sequence[tuple[float, float]], lake
             layer: [round(sum(r.seconds or 0 for r in rs if r.table.startswith(f"{layer}/")), 3) for rs in newest]
             for layer in (*LAYERS, "serving")
         },
+        step_query=round(_time_step_query(lake), 3),
         storage=measure_storage(lake),
     )
+
+
+def _time_step_query(lake: Path) -> float:
+    started = time.perf_counter()
+    with connect(str(lake)) as session:
+        session.query(f"SELECT count(*) FROM {CONTROL_STEPS}").fetchall()
+    return time.perf_counter() - started
 
 
 def measure_storage(lake: Path) -> Storage:
@@ -215,23 +289,27 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def _batched(items: Sequence[Path], size: int) -> Iterator[list[Path]]:
-    rest = iter(items)
-    while part := list(islice(rest, size)):
-        yield part
+def _split(deliveries: Sequence[Path]) -> list[Sequence[Path]]:
+    """The deliveries in blocks of 30 days; the block before the last has the remainder."""
+    last = max(0, len(deliveries) - _BLOCK)
+    return [deliveries[start:end] for start, end in pairwise([*range(0, last, _BLOCK), last, len(deliveries)])]
 
 
-def markdown(blocks: Sequence[Block], machine: report.Machine, *, dump: str, warm: bool) -> str:
-    """The blocks, one per line, and the last full one as a multiple of the first."""
+def markdown(result: Result, machine: report.Machine, *, dump: str, warm: bool) -> str:
+    """The blocks, one per line, and the last one as a multiple of the first."""
+    blocks, first_again = result.blocks, result.first_again
     heads = [
-        *("days", "orders a day", "s a day", "CPU s", "s of steps", *blocks[0].layers),
+        *("days", "orders a day", "s a day", "CPU s", "s of steps", *blocks[0].layers, f"s of {CONTROL_STEPS}"),
         *("data files", "most in a table", "MB", "with history: objects", "MB", "log entries", "most in a log"),
         "control objects",
     ]
-    full = [block for block in blocks if len(block.seconds) == _BLOCK] or list(blocks)
     rows = [[f"{block.first} to {block.last}", *map(_text, _figures(block))] for block in blocks]
-    multiples = zip(_figures(full[0]), _figures(full[-1]), strict=True)
-    rows.append(["**last to first**", *(f"{last / first:.2f}x" if first else "" for first, last in multiples)])
+    if first_again:
+        rows.append([f"{first_again.first} to {first_again.last}, again", *map(_text, _figures(first_again))])
+        multiples = zip(_figures(first_again), _figures(blocks[-1]), strict=True)
+        rows.append(
+            ["**last to first, again**", *(f"{last / first:.2f}x" if first else "" for first, last in multiples)]
+        )
     days = sum(len(block.seconds) for block in blocks)
     how = f"{_BLOCK} in each process" if warm else "each by a process of its own"
     introduction = (
@@ -239,6 +317,8 @@ def markdown(blocks: Sequence[Block], machine: report.Machine, *, dump: str, war
         f"{how}. Seconds and orders are medians of the days in the line; files, bytes and objects are those after its "
         f"last day."
     )
+    if first_again:
+        introduction += " The first days were loaded again, into a new lake, each after one of the last days."
     return report.page(f"{days:,} daily runs: {machine.day}", introduction, heads, rows)
 
 
@@ -248,6 +328,7 @@ def _figures(block: Block) -> list[float]:
     return [
         *(median(block.orders), median(block.seconds), median(block.cpu), median(steps)),
         *(median(seconds) for seconds in block.layers.values()),
+        block.step_query,
         *(sum(storage.files.values()), max(storage.files.values()), storage.data_bytes / _MEGABYTE),
         *(storage.table_objects, storage.table_bytes / _MEGABYTE),
         *(sum(storage.log_entries.values()), max(storage.log_entries.values()), storage.control_objects),
@@ -284,7 +365,7 @@ def main() -> None:
             dump = arguments.dump.resolve() if arguments.dump else _generate(Path(folder, "dump"), arguments.days)
             workspace = Path(folder, "workspace")
             workspace.mkdir()
-            blocks = run(
+            figures = run(
                 dump,
                 arguments.days,
                 first=arguments.first,
@@ -296,10 +377,9 @@ def main() -> None:
         report.log(f"error: {error}")
         sys.exit(1)
     name = arguments.dump.resolve().name if arguments.dump else "a generated dump"
-    result: dict[str, Any] = {"machine": asdict(machine), "dump": name, "warm": arguments.warm}
-    result["blocks"] = [asdict(block) for block in blocks]
-    page = markdown(blocks, machine, dump=name, warm=arguments.warm)
-    report.write_page(arguments.out, f"daily-{arguments.days}", result, page)
+    content = {"machine": asdict(machine), "dump": name, "warm": arguments.warm, **asdict(figures)}
+    page = markdown(figures, machine, dump=name, warm=arguments.warm)
+    report.write_page(arguments.out, f"daily-{arguments.days}", content, page)
 
 
 def _generate(folder: Path, days: int) -> Path:
