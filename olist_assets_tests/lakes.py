@@ -132,7 +132,7 @@ class TestLake:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         times = (datetime.fromisoformat(time).replace(tzinfo=UTC) for time in (extracted_at, received_at))
-        return LandedFile(str(path), name, file_id, day, *times)
+        return LandedFile(str(path), name, file_id, day, *times, size=len(data))
 
     # --- Steps and assets -------------------------------------------------------------------------------------
 

@@ -74,6 +74,7 @@ def file_rows(files: tuple[LandedFile, ...]) -> pa.Table:
             "landing_date": pa.date32(),
             "extracted_at": pa.timestamp("us", "UTC"),
             "received_at": pa.timestamp("us", "UTC"),
+            "size": pa.int64(),
         }
     )
     return pa.Table.from_pylist([{name: getattr(f, name) for name in schema.names} for f in files], schema=schema)

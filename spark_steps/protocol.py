@@ -109,6 +109,7 @@ class LandedFile:
         landing_date: the day of the delivery (UTC).
         extracted_at: when the source wrote it; an aware time, in any zone.
         received_at: when the delivery received it; an aware time, in any zone.
+        size: its size in bytes.
     """
 
     uri: str
@@ -117,6 +118,7 @@ class LandedFile:
     landing_date: date
     extracted_at: datetime
     received_at: datetime
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +133,8 @@ class StepRequest:
         files: the landed files that a raw step appends.
         run_id: the run that the step belongs to.
         code_version: the version of the code that made the request.
-        limits_memory: whether the engine needs the step's help to stay within its memory: one large step at a time, and
-            large tables in parts.
+        limits_memory: whether the engine needs the step's help to stay within its memory: a large step runs alone,
+            and large tables are computed in parts.
         recompute: the output may be wrong, so it is written even if its inputs have not changed.
     """
 

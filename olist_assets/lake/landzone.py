@@ -64,7 +64,7 @@ class Landzone:
         Raises:
             FileNotReadyError: the file cannot be read, or changed while it was copied; nothing is written.
         """
-        file_id, last_byte = _read_content(file)
+        file_id, last_byte, size = _read_content(file)
         received = file.received_at.astimezone(UTC).strftime(_RECEIVED)
         path = f"landzone/{table}/{day}/{file.name.removesuffix('.csv')}.{received}.{file_id}.csv"
         with open_writer(self.store, path) as writer:  # an error in the block leaves no object
@@ -74,7 +74,7 @@ class Landzone:
                 writer.write(chunk)
             if _file_id(digest.digest()) != file_id or file.has_changed():
                 raise FileNotReadyError("still being written")
-        landed = LandedFile(f"{self.root}/{path}", file.name, file_id, day, file.extracted_at, file.received_at)
+        landed = LandedFile(f"{self.root}/{path}", file.name, file_id, day, file.extracted_at, file.received_at, size)
         return Landing(landed, last_byte in (b"\n", b""))
 
     def files(self, table: str, window: Window) -> tuple[LandedFile, ...]:
@@ -130,13 +130,15 @@ class Landzone:
 
     def _list(self, prefix: str) -> list[LandedFile]:
         """The landed or archived files below a prefix; other objects are ignored."""
-        files = (self._parse(meta["path"], meta["last_modified"]) for meta in list_objects(self.store, prefix))
+        files = (
+            self._parse(meta["path"], meta["last_modified"], meta["size"]) for meta in list_objects(self.store, prefix)
+        )
         return [file for file in files if file]
 
     def _path(self, file: LandedFile) -> str:
         return file.uri.removeprefix(f"{self.root}/")
 
-    def _parse(self, path: str, modified: datetime) -> LandedFile | None:
+    def _parse(self, path: str, modified: datetime, size: int) -> LandedFile | None:
         """The landed file of a path; None for other objects."""
         match = _PATH.fullmatch(path)
         if match is None or (day := to_day(match["day"])) is None:
@@ -144,20 +146,21 @@ class Landzone:
         name = f"{match['stem']}.csv"
         received_at = _parse_time(match["received"]) or extraction_time(name) or modified
         extracted_at = extraction_time(name) or received_at
-        return LandedFile(f"{self.root}/{path}", name, match["id"], day, extracted_at, received_at)
+        return LandedFile(f"{self.root}/{path}", name, match["id"], day, extracted_at, received_at, size)
 
 
-def _read_content(file: DeliveredFile) -> tuple[str, bytes]:
-    """The id and the last byte of a file's content.
+def _read_content(file: DeliveredFile) -> tuple[str, bytes, int]:
+    """The id, the last byte and the size of a file's content.
 
     Raises:
         FileNotReadyError: the file is not readable, or gone. An outage of S3 is another error: it concerns all files.
     """
-    digest, last_byte = hashlib.sha256(), b""
+    digest, last_byte, size = hashlib.sha256(), b"", 0
     try:
         for chunk in file.chunks():
             digest.update(chunk)
             last_byte = chunk[-1:]
+            size += len(chunk)
     except FileNotFoundError as error:
         raise FileNotReadyError("removed while it was read") from error
     except PermissionDeniedError as error:
@@ -167,7 +170,7 @@ def _read_content(file: DeliveredFile) -> tuple[str, bytes]:
             raise
         reason = summarize_error(error).rpartition(": ")[2]  # before it: the store and the path
         raise FileNotReadyError(f"cannot be read: {reason}") from error
-    return _file_id(digest.digest()), last_byte
+    return _file_id(digest.digest()), last_byte, size
 
 
 def _file_id(digest: bytes) -> str:

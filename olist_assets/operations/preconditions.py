@@ -14,11 +14,10 @@ from olist_assets.lake.table_versions import resolve_versions, unreadable_messag
 from spark_steps import delta
 from spark_steps.declarations import Layer
 from spark_steps.protocol import StepError, StepRequest
+from spark_steps.steps.memory import is_shortage
 
 _DAMAGED_FILE = re.compile(r"Parquet error|not a Parquet file|FileNotFound|not found")
 """Errors of the engines about a data file that is lost or damaged."""
-
-_SHORT_OF_MEMORY = re.compile(r"for the total memory pool|Resources exhausted")
 
 
 def check_tables(lake: Lake, request: StepRequest) -> bool:
@@ -59,7 +58,7 @@ def explain_failure(lake: Lake, request: StepRequest, error: Exception) -> StepE
         request: the request of the failed step.
         error: its error. If it names a data file, the file is damaged in a way that an inspection does not find.
     """
-    if _SHORT_OF_MEMORY.search(str(error)):
+    if is_shortage(error):
         return StepError(
             f"{request.table}: the queries need more memory than Sail may use: set {MEMORY_VARIABLE} to more than the "
             f"default of {MEMORY_BYTES} bytes"

@@ -243,7 +243,9 @@ def _column_names(table: str) -> tuple[str, ...]:
 
 def _read_batches(table: str, path: Path) -> Iterator[pa.RecordBatch]:
     now = datetime.now(UTC)
-    file = LandedFile(str(path), path.name, "", FIRST_LANDING_DATE, extracted_at=now, received_at=now)
+    file = LandedFile(
+        str(path), path.name, "", FIRST_LANDING_DATE, extracted_at=now, received_at=now, size=path.stat().st_size
+    )
     try:
         read = csv_files.reader(table, TABLES[f"raw/{table}"].value_columns, "")
         yield from read(iter(csv_files.file_rows((file,)).to_batches()))

@@ -358,9 +358,9 @@ def _rows(path, columns, block_bytes):
 
 def _landed(path):
     extracted_at = datetime(2018, 5, 10, 3, tzinfo=UTC)
-    return csv_files.file_rows(
-        (LandedFile(str(path), path.name, "0123456789abcdef", extracted_at.date(), extracted_at, extracted_at),)
-    )
+    file_id, size = "0123456789abcdef", path.stat().st_size
+    file = LandedFile(str(path), path.name, file_id, extracted_at.date(), extracted_at, extracted_at, size)
+    return csv_files.file_rows((file,))
 
 
 # --- Files that cannot be read -------------------------------------------------------------------------------------

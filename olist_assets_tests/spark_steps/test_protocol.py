@@ -35,6 +35,7 @@ REQUEST = StepRequest(
             landing_date=date(2018, 5, 10),
             extracted_at=datetime(2018, 5, 10, 3, 0, 0, 123456, tzinfo=UTC),
             received_at=datetime(2018, 5, 10, 4, 0, tzinfo=UTC),
+            size=123,
         ),
     ),
     run_id="run 1",
@@ -107,7 +108,8 @@ WRITTEN_REQUEST = """
    "file_id": "0123456789abcdef",
    "landing_date": "2018-05-10",
    "extracted_at": "2018-05-10T03:00:00.123456+00:00",
-   "received_at": "2018-05-10T04:00:00+00:00"
+   "received_at": "2018-05-10T04:00:00+00:00",
+   "size": 123
   }
  ],
  "limits_memory": true,
@@ -216,7 +218,7 @@ def test_a_request_as_json_has_its_dates_in_iso_format():
 
 def test_an_extraction_time_of_another_zone_arrives_as_the_same_instant():
     brasilia = datetime(2018, 5, 10, 0, 0, tzinfo=timezone(timedelta(hours=-3)))
-    file = LandedFile("/f.csv", "f.csv", "0123456789abcdef", date(2018, 5, 10), brasilia, brasilia)
+    file = LandedFile("/f.csv", "f.csv", "0123456789abcdef", date(2018, 5, 10), brasilia, brasilia, 123)
     request = StepRequest(output=TableHandle("raw/orders", "/lake"), run_id="r", code_version="1", files=(file,))
     [arrived] = StepRequest.from_json(request.to_json()).files
     assert arrived.extracted_at.astimezone(UTC).isoformat() == "2018-05-10T03:00:00+00:00"

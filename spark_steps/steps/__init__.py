@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from pyspark.sql import SparkSession
@@ -12,7 +12,8 @@ from spark_steps.declarations import Layer
 from spark_steps.maintenance import maintain
 from spark_steps.protocol import Progress, StepRequest, StepResult, ignore_progress
 from spark_steps.steps import last_step, raw, refined, trusted
-from spark_steps.steps.tables import StepTables, one_large_step
+from spark_steps.steps.memory import MEMORY, is_shortage
+from spark_steps.steps.tables import StepTables
 
 _log = logging.getLogger(__name__)
 
@@ -23,17 +24,21 @@ _STEPS: dict[Layer, Callable[[SparkSession, StepRequest, StepTables, Progress], 
 }
 
 
-def run_step(spark: SparkSession, request: StepRequest, on_progress: Progress = ignore_progress) -> StepResult:
+def run_step(
+    spark: SparkSession, request: StepRequest, on_progress: Progress = ignore_progress, *, alone: bool = False
+) -> StepResult:
     """Run the step that writes `request.output`, and maintain the tables that it has changed.
 
     Args:
         spark: the session; its time zone must be UTC.
         request: all inputs of the step.
         on_progress: called during a step of many rows.
+        alone: run no other step of this process meanwhile, if the request limits memory. Large steps always run alone,
+            and a step that lacks memory beside others is repeated alone.
 
     Returns:
-        What the step did; its `seconds` are wall time. Except for these, maintenance does not count. Nothing is done if
-        the inputs have not changed since the table's last step.
+        What the step did; its `seconds` are wall time without waits and maintenance. Nothing is done if the inputs have
+        not changed since the table's last step.
 
     Raises:
         StepError: the step failed and the table was not changed. A trusted step may have committed its quarantine; a
@@ -46,17 +51,37 @@ def run_step(spark: SparkSession, request: StepRequest, on_progress: Progress = 
     last = last_step.read(request) if layer is not Layer.RAW else None
     result = last.repeat(request, tables) if last and not request.recompute else None
     if result is None:
-        window_read = request.window if layer is Layer.TRUSTED else None
         # An earlier release kept no former values, so a refined table is computed as a whole after it.
         to_run = replace(request, window=None) if layer is Layer.REFINED and last is None else request
-        is_limited = request.limits_memory and tables.are_large(window_read)
-        with one_large_step(on_progress) if is_limited else nullcontext(0) as seconds_waited:
-            started += seconds_waited
-            result = _STEPS[layer](spark, to_run, tables, on_progress)
+        alone = alone or _is_large(request, tables)
+        try:
+            with _memory(request, on_progress, alone=alone) as seconds_waited:
+                result = _STEPS[layer](spark, to_run, tables, on_progress)
+        except Exception as error:
+            if alone or not is_shortage(error):
+                raise
+            on_progress("the memory does not suffice beside other steps: repeating the step alone")
+            return run_step(spark, request, on_progress, alone=True)
+        started += seconds_waited
         _maintain(tables, result)
         if layer is not Layer.RAW:
             _keep(request, tables, result)
     return replace(result, seconds=round(time.perf_counter() - started, 3))
+
+
+def _is_large(request: StepRequest, tables: StepTables) -> bool:
+    """Whether the step may need most of the memory."""
+    layer = request.output.declaration.layer
+    if layer is Layer.RAW:
+        return raw.is_large(request.files)
+    return tables.are_large(request.window if layer is Layer.TRUSTED else None)
+
+
+def _memory(request: StepRequest, on_progress: Progress, *, alone: bool) -> AbstractContextManager[float]:
+    """The step's part of the engine's memory; yields the seconds of the wait for it."""
+    if not request.limits_memory:
+        return nullcontext(0)
+    return MEMORY.take(on_progress) if alone else MEMORY.share(on_progress)
 
 
 def _maintain(tables: StepTables, result: StepResult) -> None:

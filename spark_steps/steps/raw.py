@@ -2,8 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
@@ -11,16 +10,16 @@ from typing import NamedTuple
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from spark_steps import csv_files, delta, filesystems
+from spark_steps import csv_files, delta
 from spark_steps.protocol import DayCounts, LandedFile, Progress, RowCounts, StepError, StepRequest, StepResult, Window
-from spark_steps.steps.tables import StepTables, one_large_step
+from spark_steps.steps.tables import StepTables
 
 _MAX_READERS = 16
 _MAX_COLLECTED_FILES, _MAX_COLLECTED_BYTES = 100, 16 << 20
 """More files than these, or of more bytes, are read and written by the engine, several at a time."""
 
 _LARGE_BYTES = 256 << 20
-"""The size of files that need much of the memory."""
+"""The size of files that need most of the memory."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -47,6 +46,11 @@ def load(spark: SparkSession, request: StepRequest, tables: StepTables, on_progr
     )
 
 
+def is_large(files: Iterable[LandedFile]) -> bool:
+    """Whether the step that appends these files may need most of the memory."""
+    return sum(file.size for file in files) > _LARGE_BYTES
+
+
 def _append(
     spark: SparkSession,
     request: StepRequest,
@@ -56,31 +60,19 @@ def _append(
 ) -> delta.CommitMetrics:
     columns, landed = table.declaration.value_columns, csv_files.file_rows(files)
     read = csv_files.reader(request.table, columns, request.run_id)
-    are_few = len(files) <= _MAX_COLLECTED_FILES
-    size = sum(map(_size, files)) if are_few else 0  # on S3, each is a request
-    if are_few and size <= _MAX_COLLECTED_BYTES:
+    size = sum(file.size for file in files)
+    if len(files) <= _MAX_COLLECTED_FILES and size <= _MAX_COLLECTED_BYTES:
         batches = list(read(iter(landed.to_batches())))
         return delta.append(pa.Table.from_batches(batches), table) if batches else delta.empty_commit(table)
-    on_progress(f"reading {size / 1e6:,.0f} MB" if are_few else f"reading {len(files):,} files")
+    on_progress(f"reading {size / 1e6:,.0f} MB")
     schema = ", ".join(f"`{c.name}` {c.type}" for c in table.declaration.columns)
     rows = spark.createDataFrame(landed).repartition(min(len(files), _MAX_READERS)).mapInArrow(read, schema)
     try:
-        is_large = not are_few or size > _LARGE_BYTES
-        with one_large_step(on_progress) if request.limits_memory and is_large else nullcontext():
-            return delta.append(rows, table)
+        return delta.append(rows, table)
     except Exception as error:
         if step_error := _find_step_error(error):
             raise step_error from error
         raise
-
-
-def _size(file: LandedFile) -> int:
-    """The size of a file in bytes; 0 if it cannot be read, which its reader reports."""
-    try:
-        filesystem, path = filesystems.resolve(file.uri)
-        return filesystem.get_file_info(path).size or 0
-    except OSError:
-        return 0
 
 
 def _count_by_day(

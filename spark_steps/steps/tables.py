@@ -1,37 +1,15 @@
 """The open tables of a step."""
 
-import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from threading import Lock
 from typing import Self
 
 from spark_steps.delta_log import OpenTable, open_table, row_count
-from spark_steps.protocol import Progress, StepRequest, TableHandle, Window
+from spark_steps.protocol import StepRequest, TableHandle, Window
 
 LARGE_TABLE = 2_500_000
 """Rows of a large table. The joins of a fact of 10 million orders at once would need 9 GB on Sail."""
-
-_large_step = Lock()
-
-
-@contextmanager
-def one_large_step(on_progress: Progress) -> Generator[float]:
-    """Run a step with many rows when no other one runs: two of them would need twice the memory.
-
-    Yields:
-        The seconds of the wait.
-    """
-    asked = time.perf_counter()
-    if not _large_step.acquire(blocking=False):
-        on_progress("waiting for another large step")
-        _large_step.acquire()
-    try:
-        yield time.perf_counter() - asked
-    finally:
-        _large_step.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +61,7 @@ class StepTables:
         )
 
     def are_large(self, window: Window | None) -> bool:
-        """Whether an input has so many rows that the step may need much of the memory.
+        """Whether an input has so many rows that the step may need most of the memory.
 
         Args:
             window: the landing dates that a trusted step reads; None for a refined step, which reads all.

@@ -3,7 +3,6 @@
 import shutil
 from contextlib import contextmanager
 from datetime import date
-from threading import Event, Thread
 
 import pytest
 
@@ -13,7 +12,6 @@ from olist_assets_tests.spark_steps.steps.two_days import BOTH, FIRST, SECOND, c
 from spark_steps import delta
 from spark_steps.protocol import RowCounts
 from spark_steps.steps import last_step
-from spark_steps.steps.tables import one_large_step
 
 STEPS = ("trusted/orders", "refined/dim_customers", "refined/fact_orders", "refined/aggregate_sales_per_month")
 LAST_STEP = "_last_step.json"
@@ -147,28 +145,3 @@ def test_a_table_whose_lease_was_taken_over_is_computed_next(loaded, monkeypatch
     assert not state.exists()
     assert loaded.materialize("trusted/orders", day=f"{FIRST}").success
     assert state.exists()
-
-
-def test_large_steps_run_one_at_a_time_and_report_the_wait():
-    lines, order = [], []
-    first_runs, second_waits = Event(), Event()
-
-    def run_first():
-        with one_large_step(lines.append) as seconds:
-            first_runs.set()
-            assert second_waits.wait(10)
-            order.append(("first", seconds))
-
-    def report(line):
-        lines.append(line)
-        second_waits.set()
-
-    thread = Thread(target=run_first)
-    thread.start()
-    assert first_runs.wait(10)
-    with one_large_step(report) as seconds:
-        order.append(("second", seconds))
-    thread.join()
-    assert lines == ["waiting for another large step"]
-    assert [name for name, _ in order] == ["first", "second"]
-    assert order[1][1] > order[0][1] >= 0
