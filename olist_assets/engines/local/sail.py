@@ -1,6 +1,5 @@
 """Sail: Spark Connect in Rust, in this process, without a JVM. The first step of a process starts it."""
 
-import atexit
 import os
 from functools import cache
 from threading import Lock
@@ -49,14 +48,10 @@ _starting = Lock()
 def _session() -> SparkSession:
     # gRPC's fork handlers sometimes abort a child process before it has started its program.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # read when the first channel is opened
-    from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - costs a second
+    from olist_assets.engines.local.sail_session import start_session  # noqa: PLC0415 - costs a second
 
     _, port = _server().listening_address
-    spark = ConnectSession.builder.remote(f"sc://127.0.0.1:{port}").create()
-    spark.conf.set("spark.sql.session.timeZone", "UTC")
-    # At exit pyspark asks the server to clear its machine learning cache, and Sail logs an error. No public way exists.
-    atexit.unregister(spark.client._cleanup_ml_cache)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    return spark  # type: ignore[return-value] - the same API without a common type
+    return start_session(port)
 
 
 @cache
