@@ -14,6 +14,7 @@ from dagster._core.execution.execute_in_process import core_execute_in_process
 
 from olist_assets.assets.landzone import INCOMPLETE_DAYS
 from olist_assets.assets.metadata import RANGE
+from olist_assets.assets.report import write_report
 from olist_assets.aws.redaction import summarize_text
 from olist_assets.definitions import build_definitions
 from olist_assets.engines.base import Engine
@@ -21,6 +22,7 @@ from olist_assets.errors import EngineError, SettingsError, close_matches, did_y
 from olist_assets.lake.layout import Lake
 from olist_assets.orchestration.instance.run_process import RunProcess, end_dead_runs
 from olist_assets.orchestration.jobs import lakehouse
+from olist_assets.serving import report
 from olist_assets.settings.general import Settings, load_settings
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps.declarations import Layer
@@ -223,6 +225,8 @@ class Lakehouse:
     ) -> dg.ExecuteInProcessResult:
         instance.add_event_listener(run_id, listen)
         selection = frozenset(assets)
+        if write_report.key in selection:  # the report is the last step, so its imports need not delay the run
+            threading.Thread(target=report.preload, name="import the report's libraries").start()
         # JobDefinition.execute_in_process does the same, but with an executor of its own.
         return core_execute_in_process(
             job=InMemoryJob(self.definitions.resolve_job_def(lakehouse.name).get_subset(asset_selection=selection)),

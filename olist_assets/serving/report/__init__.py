@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 PATH = "report/index.html"
 """The report's path under the lake's root."""
 
-__all__ = ["PATH", "TABLES_READ", "make", "put"]
+__all__ = ["PATH", "TABLES_READ", "make", "preload", "put"]
+
+
+def preload() -> None:
+    """Import what `make` needs. Altair and Vega take half a second, which declaring the asset must not cost."""
+    import olist_assets.serving.report.page  # noqa: PLC0415
+    import olist_assets.serving.sql.session  # noqa: F401, PLC0415
 
 
 def make(
@@ -34,7 +40,6 @@ def make(
         LakeNotFoundError: there is no lake.
         QueryError: a table cannot be read, or is missing although days are loaded.
     """
-    # Imported late: Altair and Vega take a second, which declaring the asset must not cost.
     from olist_assets.serving.report.page import build  # noqa: PLC0415
     from olist_assets.serving.sql.session import connect  # noqa: PLC0415
 
