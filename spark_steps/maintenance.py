@@ -18,6 +18,10 @@ from spark_steps.protocol import TableHandle
 MIN_FILES = 16
 """How many small files a partition has before they are compacted."""
 
+MAX_FILES, MIN_FILES_OF_MANY = 48, 4
+"""If a table has more files than the first number, the partition with the most files is compacted earlier: if it has at
+least the second number of small files. So partitions of earlier months do not stay in up to 16 files each."""
+
 CHECKPOINT_INTERVAL = 10
 """The number of commits after which a table gets a checkpoint. A reader reads the commits since the newest one."""
 
@@ -51,16 +55,17 @@ def maintain(table: Table) -> None:
         log.create_checkpoint()
 
 
-def bytes_to_compact(sizes: Iterable[int]) -> int | None:
+def bytes_to_compact(sizes: Iterable[int], min_files: int = MIN_FILES) -> int | None:
     """The total size of a partition's files to be made one file; None if no compaction is due.
 
     These are the smallest files, up to the first one that is larger than all smaller ones together. There are at least
-    `MIN_FILES`, and even the largest of them is not larger than the others together. So each time a row is rewritten,
+    `min_files`, and even the largest of them is not larger than the others together. So each time a row is rewritten,
     its file has at least doubled: n daily commits rewrite a row about log2(n) times, and leave about log2(n) files
-    beside the newest `MIN_FILES`.
+    beside the newest `min_files`.
 
     Args:
         sizes: the sizes of the partition's files, in bytes.
+        min_files: how many small files there are at least.
     """
     total = 0
     ascending = sorted(sizes)
@@ -69,7 +74,7 @@ def bytes_to_compact(sizes: Iterable[int]) -> int | None:
         total += size
         if total > _MAX_BYTES:
             return None
-        if count >= MIN_FILES and not is_dominant and (count == len(ascending) or ascending[count] > total):
+        if count >= min_files and not is_dominant and (count == len(ascending) or ascending[count] > total):
             return total
     return None
 
@@ -81,8 +86,9 @@ def _due_compactions(table: OpenTable) -> Iterator[tuple[list[tuple[str, str, An
     values = files.column(f"partition.{column}") if column and files.num_rows else pa.nulls(files.num_rows)
     for value, size in zip(values.to_pylist(), files.column("size_bytes").to_pylist(), strict=True):
         sizes.setdefault(value, []).append(size)
+    fullest = max(sizes.values(), key=len) if files.num_rows > MAX_FILES else None
     for value, partition_sizes in sizes.items():
-        target_bytes = bytes_to_compact(partition_sizes)
+        target_bytes = bytes_to_compact(partition_sizes, MIN_FILES_OF_MANY if partition_sizes is fullest else MIN_FILES)
         if target_bytes is not None and (column is None or value is not None):
             yield [(column, "=", str(value))] if column else None, target_bytes
 

@@ -49,8 +49,9 @@ class ExecutorWrapper(dg.Executor):
 class ThreadedExecutor(ExecutorWrapper):
     """Runs up to `parallelism` steps at the same time. They share the run's resources, and so the engine's session.
 
-    When the run is interrupted, no further step starts. Queries of the running steps are stopped; what a step does
-    without the engine, such as copying a file into the landing zone, continues to its end.
+    When the run is interrupted, no further step starts. Queries of the running steps are stopped, also of those that
+    were waiting for memory; what a step does without the engine, such as copying a file into the landing zone,
+    continues to its end.
     """
 
     def __init__(self, executor: dg.Executor, engine: LocalEngine, parallelism: int) -> None:

@@ -243,9 +243,8 @@ def _column_names(table: str) -> tuple[str, ...]:
 
 def _read_batches(table: str, path: Path) -> Iterator[pa.RecordBatch]:
     now = datetime.now(UTC)
-    file = LandedFile(
-        str(path), path.name, "", FIRST_LANDING_DATE, extracted_at=now, received_at=now, size=path.stat().st_size
-    )
+    # The reader needs no size.
+    file = LandedFile(str(path), path.name, "", FIRST_LANDING_DATE, extracted_at=now, received_at=now, size=0)
     try:
         read = csv_files.reader(table, TABLES[f"raw/{table}"].value_columns, "")
         yield from read(iter(csv_files.file_rows((file,)).to_batches()))

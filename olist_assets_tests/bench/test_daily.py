@@ -1,6 +1,8 @@
 """The page of the benchmark of daily runs, and its count of what a lake consists of."""
 
-from bench.daily import Block, Result, Storage, markdown, measure_storage
+import pytest
+
+from bench.daily import Block, Result, Storage, markdown, measure_storage, split_into_blocks
 from olist_assets_tests.bench.machines import MACHINE
 from olist_assets_tests.lake.test_step_records import TABLE
 
@@ -9,11 +11,11 @@ PAGE = """\
 
 Linux x86_64, 2 cores, 24 GiB; Python 3.11.7, pysail 0.7.2; 2018-05-10; load 0.2 before it began; one run. 60 days of \
 the replay of shop, loaded one by one by `olist run`, 30 in each process. Seconds and orders are medians of the \
-days in the line; files, bytes and objects are those after its last day. The first days were loaded again, into a new \
-lake, each after one of the last days.
+days in the line; files, bytes, objects and the query are those after its last day. The first days were loaded again, \
+into a new lake, each after one of the last days.
 
-| days | orders a day | s a day | CPU s | s of steps | raw | s of control.steps | data files | most in a table | MB | \
-with history: objects | MB | log entries | most in a log | control objects |
+| days | orders a day | s a day | CPU s | s of steps | raw | s of a query of control.steps | data files | most in a \
+table | MB | with history: objects | MB | log entries | most in a log | control objects |
 | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |
 | 2018-01-01 to 2018-01-30 | 60.00 | 5.00 | 4.00 | 1.50 | 1.50 | 0.50 | 30 | 20 | 1.00 | 90 | 2.00 | 9 | 6 | 100 |
 | 2018-01-31 to 2018-03-01 | 60.00 | 6.00 | 4.00 | 1.50 | 1.50 | 0.50 | 33 | 22 | 1.00 | 90 | 2.00 | 9 | 6 | 100 |
@@ -48,6 +50,23 @@ def test_the_page_shows_blocks_of_days_and_the_last_as_a_multiple_of_the_first()
     blocks = [block("2018-01-01", "2018-01-30", 5.0, 10), block("2018-01-31", "2018-03-01", 6.0, 11)]
     result = Result(blocks=blocks, first_again=blocks[0])
     assert markdown(result, MACHINE, dump="shop", warm=True) == PAGE
+
+
+def test_a_page_of_one_block_has_no_multiples():
+    page = markdown(Result(blocks=[block("a", "b", 5.0, 10)], first_again=None), MACHINE, dump="shop", warm=False)
+    assert "again" not in page
+    assert page.count("| a to b |") == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "lengths"),
+    [(1, [1]), (30, [30]), (31, [1, 30]), (45, [15, 30]), (60, [30, 30]), (100, [30, 30, 10, 30])],
+)
+def test_the_last_block_has_thirty_days(days, lengths):
+    deliveries = list(range(days))
+    blocks = split_into_blocks(deliveries)
+    assert [len(block) for block in blocks] == lengths
+    assert [day for block in blocks for day in block] == deliveries
 
 
 def test_the_objects_of_a_lake_are_counted(sail_lake):

@@ -11,7 +11,7 @@ from olist_assets.lake.leases import hold_lease
 from olist_assets.serving.sql.session import connect
 from olist_assets_tests.golden.readers import READERS, by_spark, rows_of
 from spark_steps import delta, delta_log, maintenance
-from spark_steps.maintenance import CHECKPOINT_INTERVAL, MIN_FILES, bytes_to_compact, maintain
+from spark_steps.maintenance import CHECKPOINT_INTERVAL, MIN_FILES, MIN_FILES_OF_MANY, bytes_to_compact, maintain
 from spark_steps.tables import TABLES
 
 SELLERS, ORDERS = "trusted/sellers", "refined/fact_orders"
@@ -130,6 +130,19 @@ def test_only_partitions_that_are_due_are_compacted(sail_lake):
     assert files_per_partition(sail_lake, ORDERS) == {"2018-05": 1, "2018-04": MIN_FILES - 1}
     maintain(sail_lake.table(ORDERS))
     assert log_of(sail_lake, ORDERS).version() == version + 1
+
+
+def test_a_table_of_many_files_compacts_the_partition_with_the_most(sail_lake, monkeypatch):
+    monkeypatch.setattr(maintenance, "MAX_FILES", 2 * MIN_FILES_OF_MANY)
+    for number in range(MIN_FILES_OF_MANY):
+        for month in ("2018-03", "2018-04", "2018-05"):
+            if number or month == "2018-04":
+                sail_lake.rows(ORDERS, order(number, month=month))
+    maintain(sail_lake.table(ORDERS))
+    assert files_per_partition(sail_lake, ORDERS) == {"2018-03": 3, "2018-04": 1, "2018-05": 3}
+    maintain(sail_lake.table(ORDERS))  # no more than the number, and no other partition
+    assert files_per_partition(sail_lake, ORDERS) == {"2018-03": 3, "2018-04": 1, "2018-05": 3}
+    assert len(rows_of(by_spark(sail_lake.spark, sail_lake.table(ORDERS).uri), ("order_id", "order_month"))) == 10
 
 
 def test_the_version_of_the_step_stays_readable(sail_lake):

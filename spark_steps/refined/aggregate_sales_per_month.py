@@ -3,7 +3,7 @@
 from spark_steps.columns import ORDER_MONTH, average, count, total
 from spark_steps.declarations import Layer, RefinedTable, TableSpec
 from spark_steps.expressions import half_up_average
-from spark_steps.refined.sales import LATE_SHARE, LATE_SHARE_COLUMN, sales_per_customer
+from spark_steps.refined.sales import LATE_SHARE, LATE_SHARE_COLUMN, sales_per_person
 
 TABLE = TableSpec(
     layer=Layer.REFINED,
@@ -28,10 +28,10 @@ TABLE = TableSpec(
 )
 
 QUERY = f"""
-WITH {sales_per_customer("order_month")},
+WITH {sales_per_person("order_month")},
 first_sales AS (
   SELECT customer_unique_id, min(order_month) AS order_month
-  FROM sales_per_customer
+  FROM sales_per_person
   WHERE customer_unique_id IS NOT NULL
   GROUP BY customer_unique_id
 ),
@@ -47,7 +47,7 @@ months AS (
     sum(payment_value) AS payment_value,
     sum(delivered) AS delivered,
     {LATE_SHARE} AS late_share
-  FROM sales_per_customer
+  FROM sales_per_person
   GROUP BY order_month
 )
 SELECT m.*, coalesce(n.new_customers, 0) AS new_customers, {half_up_average("revenue", "orders")} AS average_ticket

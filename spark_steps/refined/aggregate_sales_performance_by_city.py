@@ -3,7 +3,7 @@
 from spark_steps.columns import DOUBLE, average, count, total
 from spark_steps.declarations import Column, Layer, RefinedTable, TableSpec
 from spark_steps.expressions import half_up_average
-from spark_steps.refined.sales import LATE_SHARE, LATE_SHARE_COLUMN, sales_per_customer
+from spark_steps.refined.sales import LATE_SHARE, LATE_SHARE_COLUMN, sales_per_person
 
 TABLE = TableSpec(
     layer=Layer.REFINED,
@@ -28,7 +28,7 @@ TABLE = TableSpec(
 )
 
 QUERY = f"""
-WITH {sales_per_customer("state", "city")},
+WITH {sales_per_person("state", "city")},
 cities AS (
   SELECT
     state,
@@ -40,7 +40,7 @@ cities AS (
     sum(freight) AS freight,
     CAST(sum(review_scores) AS DOUBLE) / nullif(CAST(sum(reviews) AS DOUBLE), 0) AS average_review_score,
     {LATE_SHARE} AS late_share
-  FROM sales_per_customer
+  FROM sales_per_person
   GROUP BY state, city
 )
 SELECT

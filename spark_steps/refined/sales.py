@@ -16,14 +16,14 @@ sales AS (
 """
 
 
-def sales_per_customer(*columns: str) -> str:
-    """SQL of `sales` and `sales_per_customer`: one row per person and distinct values of `columns`.
+def sales_per_person(*columns: str) -> str:
+    """SQL of `sales` and `sales_per_person`: one row per person and value of `columns`.
 
     An aggregate counts people in a second step: `count(DISTINCT)` keeps all of them in memory, two steps can spill.
     """
     return f"""
 {SALES},
-sales_per_customer AS (
+sales_per_person AS (
   SELECT
     {", ".join(columns)},
     customer_unique_id,
@@ -42,7 +42,7 @@ sales_per_customer AS (
 """
 
 
-# Without deliveries the share is null.
+# Of rows of `sales_per_person`. Without deliveries the share is null.
 LATE_SHARE = "CAST(sum(late) AS DOUBLE) / nullif(CAST(sum(delivered) AS DOUBLE), 0)"
 
 LATE_SHARE_COLUMN = Column("late_share", DOUBLE, "late / delivered; null where nothing was delivered")

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from pyspark.sql import SparkSession
@@ -24,28 +23,24 @@ _STEPS: dict[Layer, Callable[[SparkSession, StepRequest, StepTables, Progress], 
 }
 
 
-def run_step(
-    spark: SparkSession, request: StepRequest, on_progress: Progress = ignore_progress, *, alone: bool = False
-) -> StepResult:
+def run_step(spark: SparkSession, request: StepRequest, on_progress: Progress = ignore_progress) -> StepResult:
     """Run the step that writes `request.output`, and maintain the tables that it has changed.
 
     Args:
         spark: the session; its time zone must be UTC.
         request: all inputs of the step.
-        on_progress: called during a step of many rows.
-        alone: run no other step of this process meanwhile, if the request limits memory. Large steps always run alone,
-            and a step that lacks memory beside others is repeated alone.
+        on_progress: called with what a step of many rows is doing, and if a step waits for memory or is repeated.
 
     Returns:
-        What the step did; its `seconds` are wall time without waits and maintenance. Nothing is done if the inputs have
-        not changed since the table's last step.
+        What the step did; its `seconds` are wall time, without waits for memory. Except for these, maintenance does not
+        count. Nothing is done if the inputs have not changed since the table's last step.
 
     Raises:
         StepError: the step failed and the table was not changed. A trusted step may have committed its quarantine; a
             rerun repairs that.
         ValueError: the request lacks something that every step of its layer needs.
     """
-    started = time.perf_counter()
+    started, seconds_waited = time.perf_counter(), 0.0
     layer, tables = request.output.declaration.layer, StepTables.open(request)
     # Raw compares files, not versions: the landed ones are not in a table.
     last = last_step.read(request) if layer is not Layer.RAW else None
@@ -53,20 +48,37 @@ def run_step(
     if result is None:
         # An earlier release kept no former values, so a refined table is computed as a whole after it.
         to_run = replace(request, window=None) if layer is Layer.REFINED and last is None else request
-        alone = alone or _is_large(request, tables)
-        try:
-            with _memory(request, on_progress, alone=alone) as seconds_waited:
-                result = _STEPS[layer](spark, to_run, tables, on_progress)
-        except Exception as error:
-            if alone or not is_shortage(error):
-                raise
-            on_progress("the memory does not suffice beside other steps: repeating the step alone")
-            return run_step(spark, request, on_progress, alone=True)
-        started += seconds_waited
+        result, tables, seconds_waited = _compute(spark, to_run, tables, on_progress)
         _maintain(tables, result)
         if layer is not Layer.RAW:
             _keep(request, tables, result)
-    return replace(result, seconds=round(time.perf_counter() - started, 3))
+    return replace(result, seconds=round(time.perf_counter() - started - seconds_waited, 3))
+
+
+def _compute(
+    spark: SparkSession, request: StepRequest, tables: StepTables, on_progress: Progress
+) -> tuple[StepResult, StepTables, float]:
+    """Compute the step. If the request limits memory, a large step runs alone, and one that lacks memory is repeated.
+
+    Returns:
+        What the step did, its tables as it has opened them, and the seconds that it waited for memory.
+    """
+    compute = _STEPS[request.output.declaration.layer]
+    if not request.limits_memory:
+        return compute(spark, request, tables, on_progress), tables, 0
+    seconds_before = 0.0
+    if not _is_large(request, tables):
+        with MEMORY.share(on_progress) as seconds_before:
+            try:
+                return compute(spark, request, tables, on_progress), tables, seconds_before
+            except Exception as error:
+                if not is_shortage(error):
+                    raise
+                _log.info("%s lacks memory beside other steps: %s", request.table, error)
+        on_progress("the memory does not suffice beside other steps: repeating the step alone")
+        tables = StepTables.open(request)  # the first attempt may have committed
+    with MEMORY.take(on_progress) as seconds:
+        return compute(spark, request, tables, on_progress), tables, seconds_before + seconds
 
 
 def _is_large(request: StepRequest, tables: StepTables) -> bool:
@@ -75,13 +87,6 @@ def _is_large(request: StepRequest, tables: StepTables) -> bool:
     if layer is Layer.RAW:
         return raw.is_large(request.files)
     return tables.are_large(request.window if layer is Layer.TRUSTED else None)
-
-
-def _memory(request: StepRequest, on_progress: Progress, *, alone: bool) -> AbstractContextManager[float]:
-    """The step's part of the engine's memory; yields the seconds of the wait for it."""
-    if not request.limits_memory:
-        return nullcontext(0)
-    return MEMORY.take(on_progress) if alone else MEMORY.share(on_progress)
 
 
 def _maintain(tables: StepTables, result: StepResult) -> None:

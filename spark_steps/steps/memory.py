@@ -21,22 +21,24 @@ def is_shortage(error: BaseException) -> bool:
 
 
 class Memory:
-    """Lets steps run beside each other, or one of them alone. A step that waits to run alone goes before others."""
+    """Lets steps run beside each other, or one of them alone. No step starts before one that waits to run alone."""
 
     def __init__(self) -> None:
         self._changed = Condition()
         self._running = 0
-        self._waiting_for_all = 0
-        self._is_taken = False
+        self._runs_alone = False
+        self._waiting_to_run_alone = 0
 
     @contextmanager
     def share(self, on_progress: Progress) -> Generator[float]:
         """Run a step beside others, after a wait while one runs alone. Yields the seconds of the wait."""
+        asked = time.perf_counter()
+        self._report_wait(self._may_share, "a step that runs alone", on_progress)
         with self._changed:
-            seconds = self._wait(lambda: not self._is_taken and not self._waiting_for_all, "a large step", on_progress)
+            self._changed.wait_for(self._may_share)
             self._running += 1
         try:
-            yield seconds
+            yield time.perf_counter() - asked
         finally:
             with self._changed:
                 self._running -= 1
@@ -45,26 +47,37 @@ class Memory:
     @contextmanager
     def take(self, on_progress: Progress) -> Generator[float]:
         """Run a step alone, after a wait for those that run. Yields the seconds of the wait."""
+        asked = time.perf_counter()
         with self._changed:
-            self._waiting_for_all += 1
-            try:
-                seconds = self._wait(lambda: not self._is_taken and not self._running, "the other steps", on_progress)
-            finally:
-                self._waiting_for_all -= 1
-            self._is_taken = True
+            self._waiting_to_run_alone += 1
         try:
-            yield seconds
+            self._report_wait(self._may_take, "the other steps", on_progress)
+            with self._changed:
+                self._changed.wait_for(self._may_take)
+                self._runs_alone = True
         finally:
             with self._changed:
-                self._is_taken = False
+                self._waiting_to_run_alone -= 1
+                self._changed.notify_all()
+        try:
+            yield time.perf_counter() - asked
+        finally:
+            with self._changed:
+                self._runs_alone = False
                 self._changed.notify_all()
 
-    def _wait(self, is_free: Callable[[], bool], reason: str, on_progress: Progress) -> float:
-        asked = time.perf_counter()
-        if not is_free():
+    def _may_share(self) -> bool:
+        return not self._runs_alone and not self._waiting_to_run_alone
+
+    def _may_take(self) -> bool:
+        return not self._runs_alone and not self._running
+
+    def _report_wait(self, is_free: Callable[[], bool], reason: str, on_progress: Progress) -> None:
+        """Report a wait. Not under the lock: a slow listener would delay all steps."""
+        with self._changed:
+            waits = not is_free()
+        if waits:
             on_progress(f"waiting for {reason}")
-            self._changed.wait_for(is_free)
-        return time.perf_counter() - asked
 
 
 MEMORY = Memory()

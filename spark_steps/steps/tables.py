@@ -8,7 +8,7 @@ from typing import Self
 from spark_steps.delta_log import OpenTable, open_table, row_count
 from spark_steps.protocol import StepRequest, TableHandle, Window
 
-LARGE_TABLE = 2_500_000
+LARGE_TABLE = 2_000_000
 """Rows of a large table. The joins of a fact of 10 million orders at once would need 9 GB on Sail."""
 
 

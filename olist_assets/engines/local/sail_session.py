@@ -1,7 +1,7 @@
-"""The Spark Connect session of Sail, which sends a query once.
+"""The Spark Connect session of Sail, which sends a query once if its rows are collected.
 
-pyspark sends a query three times: as a possible command, for its schema, and for its rows. Sail plans it each time, and
-for few rows that takes most of the time. No public way exists, so this depends on internals of pyspark.
+pyspark sends it three times: as a possible command, for its schema, and for its rows. Sail plans it each time, and
+planning takes most of the time of a query of few rows. No public way exists, so this depends on internals of pyspark.
 """
 
 import atexit
@@ -15,7 +15,8 @@ from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.session import SparkSession as ConnectSession
 from pyspark.sql.pandas.types import to_arrow_schema
 
-_QUERY = re.compile(r"\s*(?:SELECT|WITH)\b", re.IGNORECASE)
+_QUERY = re.compile(r"\s*(?:SELECT|WITH)\b(?!.*\b(?:INSERT|MERGE|UPDATE|DELETE)\b)", re.IGNORECASE | re.DOTALL)
+"""A query. A text with a word such as INSERT may be a command after WITH, so it is sent as pyspark does."""
 
 
 def start_session(port: int) -> SparkSession:
@@ -42,4 +43,4 @@ class _Query(DataFrame):
 
     def toArrow(self) -> pa.Table:  # noqa: N802 - pyspark's name
         rows, schema = self._to_table()  # Sail sends both
-        return rows.cast(to_arrow_schema(schema or self.schema))
+        return rows.cast(to_arrow_schema(schema or self.schema, error_on_duplicated_field_names_in_struct=True))

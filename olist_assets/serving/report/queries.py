@@ -99,12 +99,13 @@ QUERIES: Mapping[str, str] = {
         FROM (
             SELECT valid_from, city, state, lag({'city': city, 'state': state}) OVER periods AS before,
                 row_number() OVER periods AS period
-            FROM refined.dim_customers WHERE customer_key <> -1
+            FROM refined.dim_customers
+            WHERE customer_unique_id IN (SELECT customer_unique_id FROM refined.dim_customers WHERE NOT is_current)
             WINDOW periods AS (PARTITION BY customer_unique_id ORDER BY valid_from)
         )
         WHERE period > 1 GROUP BY ALL ORDER BY ALL""",
     "people": """
-        SELECT count(DISTINCT customer_unique_id) AS people, count(*) - count(DISTINCT customer_unique_id) AS changes
+        SELECT count(*) FILTER (is_current) AS people, count(*) FILTER (NOT is_current) AS changes
         FROM refined.dim_customers WHERE customer_key <> -1""",
     "landed": f"SELECT * FROM ({_LANDED}) ORDER BY name",
     "quarantined": f"""

@@ -105,11 +105,12 @@ def _customers():
     """The unknown member, a customer who moves to another city and then to another state, and one who stays."""
     yield {"customer_key": -1, "location_key": -1}
     periods = [
-        ("a", "sao paulo", "SP", "2018-07-01"),
-        ("a", "santos", "SP", "2018-08-01"),
-        ("a", "rio branco", "AC", "2018-08-09"),
-        ("b", "santos", "SP", "2018-07-02"),
+        ("a", "sao paulo", "SP", "2018-07-01", "2018-08-01"),
+        ("a", "santos", "SP", "2018-08-01", "2018-08-09"),
+        ("a", "rio branco", "AC", "2018-08-09", None),
+        ("b", "santos", "SP", "2018-07-02", None),
     ]
-    for key, (customer, city, state, valid_from) in enumerate(periods, start=1):
+    for key, (customer, city, state, start, end) in enumerate(periods, start=1):
         row = {"customer_key": key, "location_key": 1, "customer_unique_id": customer, "city": city, "state": state}
-        yield row | {"valid_from": f"{valid_from} 12:00:00"}
+        times = {"valid_from": f"{start} 12:00:00", "valid_to": f"{end} 12:00:00" if end else None}
+        yield row | times | {"is_current": end is None}

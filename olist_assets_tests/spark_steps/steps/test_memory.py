@@ -5,10 +5,10 @@ from threading import Event, Thread
 
 import pytest
 
-from olist_assets_tests.lakes import DAY
-from spark_steps import steps
+from olist_assets.engines.local.sail import SailEngine
+from spark_steps import delta, steps
 from spark_steps.declarations import Layer
-from spark_steps.steps import raw, trusted
+from spark_steps.steps import raw
 from spark_steps.steps.memory import MEMORY, Memory, is_shortage
 from spark_steps.steps.tables import StepTables
 
@@ -53,18 +53,19 @@ def test_a_large_step_waits_for_the_running_ones_and_goes_before_later_ones():
     later = Step(memory.share)
     assert later.waits.wait(10)
     small.end()
-    assert not large.runs.is_set()
+    assert not large.runs.wait(0.1)
     other.end()
     assert large.runs.wait(10)
-    assert not later.runs.is_set()
+    last, second_large = Step(memory.share), Step(memory.take)  # they wait because one runs alone
+    assert last.waits.wait(10)
+    assert second_large.waits.wait(10)
     large.end()
+    second_large.end()
     later.end()
-    assert [step.lines for step in (small, other, large, later)] == [
-        [],
-        [],
-        ["waiting for the other steps"],
-        ["waiting for a large step"],
-    ]
+    last.end()
+    assert (small.lines, other.lines) == ([], [])
+    assert large.lines == second_large.lines == ["waiting for the other steps"]
+    assert later.lines == last.lines == ["waiting for a step that runs alone"]
     assert small.seconds < large.seconds
 
 
@@ -92,21 +93,20 @@ def takes(monkeypatch):
 
 
 def test_a_step_that_lacks_memory_beside_others_is_repeated_alone(sail_lake, takes, monkeypatch):
-    """The step fails after its commits, so the repetition has to open its tables again."""
-    attempts = []
+    """It fails after the commit of its quarantine, so the repetition has to open the tables again."""
+    attempts, merge = [], delta.merge
 
-    def fail_first(*arguments):
-        result = trusted.load(*arguments)
+    def fail_first(*arguments, **options):
         attempts.append(len(takes))
         if len(attempts) == 1:
             raise RuntimeError(SHORTAGE)
-        return result
+        return merge(*arguments, **options)
 
-    monkeypatch.setattr(steps, "_STEPS", {Layer.TRUSTED: fail_first})
+    monkeypatch.setattr(delta, "merge", fail_first)
     sail_lake.rows("raw/sellers", {"seller_id": "s1", "seller_state": "SP"}, {"seller_id": "s2", "seller_state": "XX"})
     result = sail_lake.run("trusted/sellers")
     assert attempts == [0, 1]
-    assert (result.rows.unchanged, result.rows.quarantined) == (1, 1)
+    assert (result.rows.inserted, result.rows.quarantined) == (1, 1)
     assert sail_lake.read("trusted/sellers", "seller_id") == [{"seller_id": "s1"}]
     assert len(sail_lake.read("quarantine/sellers", "_row")) == 1
 
@@ -127,12 +127,29 @@ def test_a_step_that_lacks_memory_alone_fails(sail_lake, takes, monkeypatch):
 
 
 def test_a_raw_step_of_many_bytes_runs_alone(sail_lake, takes, monkeypatch):
-    small = sail_lake.file("olist_sellers_dataset.csv", "seller_id,seller_zip_code_prefix,seller_city,seller_state\n")
-    sail_lake.run("raw/sellers", files=(small,), day=DAY)
+    header = "seller_id,seller_zip_code_prefix,seller_city,seller_state"
+    first, second = (sail_lake.file("olist_sellers_dataset.csv", f"{header}\ns{n},1,rio,RJ\n") for n in (1, 2))
+    sail_lake.run("raw/sellers", files=(first,))
     assert takes == []
-    monkeypatch.setattr(raw, "_LARGE_BYTES", small.size - 1)
-    sail_lake.run("raw/sellers", files=(small,), day=DAY)
+    monkeypatch.setattr(raw, "_LARGE_BYTES", second.size - 1)
+    assert sail_lake.run("raw/sellers", files=(second,)).rows.inserted == 1
     assert takes == [[]]
+
+
+def test_an_engine_that_needs_no_help_is_not_limited(sail_lake, takes, monkeypatch):
+    """Neither by large steps, nor by a repetition after an error."""
+    sail_lake.rows("raw/sellers", {"seller_id": "s1"})
+    monkeypatch.setattr(SailEngine, "limits_memory", False)
+    monkeypatch.setattr(StepTables, "are_large", lambda *_arguments: True)
+    assert sail_lake.run("trusted/sellers").rows.read == 1
+
+    def fail(*_arguments):
+        raise RuntimeError(SHORTAGE)
+
+    monkeypatch.setattr(steps, "_STEPS", {Layer.TRUSTED: fail})
+    with pytest.raises(RuntimeError, match="Resources exhausted"):
+        sail_lake.run("trusted/sellers")
+    assert takes == []
 
 
 def test_other_errors_are_no_lack_of_memory():
