@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -345,3 +347,20 @@ def test_a_source_that_has_not_been_loaded_does_not_hide_the_others(sail_lake):
     assert (after.headline, after.as_of) == (before.headline, before.as_of)
     shutil.rmtree(sail_lake.root / "refined" / "aggregate_sales_per_month")
     assert build(sail_lake).html  # there is still a page
+
+
+MAKE_AFTER_PRELOAD = """
+import sys
+from olist_assets.serving import report
+
+report.preload()
+before = set(sys.modules)
+report.make(sys.argv[1])
+packages = {"olist_assets", "altair", "jinja2", "duckdb"}
+print({name for name in set(sys.modules) - before if name.partition(".")[0] in packages})
+"""
+
+
+def test_the_report_imports_nothing_after_the_preload(shop):
+    command = [sys.executable, "-c", MAKE_AFTER_PRELOAD, str(shop.root)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
