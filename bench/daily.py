@@ -110,7 +110,7 @@ class Result:
     first_again: Block | None
 
 
-def run(dump: Path, days: int, *, first: str, warm: bool, workspace: Path, progress: Callable[[str], None]) -> Result:
+def run(dump: Path, days: int, *, first: str, warm: bool, workspace: Path) -> Iterator[Result]:
     """Load days of a dump's replay, one by one.
 
     Args:
@@ -120,7 +120,9 @@ def run(dump: Path, days: int, *, first: str, warm: bool, workspace: Path, progr
         warm: run the commands of a block in one process. A block, because Dagster's objects of earlier runs stay in
             memory, and slow down the garbage collector.
         workspace: an empty folder.
-        progress: called with a line for each block of days.
+
+    Yields:
+        The figures so far, after each block.
 
     Raises:
         BenchError: a command failed, or the replay has fewer days.
@@ -138,9 +140,9 @@ def run(dump: Path, days: int, *, first: str, warm: bool, workspace: Path, progr
     for part in parts or [last]:
         with shop.loader() as load:
             blocks.append(_block(part, [load(delivery) for delivery in part], shop.lake))
-        progress(_line(blocks[-1]))
+        yield Result(blocks=blocks, first_again=None)
     if not parts:
-        return Result(blocks=blocks, first_again=None)
+        return
     new_shop = _Shop(workspace / "new-shop", warm)
     new_shop.start(earlier)
     first_part = deliveries[: len(last)]
@@ -148,9 +150,7 @@ def run(dump: Path, days: int, *, first: str, warm: bool, workspace: Path, progr
         took = [(load(of_last), load_again(of_first)) for of_last, of_first in zip(last, first_part, strict=True)]
     blocks.append(_block(last, [pair[0] for pair in took], shop.lake))
     again = _block(first_part, [pair[1] for pair in took], new_shop.lake)
-    progress(_line(blocks[-1]))
-    progress(f"again: {_line(again)}")
-    return Result(blocks=blocks, first_again=again)
+    yield Result(blocks=blocks, first_again=again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +357,7 @@ def _line(block: Block) -> str:
 
 
 def main() -> None:
-    """Run the benchmark, and write `daily-<days>.json` and `daily-<days>.md`."""
+    """Run the benchmark, and write `daily-<days>.json` and `daily-<days>.md` after each block."""
     parser = argparse.ArgumentParser(prog="python -m bench.daily", description=__doc__)
     parser.add_argument("--days", type=int, default=_DAYS, metavar="N", help="load N days one by one")
     parser.add_argument(
@@ -368,26 +368,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("bench", "results"), metavar="DIR", help="where results go")
     arguments = parser.parse_args()
     machine = report.Machine.this(datetime.now(UTC).date())
+    name = arguments.dump.resolve().name if arguments.dump else "a generated dump"
     try:
         with TemporaryDirectory(prefix="olist-bench-") as folder:
             dump = arguments.dump.resolve() if arguments.dump else _generate(Path(folder, "dump"), arguments.days)
             workspace = Path(folder, "workspace")
             workspace.mkdir()
-            figures = run(
-                dump,
-                arguments.days,
-                first=arguments.first,
-                warm=arguments.warm,
-                workspace=workspace,
-                progress=report.log,
-            )
+            figures = run(dump, arguments.days, first=arguments.first, warm=arguments.warm, workspace=workspace)
+            for result in figures:
+                content = {"machine": asdict(machine), "dump": name, "warm": arguments.warm, **asdict(result)}
+                page = markdown(result, machine, dump=name, warm=arguments.warm)
+                report.write_page(arguments.out, f"daily-{arguments.days}", content, page)
+                report.log(_line(result.blocks[-1]))
+                if result.first_again:
+                    report.log(f"again: {_line(result.first_again)}")
     except BenchError as error:
         report.log(f"error: {error}")
         sys.exit(1)
-    name = arguments.dump.resolve().name if arguments.dump else "a generated dump"
-    content = {"machine": asdict(machine), "dump": name, "warm": arguments.warm, **asdict(figures)}
-    page = markdown(figures, machine, dump=name, warm=arguments.warm)
-    report.write_page(arguments.out, f"daily-{arguments.days}", content, page)
 
 
 def _generate(folder: Path, days: int) -> Path:
