@@ -58,7 +58,7 @@ def test_a_long_step_reports_what_it_is_doing(shop, shops_lakehouse, monkeypatch
     names = [f"{layer}/sellers" for layer in ("landzone", "raw", "trusted")]
     shops_lakehouse.materialize(days(1), shops_lakehouse.select(names, days(1)), on_progress=lines.append)
     assert lines == [
-        "raw/sellers: reading 1 files, 0.0 MB",
+        "raw/sellers: files to read: 1 (0.0 MB)",
         "trusted/sellers: 2 rows: looking for repeated keys",
         "trusted/sellers: 2 rows: comparing them with the table",
         "trusted/sellers: 2 rows: writing the changed ones",

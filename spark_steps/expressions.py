@@ -30,6 +30,11 @@ def seconds_between(start: str, end: str) -> str:
     return f"((unix_micros({end}) - unix_micros({start})) / 1000000.0D)"
 
 
+def ratio(total: str, count: str) -> str:
+    """Total / count as a double; null if the count is 0."""
+    return f"CAST({total} AS DOUBLE) / nullif(CAST({count} AS DOUBLE), 0)"
+
+
 def half_up_average(total: str, count: str) -> str:
     """Total / count as decimal(12,2), rounded half up.
 

@@ -18,9 +18,11 @@ from spark_steps.protocol import TableHandle
 MIN_FILES = 16
 """How many small files a partition has before they are compacted."""
 
-MAX_FILES, MIN_FILES_OF_MANY = 48, 4
-"""If a table has more files than the first number, the partition with the most files is compacted earlier: if it has at
-least the second number of small files. So partitions of earlier months do not stay in up to 16 files each."""
+MAX_FILES = 48
+"""A table with more files than these compacts the partition with the most files earlier."""
+
+MIN_FILES_OF_MANY = 4
+"""How many small files that partition has then. Otherwise a month that no longer grows would stay in up to 16 files."""
 
 CHECKPOINT_INTERVAL = 10
 """The number of commits after which a table gets a checkpoint. A reader reads the commits since the newest one."""

@@ -64,7 +64,7 @@ class Landzone:
         Raises:
             FileNotReadyError: the file cannot be read, or changed while it was copied; nothing is written.
         """
-        file_id, last_byte, size = _read_content(file)
+        file_id, last_byte = _read_content(file)
         received = file.received_at.astimezone(UTC).strftime(_RECEIVED)
         path = f"landzone/{table}/{day}/{file.name.removesuffix('.csv')}.{received}.{file_id}.csv"
         with open_writer(self.store, path) as writer:  # an error in the block leaves no object
@@ -74,7 +74,8 @@ class Landzone:
                 writer.write(chunk)
             if _file_id(digest.digest()) != file_id or file.has_changed():
                 raise FileNotReadyError("still being written")
-        landed = LandedFile(f"{self.root}/{path}", file.name, file_id, day, file.extracted_at, file.received_at, size)
+        times = file.extracted_at, file.received_at
+        landed = LandedFile(f"{self.root}/{path}", file.name, file_id, day, *times, file.size)
         return Landing(landed, last_byte in (b"\n", b""))
 
     def files(self, table: str, window: Window) -> tuple[LandedFile, ...]:
@@ -149,18 +150,17 @@ class Landzone:
         return LandedFile(f"{self.root}/{path}", name, match["id"], day, extracted_at, received_at, size)
 
 
-def _read_content(file: DeliveredFile) -> tuple[str, bytes, int]:
-    """The id, the last byte and the size of a file's content.
+def _read_content(file: DeliveredFile) -> tuple[str, bytes]:
+    """The id and the last byte of a file's content.
 
     Raises:
         FileNotReadyError: the file is not readable, or gone. An outage of S3 is another error: it concerns all files.
     """
-    digest, last_byte, size = hashlib.sha256(), b"", 0
+    digest, last_byte = hashlib.sha256(), b""
     try:
         for chunk in file.chunks():
             digest.update(chunk)
             last_byte = chunk[-1:]
-            size += len(chunk)
     except FileNotFoundError as error:
         raise FileNotReadyError("removed while it was read") from error
     except PermissionDeniedError as error:
@@ -170,7 +170,7 @@ def _read_content(file: DeliveredFile) -> tuple[str, bytes, int]:
             raise
         reason = summarize_error(error).rpartition(": ")[2]  # before it: the store and the path
         raise FileNotReadyError(f"cannot be read: {reason}") from error
-    return _file_id(digest.digest()), last_byte, size
+    return _file_id(digest.digest()), last_byte
 
 
 def _file_id(digest: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from spark_steps.columns import DOUBLE, ORDER_MONTH, count, total
 from spark_steps.declarations import Column, Layer, RefinedTable, TableSpec
+from spark_steps.expressions import ratio
 
 TABLE = TableSpec(
     layer=Layer.REFINED,
@@ -20,8 +21,8 @@ TABLE = TableSpec(
     full_refresh=True,
 )
 
-# Two steps, because count(DISTINCT) keeps all orders in memory.
-QUERY = """
+# Orders are counted as rows of a first GROUP BY: count(DISTINCT) would keep all of them in memory.
+QUERY = f"""
 WITH payments_per_order AS (
   SELECT
     order_month,
@@ -40,8 +41,7 @@ SELECT
   sum(payments) AS payments,
   count(*) AS orders,
   sum(payment_value) AS payment_value,
-  CAST(sum(installments) AS DOUBLE) / nullif(CAST(sum(payments_with_installments) AS DOUBLE), 0)
-    AS average_installments
+  {ratio("sum(installments)", "sum(payments_with_installments)")} AS average_installments
 FROM payments_per_order
 GROUP BY order_month, payment_type
 """

@@ -2,7 +2,7 @@
 
 from spark_steps.columns import DOUBLE, average, count, total
 from spark_steps.declarations import Column, Layer, RefinedTable, TableSpec
-from spark_steps.expressions import half_up_average
+from spark_steps.expressions import half_up_average, ratio
 from spark_steps.refined.sales import LATE_SHARE, LATE_SHARE_COLUMN, sales_per_person
 
 TABLE = TableSpec(
@@ -38,7 +38,7 @@ cities AS (
     sum(items) AS items,
     sum(revenue) AS revenue,
     sum(freight) AS freight,
-    CAST(sum(review_scores) AS DOUBLE) / nullif(CAST(sum(reviews) AS DOUBLE), 0) AS average_review_score,
+    {ratio("sum(review_scores)", "sum(reviews)")} AS average_review_score,
     {LATE_SHARE} AS late_share
   FROM sales_per_person
   GROUP BY state, city

@@ -5,6 +5,7 @@ Sales are orders whose status is neither `canceled` nor `unavailable`.
 
 from spark_steps.columns import DOUBLE
 from spark_steps.declarations import Column
+from spark_steps.expressions import ratio
 
 SALES = """
 sales AS (
@@ -19,7 +20,7 @@ sales AS (
 def sales_per_person(*columns: str) -> str:
     """SQL of `sales` and `sales_per_person`: one row per person and value of `columns`.
 
-    An aggregate counts people in a second step: `count(DISTINCT)` keeps all of them in memory, two steps can spill.
+    An aggregate then counts people as rows. `count(DISTINCT)` would keep all of them in memory; two GROUP BY can spill.
     """
     return f"""
 {SALES},
@@ -42,7 +43,7 @@ sales_per_person AS (
 """
 
 
-# Of rows of `sales_per_person`. Without deliveries the share is null.
-LATE_SHARE = "CAST(sum(late) AS DOUBLE) / nullif(CAST(sum(delivered) AS DOUBLE), 0)"
+# Over the rows of `sales_per_person`. Without deliveries it is null.
+LATE_SHARE = ratio("sum(late)", "sum(delivered)")
 
 LATE_SHARE_COLUMN = Column("late_share", DOUBLE, "late / delivered; null where nothing was delivered")

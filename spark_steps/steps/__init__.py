@@ -58,7 +58,9 @@ def run_step(spark: SparkSession, request: StepRequest, on_progress: Progress = 
 def _compute(
     spark: SparkSession, request: StepRequest, tables: StepTables, on_progress: Progress
 ) -> tuple[StepResult, StepTables, float]:
-    """Compute the step. If the request limits memory, a large step runs alone, and one that lacks memory is repeated.
+    """Compute the step, within the engine's memory if the request limits it.
+
+    A large step runs alone. Another one is repeated alone if the memory does not suffice beside other steps.
 
     Returns:
         What the step did, its tables as it has opened them, and the seconds that it waited for memory.

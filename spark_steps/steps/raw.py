@@ -64,7 +64,7 @@ def _append(
     if len(files) <= _MAX_COLLECTED_FILES and size <= _MAX_COLLECTED_BYTES:
         batches = list(read(iter(landed.to_batches())))
         return delta.append(pa.Table.from_batches(batches), table) if batches else delta.empty_commit(table)
-    on_progress(f"reading {len(files):,} files, {size / 1e6:,.1f} MB")
+    on_progress(f"files to read: {len(files):,} ({size / 1e6:,.1f} MB)")
     schema = ", ".join(f"`{c.name}` {c.type}" for c in table.declaration.columns)
     rows = spark.createDataFrame(landed).repartition(min(len(files), _MAX_READERS)).mapInArrow(read, schema)
     try:
