@@ -192,10 +192,11 @@ class Session:
                 raise QueryError(unreadable_message(table_id, reason))
             if table_id not in self.versions:
                 raise QueryError(self._explain_missing_version(name))
-            path = sql_literal(f"{self.root}/{table_id}")
-            scan = f"delta_scan({path}, version := {self.versions[table_id]})"
+            path, version = sql_literal(f"{self.root}/{table_id}"), self.versions[table_id]
             try:
-                self._connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {scan}")
+                # `delta_scan` would read the table's log again for each query.
+                self._connection.execute(f'ATTACH {path} AS "{table_id}" (TYPE delta, PIN_SNAPSHOT, VERSION {version})')
+                self._connection.execute(f'CREATE VIEW {name} AS SELECT * FROM "{table_id}"')
             except duckdb.Error as error:
                 raise QueryError(self._explain_unreadable(name, error)) from error
         self._opened.add(name)
