@@ -63,6 +63,16 @@ def inline_data(rows: list[dict[str, Any]]) -> alt.InlineData:
     return alt.InlineData(values=rows)
 
 
+def tooltip(*names: str, **titles: str) -> list[alt.Tooltip]:
+    """The texts in these columns; those in `titles` have another title than the column's name.
+
+    All channels are objects. Altair compares a channel that is a text, such as "name:N", with all of its schemas.
+    """
+    return [alt.Tooltip(f"{name}:N") for name in names] + [
+        alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()
+    ]
+
+
 def months_axis(months: Iterable[Row], *, points: bool = False) -> alt.X:
     """An axis of all months from the first to the last of the rows, without gaps; as bands, or as points."""
     known = sorted({first_day(row) for row in months})

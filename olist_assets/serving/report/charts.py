@@ -27,14 +27,14 @@ def states(data: ReportData, color: Color) -> alt.LayerChart:
     tiles = alt.Chart(axes.inline_data(rows)).encode(
         x=alt.X("column:O", axis=None, scale=alt.Scale(paddingInner=0.06, paddingOuter=0)),
         y=alt.Y("row:O", axis=None, scale=alt.Scale(paddingInner=0.06, paddingOuter=0)),
-        tooltip=["State:N", "Orders:N", "Revenue:N", alt.Tooltip("share:N", title="Share of revenue")],
+        tooltip=axes.tooltip("State", "Orders", "Revenue", share="Share of revenue"),
     )
     fill = alt.Color("step:O", legend=None, scale=alt.Scale(domain=steps, range=[color(f"step-{i}") for i in steps]))
     ink = alt.Color("step:O", legend=None, scale=alt.Scale(domain=steps, range=[color(f"on-step-{i}") for i in steps]))
     layers = alt.layer(
         tiles.mark_rect(cornerRadius=2).encode(color=fill),
-        tiles.mark_text(dy=-8, fontSize=13, fontWeight=600).encode(text="code:N", color=ink),
-        tiles.mark_text(dy=9, fontSize=12).encode(text="share:N", color=ink),
+        tiles.mark_text(dy=-8, fontSize=13, fontWeight=600).encode(text=alt.Text("code:N"), color=ink),
+        tiles.mark_text(dy=9, fontSize=12).encode(text=alt.Text("share:N"), color=ink),
     ).resolve_scale(color="independent")
     return axes.resize(layers, 400)
 
@@ -65,19 +65,26 @@ def cities(data: ReportData, color: Color) -> alt.LayerChart:
     longest = float(max(row.revenue for row in data["cities"]))
     scale = axes.bar_scale(longest, names_width=125, label_width=84)
     names = alt.Y("City:N", sort=None, scale=alt.Scale(paddingInner=0.34), axis=axes.names_axis(150))
-    tooltip = ["City:N", "Revenue:N", "Orders:N", "Average ticket:N"]
-    chart = _labeled_bars(rows, scale, names, tooltip, label="Revenue:N", fill=color("revenue"), ink=color("ink"))
+    tooltip = axes.tooltip("City", "Revenue", "Orders", "Average ticket")
+    chart = _labeled_bars(rows, scale, names, tooltip, label="Revenue", fill=color("revenue"), ink=color("ink"))
     return axes.resize(chart, max(40 * len(rows), 60))
 
 
 def _labeled_bars(
-    rows: list[dict[str, Any]], scale: alt.Scale, names: alt.Y, tooltip: list[str], *, label: str, fill: str, ink: str
+    rows: list[dict[str, Any]],
+    scale: alt.Scale,
+    names: alt.Y,
+    tooltip: list[alt.Tooltip],
+    *,
+    label: str,
+    fill: str,
+    ink: str,
 ) -> alt.LayerChart | alt.FacetChart:
     """Horizontal bars of the rows' `value`, each with its name before it and its label after it."""
     bars = alt.Chart(axes.inline_data(rows)).encode(
         x=alt.X("value:Q", axis=None, scale=scale), y=names, tooltip=tooltip
     )
-    labels = bars.mark_text(align="left", dx=6, color=ink).encode(text=label)
+    labels = bars.mark_text(align="left", dx=6, color=ink).encode(text=alt.Text(f"{label}:N"))
     return alt.layer(bars.mark_bar(color=fill), labels)
 
 
@@ -104,7 +111,7 @@ def payments(data: ReportData, color: Color) -> alt.Chart:
         formatting.PAYMENT_TYPE_NAMES.values(), ("card", "boleto", "voucher", "debit", "undefined"), strict=True
     )
     colors = {name: color(key) for name, key in palette if name in present}
-    tooltip = ["Month:N", "type:N", "Paid:N", "Payments:N"]
+    tooltip = axes.tooltip("Month", type="") + axes.tooltip("Paid", "Payments")
     return _stacked_bars(rows, data["payments"], "type", colors, tooltip, d3_format="~s", edge=color("page"))
 
 
@@ -117,7 +124,7 @@ def moves(data: ReportData, color: Color) -> alt.Chart:
     ]
     colors = dict(zip(formatting.MOVE_NAMES.values(), map(color, ("near", "farther", "far")), strict=True))
     months = [*data["months"], *data["moves"]]
-    tooltip = ["Month:N", "to:N", "Changes:N"]
+    tooltip = axes.tooltip("Month", to="") + axes.tooltip("Changes")
     return _stacked_bars(rows, months, "to", colors, tooltip, d3_format="~d", edge=color("page"))
 
 
@@ -126,7 +133,7 @@ def _stacked_bars(
     months: Iterable[Row],
     column: str,
     colors: dict[str, str],
-    tooltip: list[str],
+    tooltip: list[alt.Tooltip],
     *,
     d3_format: str,
     edge: str,
@@ -143,8 +150,8 @@ def _stacked_bars(
             x=axes.months_axis(months),
             y=alt.Y("value:Q", axis=axes.amounts_axis(4, d3_format), scale=alt.Scale(nice=4)),
             color=alt.Color(f"{column}:N", scale=scale, legend=axes.legend("square")),
-            order="order:O",
-            tooltip=[alt.Tooltip(name, title="") if name.startswith(column) else name for name in tooltip],
+            order=alt.Order("order:O"),
+            tooltip=tooltip,
         )
     )
     return axes.resize(chart, 260)
@@ -171,11 +178,7 @@ def delivery(data: ReportData, color: Color) -> alt.Chart:
             y=alt.Y("value:Q", axis=axes.amounts_axis(5, "~s"), scale=alt.Scale(zero=True)),
             color=alt.Color("kind:N", scale=colors, legend=axes.legend("stroke")),
             strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=axes.legend("stroke")),
-            tooltip=[
-                "Month:N",
-                alt.Tooltip("kind:N", title="Half of the orders"),
-                alt.Tooltip("Days:N", title="Within, days"),
-            ],
+            tooltip=axes.tooltip("Month", kind="Half of the orders", Days="Within, days"),
         )
     )
     return axes.resize(chart, 230)
@@ -199,7 +202,7 @@ def late(data: ReportData, color: Color) -> alt.Chart:
         .encode(
             x=axes.months_axis(months),
             y=alt.Y("value:Q", axis=axes.amounts_axis(4, ".0%"), scale=alt.Scale(nice=4)),
-            tooltip=["Month:N", "Late:N", "Delivered:N"],
+            tooltip=axes.tooltip("Month", "Late", "Delivered"),
         )
     )
     return axes.resize(chart, 230 + axes.LEGEND)
@@ -221,7 +224,7 @@ def delays(data: ReportData, color: Color) -> alt.Chart:
             x=alt.X("day:O", axis=_delays_axis(), scale=alt.Scale(paddingInner=0.15, paddingOuter=0)),
             y=alt.Y("orders:Q", axis=axes.amounts_axis(4, "~s"), scale=alt.Scale(nice=4)),
             color=alt.Color("kind:N", scale=scale, legend=axes.legend("square")),
-            tooltip=["Delivered:N", "Orders:N"],
+            tooltip=axes.tooltip("Delivered", "Orders"),
         )
     )
     return axes.resize(chart, 230)
@@ -273,8 +276,8 @@ def scores(data: ReportData, color: Color) -> alt.LayerChart:
     ]
     scale = axes.bar_scale(max(orders.values()), names_width=40, label_width=60)
     names = alt.Y("Stars:N", sort=None, scale=alt.Scale(paddingInner=0.34), axis=axes.names_axis(60))
-    tooltip = ["Stars:N", "Orders:N", "Share:N"]
-    chart = _labeled_bars(rows, scale, names, tooltip, label="Share:N", fill=color("score"), ink=color("ink"))
+    tooltip = axes.tooltip("Stars", "Orders", "Share")
+    chart = _labeled_bars(rows, scale, names, tooltip, label="Share", fill=color("score"), ink=color("ink"))
     return axes.resize(chart, 230)
 
 
@@ -301,7 +304,7 @@ def scores_by_month(data: ReportData, color: Color) -> alt.Chart:
             y=alt.Y(
                 "value:Q", axis=axes.amounts_axis(4, ".1f"), scale=alt.Scale(domain=[min(lowest, 4), 5], zero=False)
             ),
-            tooltip=["Month:N", "Stars:N", "Reviewed orders:N"],
+            tooltip=axes.tooltip("Month", "Stars", "Reviewed orders"),
         )
     )
     return axes.resize(chart, 230)

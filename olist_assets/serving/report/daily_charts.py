@@ -40,6 +40,7 @@ def by_day(data: ReportData, column: str, height: int, color: Color) -> alt.Laye
     chart = alt.Chart(alt.NamedData(DAYS)).transform_filter("datum.date >= start && datum.date < end")
     x = alt.X("date:T", scale=alt.Scale(type="utc"), axis=axes.time_axis())
     y = alt.Y(f"{column}:Q", axis=axes.amounts_axis(4, "~s"), scale=alt.Scale(nice=4))
+    mean = alt.Y(f"week_{column}:Q")
     tooltip = [
         alt.Tooltip("when:N", title="Day"),
         alt.Tooltip("orders:Q", title="Orders", format=","),
@@ -47,9 +48,9 @@ def by_day(data: ReportData, column: str, height: int, color: Color) -> alt.Laye
     ]
     layers = alt.layer(
         chart.mark_area(interpolate="step-after", color=color(column), opacity=0.28).encode(x=x, y=y),
-        chart.mark_line(color=color(column), strokeWidth=2, strokeJoin="round").encode(x=x, y=f"week_{column}:Q"),
-        _note_at_best_day(chart, column, color("ink-soft")).encode(x=x, y=y, text="note:N"),
-        chart.mark_bar(opacity=0).encode(x=x, x2="next:T", tooltip=tooltip),
+        chart.mark_line(color=color(column), strokeWidth=2, strokeJoin="round").encode(x=x, y=mean),
+        _note_at_best_day(chart, column, color("ink-soft")).encode(x=x, y=y, text=alt.Text("note:N")),
+        chart.mark_bar(opacity=0).encode(x=x, x2=alt.X2("next:T"), tooltip=tooltip),
     )
     params = [alt.param(name="start", value=_milliseconds(first)), alt.param(name="end", value=_milliseconds(last) + 1)]
     return axes.resize(layers.add_params(*params), height)
