@@ -1,7 +1,7 @@
 """A small lake for tests: write literal rows, run steps or materialize assets, read whole tables."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -21,6 +21,7 @@ from olist_assets.settings.general import Settings
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps import delta
 from spark_steps.declarations import Layer
+from spark_steps.delta_log import accept_commit
 from spark_steps.protocol import LandedFile, StepRequest, StepResult, TableHandle, Window
 from spark_steps.steps import run_step
 from spark_steps.tables import TABLES
@@ -145,6 +146,7 @@ class TestLake:
         window: Window | None = None,
         code_version: str = "test",
         recompute: bool = True,
+        before_commit: Callable[[], None] = accept_commit,
     ) -> StepResult:
         """Run the step of a table on this lake's tables, for a landing date or a window.
 
@@ -168,7 +170,7 @@ class TestLake:
             limits_memory=self.engine.limits_memory,
             recompute=recompute,
         )
-        return run_step(self.spark, request)
+        return run_step(self.spark, request, before_commit=before_commit)
 
     def load(self, table: str, content: str | bytes, **more: Any) -> StepResult:
         """Load a CSV text into raw and trusted; returns the result of the trusted step."""

@@ -59,6 +59,7 @@ def write(
     """
     version_before, before = table.version, _file_sizes(table)
     rows = _align(rows, table)
+    table.before_commit()
     if mode == "append":
         deltalake.write_deltalake(table.log, rows, mode=mode)
     else:

@@ -209,6 +209,7 @@ def _merge_by_statement(spark: "SparkSession", source: str, table: OpenTable, *,
         WHEN MATCHED THEN UPDATE SET {", ".join(f"{name} = s.{name}" for name in names)}
         WHEN NOT MATCHED THEN INSERT ({", ".join(names)}) VALUES ({", ".join(f"s.{name}" for name in names)})
     """
+    table.before_commit()
     sql(spark, statement).collect()
     return _read_commit(table, version_before)
 
@@ -271,6 +272,7 @@ def _write(rows: "DataFrame", table: OpenTable, *, mode: str, options: dict[str,
     writer = align_to_schema(rows, declaration).write.format("delta").mode(mode).options(**(options or {}))
     if declaration.partition:
         writer = writer.partitionBy(declaration.partition)
+    table.before_commit()
     writer.save(table.handle.uri)
     commit = _read_commit(table, version_before)
     if commit.version_after == commit.version_before and not rows.isEmpty():

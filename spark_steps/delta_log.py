@@ -1,6 +1,7 @@
 """The Delta log of a table: its creation from the declaration, its protocol, its data files and numbers of rows."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Self
@@ -26,6 +27,10 @@ _UNSUPPORTED_FEATURE = re.compile(r"Feature '(\w+)' is not supported|loading a (
 _EXACT_IN_LOG = ("string", "int", "bigint", "date")
 
 
+def accept_commit() -> None:
+    """Accept every commit."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenTable:
     """A table whose log is open. A step opens each table once, because opening costs several requests.
@@ -33,10 +38,12 @@ class OpenTable:
     Attributes:
         handle: the table; its window restricts what is read, counted and replaced.
         log: the log at the newest known version. Writes through this object update it.
+        before_commit: called before each commit; an error of it prevents the commit.
     """
 
     handle: TableHandle
     log: deltalake.DeltaTable
+    before_commit: Callable[[], None] = accept_commit
 
     @property
     def declaration(self) -> TableSpec:

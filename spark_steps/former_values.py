@@ -56,6 +56,7 @@ def keep(rows: pa.Table, table: OpenTable) -> None:
     """
     log = _open(table.handle)
     types = pa.schema([pa.field(name, pa.string()) for name in columns(table.declaration)])
+    table.before_commit()
     deltalake.write_deltalake(log or uri(table.handle), rows.cast(types), mode="append")
     if log and len(log.file_uris()) > _MAX_FILES:
         with suppress(deltalake.exceptions.DeltaError):  # the next correction tries again

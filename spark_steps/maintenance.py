@@ -46,6 +46,7 @@ def maintain(table: Table) -> None:
     log = opened.log
     if not log.protocol().writer_features:
         for partition, target_bytes in _due_compactions(opened):
+            opened.before_commit()
             log.optimize.compact(
                 partition_filters=partition,
                 target_size=target_bytes + 1,  # larger files are left out, and the others fit into one
@@ -53,6 +54,7 @@ def maintain(table: Table) -> None:
             )
     if opened.version - _newest_checkpoint(opened.handle) >= CHECKPOINT_INTERVAL:
         if not KEEP_LOG.items() <= log.metadata().configuration.items():  # an earlier release created the table
+            opened.before_commit()
             log.alter.set_table_properties(KEEP_LOG)
         log.create_checkpoint()
 

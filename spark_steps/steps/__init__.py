@@ -8,6 +8,7 @@ from dataclasses import replace
 from pyspark.sql import SparkSession
 
 from spark_steps.declarations import Layer
+from spark_steps.delta_log import accept_commit
 from spark_steps.maintenance import maintain
 from spark_steps.protocol import Progress, StepRequest, StepResult, ignore_progress
 from spark_steps.steps import last_step, raw, refined, trusted
@@ -23,13 +24,20 @@ _STEPS: dict[Layer, Callable[[SparkSession, StepRequest, StepTables, Progress], 
 }
 
 
-def run_step(spark: SparkSession, request: StepRequest, on_progress: Progress = ignore_progress) -> StepResult:
+def run_step(
+    spark: SparkSession,
+    request: StepRequest,
+    on_progress: Progress = ignore_progress,
+    *,
+    before_commit: Callable[[], None] = accept_commit,
+) -> StepResult:
     """Run the step that writes `request.output`, and maintain the tables that it has changed.
 
     Args:
         spark: the session; its time zone must be UTC.
         request: all inputs of the step.
         on_progress: called with what a step of many rows is doing, and if a step waits for memory or is repeated.
+        before_commit: called before each commit to a table; an error of it prevents the commit and ends the step.
 
     Returns:
         What the step did; its `seconds` are wall time, without waits for memory. Except for these, maintenance does not
@@ -41,7 +49,7 @@ def run_step(spark: SparkSession, request: StepRequest, on_progress: Progress = 
         ValueError: the request lacks something that every step of its layer needs.
     """
     started, seconds_waited = time.perf_counter(), 0.0
-    layer, tables = request.output.declaration.layer, StepTables.open(request)
+    layer, tables = request.output.declaration.layer, StepTables.open(request, before_commit)
     # Raw compares files, not versions: the landed ones are not in a table.
     last = last_step.read(request) if layer is not Layer.RAW else None
     result = last.repeat(request, tables) if last and not request.recompute else None
@@ -78,7 +86,7 @@ def _compute(
                     raise
                 _log.info("%s lacks memory beside other steps: %s", request.table, error)
         on_progress("the memory does not suffice beside other steps: repeating the step alone")
-        tables = StepTables.open(request)  # the first attempt may have committed
+        tables = StepTables.open(request, tables.output.before_commit)  # the first attempt may have committed
     with MEMORY.take(on_progress) as seconds:
         return compute(spark, request, tables, on_progress), tables, seconds_before + seconds
 

@@ -1,11 +1,11 @@
 """The open tables of a step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Self
 
-from spark_steps.delta_log import OpenTable, open_table, row_count
+from spark_steps.delta_log import OpenTable, accept_commit, open_table, row_count
 from spark_steps.protocol import StepRequest, TableHandle, Window
 
 LARGE_TABLE = 2_000_000
@@ -48,16 +48,24 @@ class StepTables:
     quarantine: OpenTable | None = None
 
     @classmethod
-    def open(cls, request: StepRequest) -> Self:
+    def open(cls, request: StepRequest, before_commit: Callable[[], None] = accept_commit) -> Self:
         """Open the tables of a request; those that do not exist are created.
+
+        Args:
+            request: the request.
+            before_commit: called before each commit to one of them.
 
         Raises:
             StepError: as `open_table` does.
         """
+
+        def open_whole(handle: TableHandle) -> OpenTable:
+            return replace(open_table(replace(handle, window=None)), before_commit=before_commit)
+
         return cls(
-            output=_open(request.output),
-            inputs={handle.id: _open(handle) for handle in request.inputs},
-            quarantine=_open(request.quarantine) if request.quarantine else None,
+            output=open_whole(request.output),
+            inputs={handle.id: open_whole(handle) for handle in request.inputs},
+            quarantine=open_whole(request.quarantine) if request.quarantine else None,
         )
 
     def are_large(self, window: Window | None) -> bool:
@@ -72,7 +80,3 @@ class StepTables:
         """The state of each table, by the table's id."""
         tables = [self.output, *self.inputs.values(), *([self.quarantine] if self.quarantine else [])]
         return {table.handle.id: TableState.of(table) for table in tables}
-
-
-def _open(handle: TableHandle) -> OpenTable:
-    return open_table(replace(handle, window=None))

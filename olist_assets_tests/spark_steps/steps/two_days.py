@@ -35,7 +35,7 @@ DELIVERIES = {
 }
 
 
-def load(lake, *days, threads=1):
+def load(lake, *days, threads=1, **options):
     """Run all steps for each of these days, independent steps at the same time if there are several threads."""
     graph = {table.id: [i for i in table.upstreams if i in TABLES] for table in TABLES.values()}
     with ThreadPoolExecutor(threads) as pool:
@@ -44,16 +44,17 @@ def load(lake, *days, threads=1):
             order.prepare()
             while order.is_active():
                 ready = order.get_ready()
-                list(pool.map(lambda name, day=day: _run(lake, name, day), ready))
+                list(pool.map(lambda name, day=day: run(lake, name, day, **options), ready))
                 order.done(*ready)
 
 
-def _run(lake, table_id, day):
+def run(lake, table_id, day, **options):
+    """Run the step of a table with its delivery of a day."""
     table = TABLES[table_id]
     content = DELIVERIES[day].get(table.name) if table.layer is Layer.RAW else None
     extracted_at = f"{day} 03:00:00"
     files = [lake.file(f"{table.file_stem}.csv", content, day=day, extracted_at=extracted_at)] if content else []
-    lake.run(table_id, day=day, files=files)
+    return lake.run(table_id, day=day, files=files, **options)
 
 
 def content(lake):
