@@ -1,12 +1,14 @@
-"""The protocol between a step and the engine that runs it: request, result, error, and their JSON.
+"""The protocol between a step and the engine that runs it: request, result, failures, and their JSON.
 
 Both sides run the same version of the code, so JSON of another version need not be readable. A result has no stable
 format; only its `figures` are stored.
 """
 
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
@@ -27,14 +29,32 @@ class StepError(Exception):
 
     def to_json(self) -> str:
         """The error as JSON, written in place of a result; `StepResult.from_json` raises it."""
-        return _to_json(_Failure(str(self)))
+        return _to_json(_Failure(error=str(self)))
 
 
-@dataclass(frozen=True, slots=True)
+class StepCrashError(Exception):
+    """A step ended with an error that no step raises on purpose: one line with its class, first line and place."""
+
+    @classmethod
+    def from_exception(cls, error: BaseException) -> Self:
+        """The crash that an exception means. Its other lines may quote rows, so they belong into the step's log."""
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if "spark_steps" in frame.filename] or list(frames)
+        place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+        first_line = next(iter(str(error).strip().splitlines()), "")
+        return cls(f"{type(error).__name__}: {first_line}{place}")
+
+    def to_json(self) -> str:
+        """The crash as JSON, written in place of a result; `StepResult.from_json` raises it."""
+        return _to_json(_Failure(crash=str(self)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Failure:
-    """The JSON of an error; of a result only that it has no error."""
+    """The JSON of a failure; of a result only that it is none."""
 
     error: str | None = None
+    crash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,15 +314,17 @@ class StepResult:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Parse the text of `StepResult.to_json` or of `StepError.to_json`.
+        """Parse the text of `StepResult.to_json`, or of the `to_json` of a failure.
 
         Raises:
-            StepError: the text is that of an error.
+            StepError, StepCrashError: the text is that of the failure.
             msgspec.DecodeError: the text is not JSON, or lacks a field, or has one of another type.
         """
-        error = msgspec.json.decode(text, type=_Failure).error
-        if error is not None:
-            raise StepError(error)
+        failure = msgspec.json.decode(text, type=_Failure)
+        if failure.error is not None:
+            raise StepError(failure.error)
+        if failure.crash is not None:
+            raise StepCrashError(failure.crash)
         return msgspec.json.decode(text, type=cls)
 
 
