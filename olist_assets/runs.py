@@ -23,19 +23,13 @@ from olist_assets.lake.layout import Lake
 from olist_assets.orchestration.instance.run_process import RunProcess, end_dead_runs
 from olist_assets.orchestration.jobs import lakehouse
 from olist_assets.serving import report
-from olist_assets.settings.general import Settings, load_settings
+from olist_assets.settings.general import Settings
 from olist_assets.sources.deliveries import Deliveries
 from spark_steps.declarations import Layer
 from spark_steps.protocol import Progress, Window, ignore_progress
 
 _NO_CONSOLE_LOG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _END_EVENTS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
-_STEP_EVENTS = {
-    dg.DagsterEventType.ASSET_MATERIALIZATION,
-    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
-    *_END_EVENTS,
-}
-_POLL_SECONDS = 1.0
 
 Listener = Callable[[dg.EventLogEntry], None]
 
@@ -180,10 +174,7 @@ class Lakehouse:
         collector = _StepCollector(on_step, on_progress)
         with dg.DagsterInstance.get() as instance:
             tags = self._partition_tags(window, assets)
-            if self.engine.is_remote:
-                result = _execute_in_processes(instance, assets, tags, collector.listen)
-            else:
-                result = self._execute_in_process(instance, run_id, assets, tags, collector.listen)
+            result = self._execute(instance, run_id, assets, tags, collector.listen)
         if any(_is_interruption(event) for event in result.all_events):
             raise KeyboardInterrupt
         if result.success:
@@ -215,7 +206,7 @@ class Lakehouse:
             return {"dagster/partition": first}
         return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
-    def _execute_in_process(
+    def _execute(
         self,
         instance: dg.DagsterInstance,
         run_id: str,
@@ -244,43 +235,6 @@ def report_dead_runs() -> list[str]:
     """Report runs whose process was killed on this host as failed, and return their ids."""
     with dg.DagsterInstance.get() as instance:
         return end_dead_runs(instance)
-
-
-def lakehouse_job() -> dg.JobDefinition:
-    """The job for the settings of the environment; each process of a multiprocess run calls this."""
-    return build_definitions(load_settings()).resolve_job_def(lakehouse.name)
-
-
-def _execute_in_processes(
-    instance: dg.DagsterInstance, assets: list[dg.AssetKey], tags: dict[str, str], listen: Listener
-) -> dg.JobExecutionResult:
-    """Run the job with one process per step, and pass on their events while they arrive in the event log."""
-    own_tag = {"olist/invocation": str(uuid4())}  # dg.execute_job accepts no run id
-    ended = threading.Event()
-
-    def follow_events() -> None:
-        cursor, is_last_poll = None, False
-        while not is_last_poll:
-            is_last_poll = ended.wait(_POLL_SECONDS)
-            for run in instance.get_runs(dg.RunsFilter(tags=own_tag)):
-                page = instance.get_records_for_run(run.run_id, cursor, of_type=_STEP_EVENTS)
-                cursor = page.cursor
-                for record in page.records:
-                    listen(record.event_log_entry)
-
-    follower = threading.Thread(target=follow_events, name="follow the run", daemon=True)
-    follower.start()
-    try:
-        return dg.execute_job(
-            dg.reconstructable(lakehouse_job),
-            instance=instance,
-            asset_selection=assets,
-            run_config=_NO_CONSOLE_LOG,
-            tags=tags | own_tag,
-        )
-    finally:
-        ended.set()
-        follower.join()
 
 
 def _last_day(window: Window) -> date:

@@ -179,7 +179,7 @@ def test_definitions_follow_their_settings():
     tables = [asset for key, asset in assets.items() if key.startswith(("raw/", "trusted/", "refined/"))]
     assert {asset.op.pool for asset in tables} == {"emr"}
     assert remote.resources["lake"].root == "s3://shop/lake"
-    assert remote.executor.name == dg.multiprocess_executor.name
+    assert remote.executor.name == dg.in_process_executor.name
     assert len(remote.sensors) == 2
 
 

@@ -20,6 +20,9 @@ class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
     limits_memory: ClassVar[bool] = False
     """The request's field of that name."""
 
+    interrupted: ClassVar[Event] = Event()
+    """Whether the run of this process has been interrupted: a failure of a step is then its interruption."""
+
     @property
     @abstractmethod
     def name(self) -> str:
@@ -41,6 +44,9 @@ class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
                 of the step repairs that.
         """
 
+    def stop_queries(self) -> None:
+        """Let the running queries of all threads fail. Steps may start others."""
+
     def cancel_jobs(self, run_id: str) -> list[str]:  # noqa: ARG002 - the contract
         """Cancel the jobs of a run that have not ended, and return their ids. A local engine has no jobs."""
         return []
@@ -48,9 +54,6 @@ class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
 
 class LocalEngine(Engine):
     """An engine of this machine. Steps run in this process, on a session that the first step starts."""
-
-    interrupted: ClassVar[Event] = Event()
-    """Whether the run of this process has been interrupted: a failure of a step is then its interruption."""
 
     @abstractmethod
     def session(self, on_progress: Progress = ignore_progress) -> SparkSession:
@@ -76,7 +79,3 @@ class LocalEngine(Engine):
             if self.interrupted.is_set():
                 raise dg.DagsterExecutionInterruptedError from error
             raise
-
-    @abstractmethod
-    def stop_queries(self) -> None:
-        """Let the running queries of all threads fail. Steps may start others."""

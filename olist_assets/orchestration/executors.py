@@ -1,11 +1,11 @@
-"""The executors of runs: threads of one process for a local engine, a process per step for a remote one."""
+"""The executors of runs: the steps of a run are threads of one process."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from olist_assets.engines.base import Engine, LocalEngine
+from olist_assets.engines.base import Engine
 from olist_assets.orchestration.instance.run_process import RunProcess
 from olist_assets.orchestration.threads import ExecutorWrapper, ThreadedExecutor
 from olist_assets.settings.engine_names import LOCAL_ENGINES
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dagster._core.execution.plan.plan import ExecutionPlan
 
 MAX_CONCURRENT_STEPS = 8
-"""Concurrent steps of a run whose engine is remote. A cluster accepts at most 256 steps that wait or run."""
+"""Concurrent steps of a run whose engine is remote. Some of them wait for the worker."""
 
 
 def create_executor(
@@ -23,20 +23,16 @@ def create_executor(
 ) -> dg.ExecutorDefinition:
     """The executor of an engine's runs. It records the process that executes a run.
 
-    Local steps run in threads and share one engine; one process per step would cost more than the step. With a remote
-    engine, each step has a process that only waits for its job.
+    Steps run in threads and share one engine: one process per step would cost more than a local step, and a remote step
+    only waits for the run's worker.
 
     Args:
         engine: the engine.
         parallelism: how many steps run at the same time on a local engine.
         at_end: called after the last step of each run, in the process that executes the run.
     """
-    if not isinstance(engine, LocalEngine):
-        # Workers are forked from a server that has already imported the code location; otherwise every step spends
-        # seconds importing it.
-        forks = {"forkserver": {"preload_modules": ["olist_assets.definitions"]}}
-        options = {"max_concurrent": MAX_CONCURRENT_STEPS, "start_method": forks}
-        return _recording(dg.multiprocess_executor.configured(options), at_end)
+    if engine.is_remote:
+        parallelism = MAX_CONCURRENT_STEPS
     return _recording(
         dg.in_process_executor, at_end, lambda in_process: ThreadedExecutor(in_process, engine, parallelism)
     )

@@ -1,4 +1,4 @@
-"""The executor of local engines: independent steps of a run at the same time, in threads of its process."""
+"""The executor of runs: independent steps of a run at the same time, in threads of its process."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from dagster._core.execution.plan.instance_concurrency_context import InstanceCo
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
-from olist_assets.engines.base import LocalEngine
+from olist_assets.engines.base import Engine
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import (
@@ -54,7 +54,7 @@ class ThreadedExecutor(ExecutorWrapper):
     continues to its end.
     """
 
-    def __init__(self, executor: dg.Executor, engine: LocalEngine, parallelism: int) -> None:
+    def __init__(self, executor: dg.Executor, engine: Engine, parallelism: int) -> None:
         """An executor.
 
         Args:

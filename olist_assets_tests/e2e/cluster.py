@@ -1,9 +1,8 @@
 """A stand-in for Amazon EMR: the API of moto's server, and a machine that runs the steps and job runs.
 
 The machine runs a step's arguments unchanged, as it runs those of a job run of EMR Serverless. `StepProgram` chooses
-what its `spark-submit` is. Spark's is the real one, on local Spark that reads and writes S3 through S3A: the first of
-each service is a process of its own, the others run in warm JVMs (see `warm_jvm`). The machine provides Delta's jars
-and Spark's defaults, and unpacks archives as YARN does. The rest of the API is moto's.
+what its `spark-submit` is. Spark's is the real one, on local Spark that reads and writes S3 through S3A. The machine
+provides Delta's jars and Spark's defaults, and unpacks archives as YARN does. The rest of the API is moto's.
 """
 
 import gzip
@@ -11,6 +10,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,15 +18,16 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import boto3
+import psutil
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.emr.models import emr_backends
 from moto.emrserverless.models import emrserverless_backends
@@ -37,12 +38,10 @@ from werkzeug.serving import make_server
 from olist_assets.engines.local.jars import delta_jars, find, s3_jars
 from olist_assets.engines.spark_properties import s3_properties
 from olist_assets_tests.conftest import SMALL_AND_QUICK
-from olist_assets_tests.e2e.warm_jvm import WarmJvm
 from spark_steps.protocol import FileCounts, RowCounts, StepError, StepResult
 
 REGION = "us-east-1"
 REPOSITORY = Path(__file__).parents[2]
-_MAX_CONCURRENT_STEPS = 2
 _FETCH = """#!{python}
 import shutil, sys
 import boto3
@@ -50,37 +49,80 @@ _, _, _, _, uri, _ = sys.argv  # aws s3 cp --only-show-errors URI -
 bucket, _, key = uri.removeprefix("s3://").partition("/")
 shutil.copyfileobj(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"], sys.stdout.buffer)
 """
+# EMR starts a step by a program of its own. An interrupt reaches that program only, not what it has started.
+_COMMAND_RUNNER = """#!{python}
+import signal, subprocess, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+sys.exit(subprocess.Popen(sys.argv[1:]).wait())
+"""
+
+# The system's Python has none of the packages that steps import. A local executor would inherit the driver's path.
+_SYSTEM_PYTHON = """#!/bin/sh
+PYTHONPATH=$(echo "$PYTHONPATH" | tr ':' '\\n' | grep -v -e /archives/ -e /olist/environment- | paste -sd:)
+export PYTHONPATH
+exec "{python}" -S "$@"
+"""
+
+QUOTAS = {
+    "DescribeStep": (10, 0.5),
+    "DescribeCluster": (10, 1.0),
+    "ListSteps": (10, 0.5),
+    "ListClusters": (10, 0.5),
+    "AddJobFlowSteps": (10, 0.5),
+    "CancelSteps": (10, 0.5),
+}
+"""Quotas of EMR on EC2 by action: the size of the bucket of tokens, and the tokens that return per second."""
+
+_ALL_CALLS = (25, 5.0)
+"""The quota of all calls of EMR on EC2 together."""
+
 _SUBMIT_TO_SAIL = """#!{python}
 import os, sys
 sys.path.insert(0, "{repository}")
-os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
-from olist_assets.engines.local import sail
-_, port = sail._server().listening_address
-os.environ["SPARK_REMOTE"] = f"sc://127.0.0.1:{{port}}"
-from spark_steps.__main__ import main
-sys.exit(main(sys.argv[sys.argv.index("--request"):]))
+from olist_assets.engines.local.sail import SailEngine
+from spark_steps.worker import Worker
+_, *words = sys.argv
+folder = words[words.index("--requests") + 1]
+session = SailEngine().session()
+Worker(folder, lambda table: session, slots=1, idle_seconds=60).run()
 """
 
-# Waits while it is paused, reads the request as a step does, appends two sellers, and copies the prepared result.
+# Waits while it is paused, appends two sellers, and answers with the prepared result.
 _SUBMIT_PREPARED = """#!{python}
-import datetime, json, os, sys, time
-while os.path.exists("{pause}"):
-    time.sleep(0.05)
-import deltalake, pyarrow, pyarrow.fs
-options = dict(zip(sys.argv[-4::2], sys.argv[-3::2]))
-filesystem, path = pyarrow.fs.FileSystem.from_uri(options["--request"])
-with filesystem.open_input_stream(path) as stream:
-    request = json.loads(stream.read())
-key = {{"_landing_date": ["2018-05-10"] * 2, "_file_id": ["prepared"] * 2, "_row": [0, 1]}}
-time_ = datetime.datetime(2018, 5, 10, tzinfo=datetime.timezone.utc)
-lineage = {{"_file_name": ["sellers.csv"] * 2, "_extracted_at": [time_] * 2, "_run_id": ["prepared"] * 2}}
-sellers = pyarrow.table({{"seller_id": ["s1", "s2"], **key, **lineage}})
-deltalake.write_deltalake(request["output"]["uri"], sellers, mode="append")
-filesystem, path = pyarrow.fs.FileSystem.from_uri(options["--result"])
-with open("{result}") as file, filesystem.open_output_stream(path) as stream:
-    result = file.read()
-    stream.write(result.encode())
-sys.exit("error" in json.loads(result))
+import datetime, os, sys, time
+sys.path.insert(0, "{repository}")
+import deltalake, pyarrow
+from spark_steps import worker
+from spark_steps.protocol import StepResult
+
+if os.path.exists("{crash}"):
+    raise MemoryError(open("{crash}").read())
+
+worker.POLL_SECONDS = worker.HEARTBEAT_SECONDS = 0.1
+
+class Session:
+    interrupted = False
+    def interruptAll(self):
+        self.interrupted = True
+
+def run_step(session, request, on_progress, *, before_commit):
+    while os.path.exists("{pause}"):
+        if session.interrupted:
+            raise RuntimeError("the query was interrupted")
+        time.sleep(0.05)
+    before_commit()
+    key = {{"_landing_date": ["2018-05-10"] * 2, "_file_id": ["prepared"] * 2, "_row": [0, 1]}}
+    time_ = datetime.datetime(2018, 5, 10, tzinfo=datetime.timezone.utc)
+    lineage = {{"_file_name": ["sellers.csv"] * 2, "_extracted_at": [time_] * 2, "_run_id": ["prepared"] * 2}}
+    sellers = pyarrow.table({{"seller_id": ["s1", "s2"], **key, **lineage}})
+    deltalake.write_deltalake(request.output.uri, sellers, mode="append")
+    with open("{result}") as file:
+        return StepResult.from_json(file.read())
+
+worker.run_step = run_step
+_, *words = sys.argv
+folder = words[words.index("--requests") + 1]
+worker.Worker(folder, lambda table: Session(), slots=4, idle_seconds=60).run()
 """
 _PREPARED_RESULT = StepResult(
     table="raw/sellers",
@@ -93,18 +135,10 @@ _PREPARED_RESULT = StepResult(
 # YARN unpacks archives. A local Spark would unpack them again in every step, so it does not get the option.
 _SPARK_SUBMIT = """#!/usr/bin/env python3.11
 import os, sys
-from multiprocessing.connection import Client
 _, *words = sys.argv
 if "--archives" in words:
     at = words.index("--archives")
     del words[at : at + 2]
-if jvm := os.environ.get("WARM_JVM"):
-    pythons = (("driver.python", "PYSPARK_DRIVER_PYTHON"), ("python", "PYSPARK_PYTHON"))
-    for name, variable in pythons:
-        words[:0] = ["--conf", f"spark.pyspark.{name}={os.path.abspath(os.environ[variable])}"]
-    with Client(jvm) as connection:
-        connection.send(words)
-        sys.exit(connection.recv())
 command = os.environ["SPARK_HOME"] + "/bin/spark-submit"
 os.execv(command, [command, *words])
 """
@@ -114,11 +148,11 @@ class StepProgram(StrEnum):
     """What the machine's `spark-submit` does."""
 
     SPARK = "spark"
-    """Runs the step on local Spark."""
+    """The worker on local Spark."""
     SAIL = "sail"
-    """Runs the step's script on Sail."""
+    """The worker on Sail."""
     PREPARED = "prepared"
-    """Answers at once: appends two sellers to the output, and copies a prepared result or error."""
+    """Answers each request at once: appends two sellers to the output, and returns a prepared result or error."""
 
 
 @dataclass
@@ -143,7 +177,6 @@ class Job:
         archives: the values of --archives.
         process: its process, once it has started.
         cancelled: whether it was canceled.
-        first: whether it is the first one of its service.
     """
 
     id: str
@@ -155,7 +188,6 @@ class Job:
     archives: list[str] = field(default_factory=list)
     process: subprocess.Popen | None = None
     cancelled: bool = False
-    first: bool = False
 
 
 class Cluster:
@@ -168,7 +200,10 @@ class Cluster:
         jobs: every step and job run that was submitted, in order.
         faults: faults of calls to come.
         hold: while it is set, jobs wait for capacity.
-        pause: while this file exists, jobs of the prepared program run without an end.
+        quotas: while it is set, calls of EMR on EC2 beyond its quotas are refused.
+        log_delay: seconds after its end after which the log of a job appears.
+        pause: while this file exists, steps of the prepared program run without an end.
+        crash: while this file exists, workers of the prepared program crash when they start; its text is the reason.
         environment: the environment variables of the machine.
         before: by action, a function that is called just before the next call of the action is handled.
     """
@@ -178,17 +213,18 @@ class Cluster:
         self.jobs: list[Job] = []
         self.faults: list[Fault] = []
         self.hold = threading.Event()
+        self.quotas = threading.Event()
+        self.log_delay = 0.5
+        self._tokens_left: dict[str, tuple[float, float]] = {}
         self.before: dict[str, Callable[[], None]] = {}
         self.folder = folder
         self.pause = folder / "pause"
+        self.crash = folder / "crash"
         self.program = program
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._jvms = [WarmJvm(folder / f"jvm-{number}") for number in range(_MAX_CONCURRENT_STEPS)]
-        self._free: Queue[WarmJvm] = Queue()
-        for jvm in self._jvms:
-            self._free.put(jvm)
         self._failures: dict[str, dict[str, str]] = {}
         self._tokens: dict[str, dict[str, Any]] = {}
+        self._threads: list[threading.Thread] = []
         self._lock = threading.RLock()
         self._server = make_server("127.0.0.1", 0, self._respond, threaded=True, request_handler=MotoRequestHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -199,9 +235,10 @@ class Cluster:
         """Stop the server and all processes."""
         self._server.shutdown()
         for job in self.jobs:
+            job.cancelled = True
             self._kill(job, signal.SIGKILL)
-        for jvm in self._jvms:
-            jvm.stop()
+        for thread in self._threads:  # they write logs to S3
+            thread.join(10)
 
     def prepare_result(self, result: StepResult | StepError = _PREPARED_RESULT) -> None:
         """Prepare what jobs of the prepared program write as their result, by default that two rows were inserted."""
@@ -219,8 +256,8 @@ class Cluster:
 
     @property
     def running(self) -> list[Job]:
-        """The jobs whose process is running."""
-        return [job for job in self.jobs if job.process is not None and job.process.poll() is None]
+        """The jobs of which a process is running, also one that has survived a cancellation."""
+        return [job for job in self.jobs if job.process is not None and _is_alive(job.process.pid)]
 
     def times(self, action: str) -> int:
         """The number of calls of an action."""
@@ -235,7 +272,8 @@ class Cluster:
         fault = next((f for f in self.faults if f.action == action and f.times > 0), None)
         if fault:
             fault.times -= 1
-        if fault and fault.kind == "throttled":
+        is_throttled = self.quotas.is_set() and not self._take_token(action)
+        if is_throttled or (fault and fault.kind == "throttled"):
             response = _error(400, "ThrottlingException", "Rate exceeded")
         elif fault and fault.kind == "server_error":
             response = _error(500, "InternalServerException", "try again")
@@ -251,6 +289,20 @@ class Cluster:
         if fault and fault.kind == "lost":
             response = _error(503, "ServiceUnavailableException", "the answer was lost")
         return response(environ, start_response)
+
+    def _take_token(self, action: str) -> bool:
+        """Whether a call is within its quotas. Calls of EMR Serverless have none here."""
+        if action not in QUOTAS and action != "RunJobFlow":
+            return True
+        with self._lock:
+            limits = {"all": _ALL_CALLS, **({action: QUOTAS[action]} if action in QUOTAS else {})}
+            now, left = time.monotonic(), {}
+            for name, (size, rate) in limits.items():
+                tokens, at = self._tokens_left.get(name, (size, now))
+                left[name] = min(size, tokens + rate * (now - at))
+            is_within = all(tokens >= 1 for tokens in left.values())
+            self._tokens_left |= {name: (tokens - is_within, now) for name, tokens in left.items()}
+            return is_within
 
     def _handle(self, action: str, request: Request, body: dict[str, Any]) -> Response:
         if response := self._handle_here(action, request, body):
@@ -268,11 +320,11 @@ class Cluster:
         """The response to calls that moto lacks, or accepts too easily."""
         if action == "CancelSteps":
             for step in body["StepIds"]:
-                self._cancel(step)
+                self._cancel(step, all_processes=body["StepCancellationOption"] == "TERMINATE_PROCESS")
             return _json({"CancelStepsInfoList": [{"StepId": s, "Status": "SUBMITTED"} for s in body["StepIds"]]})
         if action == "CancelJobRun":
             job = request.path.rpartition("/")[2]
-            self._cancel(job)
+            self._cancel(job, all_processes=True)
             return _json({"applicationId": request.path.split("/")[2], "jobRunId": job})
         if action == "AddJobFlowSteps" and self.emr.clusters[body["JobFlowId"]].state.startswith("TERMINAT"):
             return _error(400, "InvalidRequestException", "A job flow that is terminated may not be modified.")
@@ -310,7 +362,9 @@ class Cluster:
         log_uri = self.emr.clusters[cluster].log_uri
         log = f"{log_uri.rstrip('/')}/{cluster}/steps/{step_id}/stderr.gz" if log_uri else None
         set_state("PENDING")
-        self._accept(Job(step_id, step.name, list(step.args), log, set_state, archives=_archives(step.args)))
+        command = ["command-runner", *step.args]
+        own = {"SPARK_CONF_DIR": str(self.folder / "conf-emr")}
+        self._accept(Job(step_id, step.name, command, log, set_state, own, _archives(step.args)))
 
     def _accept_job_run(self, application: str, run_id: str) -> None:
         run = next(r for r in self.serverless.job_runs[application] if r.id == run_id)
@@ -342,18 +396,20 @@ class Cluster:
         self._accept(Job(run_id, run.name, command, log, set_state, driver, _archives(options)))
 
     def _accept(self, job: Job) -> None:
-        job.first = job.command[0] not in {
-            other.command[0] for other in self.jobs
-        }  # services start a step in different ways
         self.jobs.append(job)
-        threading.Thread(target=self._run_and_report, args=(job,), daemon=True).start()
+        thread = threading.Thread(target=self._run_and_report, args=(job,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
-    def _cancel(self, job_id: str) -> None:
+    def _cancel(self, job_id: str, *, all_processes: bool) -> None:
         job = next(job for job in self.jobs if job.id == job_id)
         job.cancelled = True
-        self._kill(job, signal.SIGINT)
         if job.process is None:
             job.set_state("CANCELLED")
+        elif all_processes:
+            self._kill(job, signal.SIGTERM)
+        elif job.process.poll() is None:
+            job.process.send_signal(signal.SIGINT)
 
     # --- The machine -------------------------------------------------------------------------------------------
 
@@ -361,14 +417,21 @@ class Cluster:
         commands = self.folder / "bin"
         commands.mkdir(parents=True)
         (commands / "python3.11").symlink_to(Path(sys._base_executable))  # noqa: SLF001 - the venv's own Python has its packages
-        (commands / "aws").write_text(_FETCH.format(python=sys.executable))
-        (commands / "aws").chmod(0o755)
+        for name, text, python in (
+            ("aws", _FETCH, sys.executable),
+            ("command-runner", _COMMAND_RUNNER, sys.executable),
+            ("python3", _SYSTEM_PYTHON, sys._base_executable),  # noqa: SLF001
+        ):
+            (commands / name).write_text(text.format(python=python))
+            (commands / name).chmod(0o755)
         self._write_spark_submit(commands)
         conf = self.folder / "conf"
         conf.mkdir()
         if self.program is StepProgram.SPARK:
             lines = [f"{name} {value}" for name, value in self._spark_defaults().items()]
             (conf / "spark-defaults.conf").write_text("\n".join(lines) + "\n")
+        shutil.copytree(conf, self.folder / "conf-emr")
+        (self.folder / "conf-emr" / "spark-env.sh").write_text(f"export PYSPARK_PYTHON={commands}/python3\n")
         home = Path(sys.modules["pyspark"].__file__ or "").parent
         path = os.pathsep.join([str(commands), os.environ["PATH"]])
         own = {"HOME": str(self.folder), "SPARK_HOME": str(home), "SPARK_CONF_DIR": str(conf), "PATH": path}
@@ -386,7 +449,9 @@ class Cluster:
         programs = {
             StepProgram.SPARK: _SPARK_SUBMIT,
             StepProgram.SAIL: _SUBMIT_TO_SAIL.format(python=python, repository=REPOSITORY),
-            StepProgram.PREPARED: _SUBMIT_PREPARED.format(python=python, result=result, pause=self.pause),
+            StepProgram.PREPARED: _SUBMIT_PREPARED.format(
+                python=python, repository=REPOSITORY, result=result, pause=self.pause, crash=self.crash
+            ),
         }
         submit = f'#!/bin/sh\nexec "{commands}/submit-$STEP_PROGRAM" "$@"\n'
         for name, text in {"spark-submit": submit, **{f"submit-{p}": text for p, text in programs.items()}}.items():
@@ -406,11 +471,7 @@ class Cluster:
         }
 
     def _run_and_report(self, job: Job) -> None:
-        jvm = self._free.get()
-        try:
-            code = self._run(job, jvm)
-        finally:
-            self._free.put(jvm)
+        code = self._run(job)
         with self._lock:
             if job.cancelled:
                 job.set_state("CANCELLED")
@@ -418,14 +479,13 @@ class Cluster:
                 job.set_state("COMPLETED")
             else:
                 job.set_state("FAILED", f"exit code {code}")
+        self._write_log(job)
 
-    def _run(self, job: Job, jvm: WarmJvm) -> int | None:
+    def _run(self, job: Job) -> int | None:
         """Run a job; the exit code of its process, None if the job was canceled before."""
         while self.hold.is_set() and not job.cancelled:
             time.sleep(0.05)
         environment = self.environment | job.variables | {"STEP_PROGRAM": self.program}
-        if self.program is StepProgram.SPARK and not job.first:
-            environment["WARM_JVM"] = jvm.address(environment)
         with self._lock:
             if job.cancelled:
                 return None
@@ -442,11 +502,14 @@ class Cluster:
                     start_new_session=True,
                 )
             job.set_state("RUNNING")
-        code = job.process.wait()
-        if job.log:
-            packed = gzip.compress((place / "stderr").read_bytes())
-            boto3.client("s3").put_object(**_object(job.log), Body=packed)
-        return code
+        return job.process.wait()
+
+    def _write_log(self, job: Job) -> None:
+        """Write the log of a job that has run, as late as EMR does."""
+        text = self.folder / "work" / job.id / "stderr"
+        if job.log and text.exists():
+            time.sleep(self.log_delay)
+            boto3.client("s3").put_object(**_object(job.log), Body=gzip.compress(text.read_bytes()))
 
     def _unpack(self, archives: list[str], place: Path) -> None:
         """Unpack --archives as YARN and EMR Serverless do, each archive once."""
@@ -461,8 +524,20 @@ class Cluster:
 
     @staticmethod
     def _kill(job: Job, how: signal.Signals) -> None:
-        if job.process is not None and job.process.poll() is None:
-            os.killpg(job.process.pid, how)
+        if job.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(job.process.pid, how)
+
+
+def _is_alive(group: int) -> bool:
+    """Whether a process of a group runs."""
+
+    def is_member(process: psutil.Process) -> bool:
+        with suppress(OSError, psutil.Error):
+            return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    return any(is_member(process) for process in psutil.process_iter())
 
 
 def _object(uri: str) -> dict[str, str]:

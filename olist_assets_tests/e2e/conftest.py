@@ -14,6 +14,7 @@ import pytest
 from olist_assets.aws.environment import configure
 from olist_assets.engines.code_version import steps_digest
 from olist_assets.engines.local.spark import SparkEngine
+from olist_assets.engines.remote import worker
 from olist_assets.engines.remote.package import FOLDER, Package
 from olist_assets_tests.conftest import SMALL_AND_QUICK
 from olist_assets_tests.e2e.cluster import REGION, REPOSITORY, Cluster, StepProgram
@@ -106,8 +107,10 @@ def shops_bucket(s3_folder) -> Path:
 
 
 @pytest.fixture
-def shop(service, cluster, shops_bucket, small_package):
+def shop(service, cluster, shops_bucket, small_package, monkeypatch):
     """A shop with an empty lake, a delivery of one day, and no cluster."""
+    monkeypatch.setattr(worker, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(worker, "_SILENCE", 2)
     for state in (cluster.calls, cluster.jobs, cluster.faults, cluster.before):
         state.clear()
     shop = create_shop(service, cluster, shops_bucket, small_package)
@@ -119,4 +122,5 @@ def shop(service, cluster, shops_bucket, small_package):
         job.cancelled = True
     cluster.hold.clear()
     cluster.pause.unlink(missing_ok=True)
+    cluster.crash.unlink(missing_ok=True)
     cluster.prepare_result()

@@ -10,7 +10,7 @@ import dagster as dg
 from olist_assets.engines.remote.base import RemoteEngine
 from olist_assets.engines.remote.emr import EmrEngine
 from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine
-from olist_assets.engines.remote.job import JobKey, Submission
+from olist_assets.engines.remote.job import Submission, WorkerKey
 from olist_assets.lake.layout import Lake
 from olist_assets_tests.e2e.cluster import Cluster
 from olist_assets_tests.lakes import TestLake
@@ -100,13 +100,15 @@ class Shop:
         own = self.cluster.emr.clusters if self.service == "emr" else self.cluster.serverless.applications
         return [entry.id for entry in own.values() if entry.name == self.lake.root.name]
 
-    def submit_orphan(self, day: str, run_id: str = "killed-run") -> str:
-        """Submit the job of another run on raw/sellers for a landing date; its id."""
+    def leave_behind(self, day: str, run_id: str = "killed-run") -> str:
+        """Leave behind what a killed run does: its worker, with a request on raw/sellers. Returns the worker's job."""
         window = Window.from_day(date.fromisoformat(day))
         request = StepRequest(
             output=self.lake.table("raw/sellers", window), window=window, run_id=run_id, code_version="any"
         )
-        return self.engine.submit(submission_without_request(JobKey.from_request(request).name), print)
+        job, exchange = self.engine.submit_worker(WorkerKey.create(self.engine.lake, run_id), print)
+        exchange.post(request)
+        return job
 
 
 def create_shop(service: str, cluster: Cluster, bucket: Path, package: str) -> Shop:
@@ -125,6 +127,7 @@ def create_engine(service: str, lake: str, package: str, name: str, start_minute
         "logs": "s3://logs/emr",
         "start_minutes": start_minutes,
         "poll_seconds": 0.1,
+        "stop_seconds": 20,
         "log_seconds": 1,
     }
     if service == "emr":
@@ -132,11 +135,18 @@ def create_engine(service: str, lake: str, package: str, name: str, start_minute
     return EmrServerlessEngine(application=name, release="emr-7.10.0", role=ROLE, delta_jars="", **fields)
 
 
-def submission_without_request(name: str) -> Submission:
-    """A job that fails once it runs, because its request does not exist."""
+def submission(name: str) -> Submission:
+    """A worker whose folder has no requests."""
     folder = f"s3://{BUCKET}/nothing"
-    files = ("a.zip", "b.tar.gz", "c.py", "d.json", "e.json")
-    return Submission(name, *(f"{folder}/{file}" for file in files))
+    return Submission(
+        name=name,
+        steps=f"{folder}/a.zip",
+        environment=f"{folder}/b.tar.gz",
+        main=f"{folder}/c.py",
+        requests=f"{folder}/requests",
+        slots=1,
+        idle_seconds=1,
+    )
 
 
 def assert_private(text: str) -> None:

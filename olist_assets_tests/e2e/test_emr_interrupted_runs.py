@@ -1,4 +1,4 @@
-"""Interrupted runs on EMR: a terminated run cancels its job, and jobs of a killed run are adopted or canceled."""
+"""Interrupted runs on EMR: a terminated run cancels its worker, and requests of a killed run are withdrawn."""
 
 import multiprocessing
 import os
@@ -27,7 +27,7 @@ STEP_PROGRAM = StepProgram.PREPARED
 
 
 @pytest.mark.parametrize(("when", "how"), [("waiting", signal.SIGINT), ("running", signal.SIGTERM)])
-def test_a_terminated_run_cancels_its_job(shop, when, how):
+def test_a_terminated_run_cancels_its_worker(shop, when, how):
     def terminate() -> None:
         if when == "waiting" or shop.cluster.running:
             os.kill(os.getpid(), how)
@@ -43,7 +43,7 @@ def test_a_terminated_run_cancels_its_job(shop, when, how):
     assert failure.cls_name == dg.DagsterExecutionInterruptedError.__name__
     [job] = shop.cluster.jobs
     assert job.cancelled
-    assert shop.is_idle()
+    wait_until(shop.is_idle)
     assert shop.sellers() == []
 
 
@@ -53,44 +53,37 @@ def run_in_process(service: str, root: Path, package: str) -> None:
     lake.materialize(*ASSETS, day=DAY)
 
 
-def test_a_restarted_run_adopts_the_job_of_the_killed_run(shop):
-    shop.cluster.hold.set()
+def test_a_restarted_run_withdraws_the_request_of_the_killed_run(shop):
+    shop.cluster.pause.touch()
     context = multiprocessing.get_context("spawn")
     killed = context.Process(target=run_in_process, args=(shop.service, shop.lake.root, shop.engine.package))
     killed.start()
-    wait_until(lambda: shop.cluster.jobs and shop.cluster.times(DESCRIBE[shop.service]) > 1)
+    wait_until(lambda: any("worker.json" in path for path in shop.lake.objects("control/requests")), 60)
     killed.kill()
     killed.join()
-    shop.cluster.before[DESCRIBE[shop.service]] = shop.cluster.hold.clear
+    assert shop.cluster.running  # the worker lives on
+    shop.cluster.before[SUBMIT[shop.service]] = shop.cluster.pause.unlink
     assert shop.run() == ""
-    [job] = shop.cluster.jobs
-    assert not job.cancelled
+    assert len(shop.cluster.jobs) == 2
     assert shop.sellers() == ["s1", "s2"]
-    assert f"found identical job {shop.cluster_ids()[0]}/{job.id} of run" in shop.messages()
+    assert "withdrawing the last request on raw/sellers" in shop.messages()
 
 
-def test_an_orphaned_job_for_another_day_is_canceled_before_the_step_is_submitted(shop):
+def test_a_request_that_a_worker_has_not_seen_is_withdrawn_before_the_step_is_requested(shop):
     shop.cluster.hold.set()
-    shop.submit_orphan(NEXT_DAY)
-    [orphan] = shop.cluster.jobs
-    canceled_at_submission: list[bool] = []
-
-    def observe() -> None:
-        canceled_at_submission.append(orphan.cancelled)
-        shop.cluster.hold.clear()
-
-    shop.cluster.before[SUBMIT[shop.service]] = observe
+    shop.leave_behind(NEXT_DAY)
+    shop.cluster.before[SUBMIT[shop.service]] = shop.cluster.hold.clear
     assert shop.run() == ""
-    assert canceled_at_submission == [True]
-    assert orphan.process is None
     assert shop.sellers() == ["s1", "s2"]
+    [left] = [path for path in shop.lake.objects("control/requests/killed-run") if path.endswith(".json")] or [""]
+    assert not left.endswith("request.json")
 
 
 def test_the_sensor_cancels_the_jobs_of_its_run_only(shop):
     shop.cluster.hold.set()
     run = dg.DagsterRun(job_name="lakehouse", run_id=str(uuid.uuid4()))
-    shop.submit_orphan(DAY, run.run_id)
-    other = shop.submit_orphan(DAY, "another-run")
+    shop.leave_behind(DAY, run.run_id)
+    other = shop.leave_behind(DAY, "another-run")
     [sensor, _] = orphaned_job_sensors(shop.engine)
     failed = dg.DagsterEvent("PIPELINE_FAILURE", "lakehouse")
     with dg.build_run_status_sensor_context(sensor.name, failed, dg.DagsterInstance.ephemeral(), run) as context:

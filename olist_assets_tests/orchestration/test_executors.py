@@ -89,7 +89,7 @@ def test_local_steps_run_in_the_process_of_their_run():
 
 @pytest.mark.parametrize("remote", REMOTE_ENGINES, ids=lambda remote: remote.name)
 def test_remote_steps_run_concurrently_in_one_pool(remote):
-    assert create_executor(remote, 2).name == dg.multiprocess_executor.name
+    assert create_executor(remote, 2).name == dg.in_process_executor.name
     assert pool_for("raw/orders", remote.name) == "emr"
     assert [sensor.name for sensor in orphaned_job_sensors(remote)] == [
         "end_jobs_of_failure_runs",

@@ -1,11 +1,10 @@
-"""What engines that run steps on a cluster share: code and request go to the lake, the result comes back from there.
+"""What engines that run steps on a cluster share: one worker per run, which gets its code and requests from the lake.
 
-A job's name encodes lake, table, request and run. A restarted run can therefore find the jobs of a crashed one: an
-identical job is adopted, any other job on the same table is canceled first.
+A table's newest request has a pointer in the lake. A run that takes a table over from a killed run thus finds the
+request that may still be executed, and withdraws it first.
 """
 
-import json
-import time
+import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,20 +15,21 @@ from typing import ClassVar, Self
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs] - it has none
 from obstore.store import ObjectStore
+from pydantic import PrivateAttr
 
 from olist_assets.aws.clients import describe_error
 from olist_assets.aws.environment import is_s3
-from olist_assets.aws.redaction import redact
 from olist_assets.engines.base import Engine
-from olist_assets.engines.remote.job import JobKey, JobPhase, JobStatus, Submission
-from olist_assets.engines.remote.logs import read_log_tail
+from olist_assets.engines.remote.exchange import Exchange
+from olist_assets.engines.remote.job import JobStatus, Submission, WorkerKey
 from olist_assets.engines.remote.package import Package, Uploaded
 from olist_assets.engines.remote.settings import RemoteFields, RemoteSettings
-from olist_assets.engines.remote.waiting import JobWaiter, T, wait_for_capacity
-from olist_assets.errors import EngineError, OlistError, SettingsError
+from olist_assets.engines.remote.waiting import T, wait_for_capacity
+from olist_assets.engines.remote.worker import Limits, RunWorker, end_job, withdraw
+from olist_assets.errors import EngineError, SettingsError
 from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
-from olist_assets.lake.storage import open_store, read_object
-from spark_steps.protocol import Progress, StepRequest, StepResult, ignore_progress
+from olist_assets.lake.storage import open_store
+from spark_steps.protocol import Progress, StepCrashError, StepRequest, StepResult, ignore_progress
 
 
 class RemoteEngine(RemoteFields, Engine):
@@ -42,6 +42,8 @@ class RemoteEngine(RemoteFields, Engine):
     lake: str
     is_remote: ClassVar[bool] = True
     settings_class: ClassVar[type[RemoteSettings]]
+    _workers: dict[str, RunWorker] = PrivateAttr(default_factory=dict[str, RunWorker])
+    _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
     @classmethod
     def from_environment(cls, lake: str) -> Self:
@@ -67,8 +69,13 @@ class RemoteEngine(RemoteFields, Engine):
         """The ids and names of all jobs that have not ended."""
 
     @abstractmethod
-    def cancel(self, job: str) -> None:
-        """Request the cancellation of a job. A job that has ended is left alone."""
+    def cancel(self, job: str, *, force: bool = False) -> None:
+        """Request the end of a job, of all its processes if `force` is set. A job that has ended is left alone."""
+
+    @property
+    @abstractmethod
+    def price_per_hour(self) -> float:
+        """The estimated price of a worker, in US dollars per hour."""
 
     # --- The contract ------------------------------------------------------------------------------------------
 
@@ -83,25 +90,38 @@ class RemoteEngine(RemoteFields, Engine):
         self._upload_package(on_progress)
 
     def run(self, context: dg.AssetExecutionContext, request: StepRequest) -> StepResult:
-        """Run the step as a job and wait for its end. Any interruption of the waiting cancels the job.
+        """Run the step on the run's worker. Any interruption of the waiting withdraws it.
 
         Raises:
             StepError: as `Engine.run` does.
-            EngineError: the job failed in another way or did not start in time, AWS refused a request, or the package
+            EngineError: the step ended in another way, no worker starts in time, AWS refused a request, or the package
                 is missing, as for `prepare`.
             SettingsError, LakeNotFoundError: as `prepare` does.
         """
-        code = self._upload_package(context.log.info)
+        worker = self._worker(request.run_id)
         try:
-            started = time.monotonic()
-            job, key = self._find_or_submit(request, code, context.log.info)
-            seconds_for_capacity = time.monotonic() - started
-            status = self._wait_or_cancel(job, context)
+            self._withdraw_orphan(request.table, context.log.info)
+            answer = worker.run(request, context.log.info)
+            result = StepResult.from_json(answer.text)
+        except StepCrashError as error:
+            raise EngineError(f"{request.table}: {error}") from error
         except (BotoCoreError, ClientError) as error:
             raise EngineError(describe_error(error)) from error
-        waiting = round(seconds_for_capacity + status.metadata.get("seconds_waiting", 0), 1)
-        context.add_asset_metadata({"job": job, **status.metadata, "seconds_waiting": waiting})
-        return self._read_result(job, key, status)
+        context.add_asset_metadata(
+            {
+                "job": answer.job,
+                "seconds_waiting": round(max(0.0, answer.seconds - result.seconds), 1),
+                "seconds_running": round(result.seconds, 1),
+                "estimated_cost_usd": round(result.seconds / 3600 * answer.share * self.price_per_hour, 6),
+            }
+        )
+        return result
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - the contract
+        """Let the worker of the run end."""
+        while self._workers:
+            _, worker = self._workers.popitem()
+            worker.close()
 
     def cancel_jobs(self, run_id: str) -> list[str]:
         """Cancel the jobs of a run that have not ended, and return their ids.
@@ -110,14 +130,67 @@ class RemoteEngine(RemoteFields, Engine):
             EngineError: AWS refused a request.
         """
         try:
-            jobs = [job for job, name in self.live() if (key := JobKey.parse(name)) and key.run_id == run_id]
+            jobs = [job for job, name in self.live() if (key := WorkerKey.parse(name)) and key.run_id == run_id]
             for job in jobs:
                 self.cancel(job)
         except (BotoCoreError, ClientError) as error:
             raise EngineError(describe_error(error)) from None  # Dagster stores the texts of all causes of a tick
         return jobs
 
-    # --- Submission --------------------------------------------------------------------------------------------
+    def _withdraw_orphan(self, table: str, on_progress: Progress) -> None:
+        """Withdraw the request that a killed run left on a table, and wait until nothing of its step runs.
+
+        The caller holds the table's lease, so nobody waits for the answer.
+        """
+        if (last := Exchange.find_last(self._store, table)) is None:
+            return
+        exchange, name = last
+        if exchange.read_answer(name) is not None:
+            return
+        on_progress(f"withdrawing the last request on {table}, which nobody waits for: {exchange.folder}/{name}")
+        if not withdraw(exchange, name, self.stop_seconds):
+            for job, job_name in self.live():
+                if (key := WorkerKey.parse(job_name)) and key.folder == exchange.folder:
+                    end_job(self, job, self.stop_seconds)
+
+    # --- The worker of a run -----------------------------------------------------------------------------------
+
+    def _worker(self, run_id: str) -> RunWorker:
+        with self._lock:
+            if run_id not in self._workers:
+                limits = Limits(
+                    self.poll_seconds, self.start_minutes, self.run_minutes, self.stop_seconds, self.log_seconds
+                )
+
+                def submit(attempt: int, on_progress: Progress) -> tuple[str, Exchange]:
+                    return self.submit_worker(WorkerKey.create(self.lake, run_id, attempt), on_progress)
+
+                self._workers[run_id] = RunWorker(self, submit, limits, self.interrupted)
+            return self._workers[run_id]
+
+    def submit_worker(self, key: WorkerKey, on_progress: Progress) -> tuple[str, Exchange]:
+        """Submit a worker, and return its job and the folder of its requests.
+
+        Raises:
+            EngineError: AWS refused a request, no cluster is ready in time, or the package is missing.
+        """
+        code = self._upload_package(on_progress)
+        try:
+            job = self.submit(
+                Submission(
+                    name=key.name,
+                    steps=f"{self.lake}/{code.steps}",
+                    environment=f"{self.lake}/{code.environment}",
+                    main=f"{self.lake}/{code.main}",
+                    requests=f"{self.lake}/{key.folder}",
+                    slots=self.slots if key.attempt == 1 else 1,  # the first worker may have lacked memory
+                    idle_seconds=60 * self.idle_minutes,
+                ),
+                on_progress,
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise EngineError(describe_error(error)) from error
+        return job, Exchange(self._store, key.folder)
 
     @cached_property
     def _store(self) -> ObjectStore:
@@ -131,62 +204,7 @@ class RemoteEngine(RemoteFields, Engine):
         store = self._store
         return Package.find(Path(self.package)).upload(store, on_progress)
 
-    def _find_or_submit(self, request: StepRequest, code: Uploaded, on_progress: Progress) -> tuple[str, JobKey]:
-        """The job of a request and its key: an identical job that is running already, or else a new one."""
-        key = JobKey.from_request(request)
-        adopted = self._adopt_or_cancel_orphans(key, on_progress)
-        return adopted or (self.submit(self._write_request(request, key, code), on_progress), key)
-
-    def _adopt_or_cancel_orphans(self, key: JobKey, on_progress: Progress) -> tuple[str, JobKey] | None:
-        """An identical job that is running, if any. Other jobs on the table are canceled, and have ended on return.
-
-        The caller holds the table's lease, so the runs that submitted these jobs have ended.
-        """
-        adopted = None
-        for job, name in self.live():
-            other = JobKey.parse(name)
-            if other is None or (other.lake, other.table) != (key.lake, key.table):
-                continue
-            identical = other.request == key.request
-            if adopted is None and identical and self.status(job).phase is not JobPhase.CANCELLING:
-                on_progress(f"found identical job {job} of run {other.run_id}: waiting for it")
-                adopted = job, other
-            else:
-                on_progress(f"canceling {job}, an orphaned job of run {other.run_id} on {key.table}")
-                self._waiter.cancel_and_wait(job)
-        return adopted
-
-    def _write_request(self, request: StepRequest, key: JobKey, code: Uploaded) -> Submission:
-        """Write a request into the lake, delete an earlier result, and describe the job."""
-        for name in ("result.json", "request.json"):
-            with suppress(FileNotFoundError):
-                self._store.delete(f"{key.folder}/{name}")
-        self._store.put(f"{key.folder}/request.json", request.to_json().encode())
-        return Submission(
-            name=key.name,
-            steps=f"{self.lake}/{code.steps}",
-            environment=f"{self.lake}/{code.environment}",
-            main=f"{self.lake}/{code.main}",
-            request=f"{self.lake}/{key.folder}/request.json",
-            result=f"{self.lake}/{key.folder}/result.json",
-        )
-
-    # --- Waiting -----------------------------------------------------------------------------------------------
-
-    @property
-    def _waiter(self) -> JobWaiter:
-        return JobWaiter(self, self.poll_seconds, self.start_minutes, self.stop_seconds)
-
-    def _wait_or_cancel(self, job: str, context: dg.AssetExecutionContext) -> JobStatus:
-        """Wait for a job's end. Any interruption of the waiting cancels the job."""
-        try:
-            return self._waiter.wait_for_end(job, context.log.info)
-        except BaseException:  # Dagster interrupts a run by a subclass of BaseException
-            try:
-                self._waiter.cancel_and_wait(job)
-            except (BotoCoreError, ClientError, OlistError) as error:
-                context.log.warning(redact(f"{job} may still run: {error}"))
-            raise
+    # --- Clusters and applications -----------------------------------------------------------------------------
 
     def _wait_for_capacity(self, probe: Callable[[], T | None], what: str) -> T:
         return wait_for_capacity(probe, what, poll_seconds=self.poll_seconds, start_minutes=self.start_minutes)
@@ -211,27 +229,3 @@ class RemoteEngine(RemoteFields, Engine):
             return None
 
         return self._wait_for_capacity(probe, f"another process to create {name}")
-
-    # --- The result --------------------------------------------------------------------------------------------
-
-    def _read_result(self, job: str, key: JobKey, status: JobStatus) -> StepResult:
-        """The result that a job wrote into the lake.
-
-        Raises:
-            StepError: the step cannot be done; the job wrote the reason.
-            EngineError: the job failed in another way; the message has the service's reason and the log's last lines.
-        """
-        try:
-            text = read_object(self._store, f"{key.folder}/result.json").decode()
-        except FileNotFoundError:
-            text = None
-        if text is not None and (status.phase is JobPhase.SUCCEEDED or "error" in json.loads(text)):
-            return StepResult.from_json(text)
-        reason = f": {status.reason}" if status.reason else ""
-        state = (
-            f"is {status.state} without a result"
-            if status.phase is JobPhase.SUCCEEDED
-            else f"is {status.state}{reason}"
-        )
-        log = read_log_tail(status.log, pause=self.poll_seconds, deadline=self.log_seconds)
-        raise EngineError(redact(f"{key.table}: {job} {state}; {log}", self.lake, status.log or ""))

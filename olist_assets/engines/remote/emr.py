@@ -1,11 +1,10 @@
-"""Amazon EMR on EC2: steps of a shared cluster, which is found by its name or created, and terminates when idle.
+"""Amazon EMR on EC2: workers on a shared cluster, which is found by its name or created, and terminates when idle.
 
-A step is `spark-submit` in client mode, so that canceling the step reaches Spark's driver. The driver's Python
-environment is unpacked once on the primary node; YARN unpacks it for the executors.
+A worker is a step with `spark-submit` in client mode. The driver's Python environment is unpacked once on the primary
+node; YARN unpacks it for the executors.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from botocore.exceptions import ClientError  # pyright: ignore[reportMissingType
 
 from olist_assets.aws.clients import call_at_most_once, create_client, create_client_without_retries
 from olist_assets.engines.remote.base import RemoteEngine
-from olist_assets.engines.remote.job import JobPhase, JobStatus, Submission
+from olist_assets.engines.remote.job import JobPhase, JobStatus, Submission, spark_options
 from olist_assets.engines.remote.settings import EmrFields, EmrSettings
 from olist_assets.engines.remote.waiting import log_changes
 from olist_assets.errors import EngineError
@@ -36,7 +35,9 @@ _VCPUS = 4
 
 _GLUE_CATALOG = "com.amazonaws.glue.catalog.metastore.AWSGlueDataCatalogHiveClientFactory"
 
-# Arguments: the URI of the environment's archive, its name, and the command. `exec` lets signals reach Spark's driver.
+# Arguments: the URI of the environment's archive, its name, variables, `--`, and the arguments of spark-submit.
+# EMR interrupts only the program that starts this one, so the driver ends with its parent. EMR's spark-env.sh sets
+# PYSPARK_PYTHON to the system's Python; properties take precedence over it.
 _SUBMIT = """set -eu
 archive=$1 folder="${HOME:-/tmp}/olist/$2"
 shift 2
@@ -47,12 +48,15 @@ if [ ! -x "$folder/bin/python" ]; then
   chmod 755 "$scratch"
   mv -T "$scratch" "$folder" 2>/dev/null || rm -rf "$scratch"
 fi
-exec env PYSPARK_DRIVER_PYTHON="$folder/bin/python" PYSPARK_PYTHON=./environment/bin/python "$@"
+while [ "$1" != -- ]; do export "$1"; shift; done
+shift
+exec setpriv --pdeathsig TERM spark-submit --deploy-mode client \\
+  --conf "spark.pyspark.driver.python=$folder/bin/python" --conf spark.pyspark.python=./environment/bin/python "$@"
 """
 
 
 class EmrEngine(EmrFields, RemoteEngine):
-    """Runs each step as a step of an EMR cluster."""
+    """Runs the steps of a run by a worker on an EMR cluster."""
 
     settings_class: ClassVar = EmrSettings
 
@@ -61,7 +65,7 @@ class EmrEngine(EmrFields, RemoteEngine):
         """The name in OLIST_ENGINE."""
         return "emr"
 
-    # --- Steps -------------------------------------------------------------------------------------------------
+    # --- Workers -----------------------------------------------------------------------------------------------
 
     def submit(self, submission: Submission, on_progress: Progress) -> str:
         """Add a step to the cluster. If the cluster terminates meanwhile, add it to another one."""
@@ -85,7 +89,7 @@ class EmrEngine(EmrFields, RemoteEngine):
                 phase, state = JobPhase.FAILED, f"{state}, and its cluster {cluster_status['State']}"
                 reason = _state_change_reason(cluster_status)
         log = f"{self.logs.rstrip('/')}/{cluster}/steps/{step}/stderr.gz" if self.logs else None
-        return JobStatus(phase, state, reason, log, self._usage(status) if phase.ended else {})
+        return JobStatus(phase, state, reason, log)
 
     def live(self) -> Iterator[tuple[str, str]]:
         """The steps of the cluster of this name that have not ended."""
@@ -93,10 +97,11 @@ class EmrEngine(EmrFields, RemoteEngine):
             pages = self._emr.get_paginator("list_steps").paginate(ClusterId=cluster, StepStates=_LIVE_STEP)
             yield from ((f"{cluster}/{step['Id']}", step["Name"]) for page in pages for step in page["Steps"])
 
-    def cancel(self, job: str) -> None:
-        """Cancel a pending step, interrupt a running one."""
+    def cancel(self, job: str, *, force: bool = False) -> None:
+        """Cancel a pending step; interrupt a running one, or end all its processes."""
         cluster, step = job.split("/")
-        self._emr.cancel_steps(ClusterId=cluster, StepIds=[step], StepCancellationOption="SEND_INTERRUPT")
+        option = "TERMINATE_PROCESS" if force else "SEND_INTERRUPT"
+        self._emr.cancel_steps(ClusterId=cluster, StepIds=[step], StepCancellationOption=option)
 
     def _add_step(self, cluster: str, submission: Submission) -> str:
         archive = submission.environment
@@ -108,7 +113,8 @@ class EmrEngine(EmrFields, RemoteEngine):
                 "Args": [
                     *("bash", "-c", _SUBMIT, "olist", archive, archive.rpartition("/")[2].removesuffix(".tar.gz")),
                     *(f"{name}={value}" for name, value in submission.variables.items()),
-                    *("spark-submit", "--deploy-mode", "client", "--name", submission.name),
+                    *("--", "--name", submission.name),
+                    *spark_options(self._sizes()),
                     *submission.spark_arguments,
                     *(submission.main, *submission.arguments),
                 ],
@@ -123,16 +129,19 @@ class EmrEngine(EmrFields, RemoteEngine):
 
         return f"{cluster}/{call_at_most_once(add, find)}"
 
-    def _usage(self, status: dict[str, Any]) -> dict[str, Any]:
-        """Seconds waiting and running, and the cost as if the step were alone on a cluster of minimum size."""
-        timeline = status.get("Timeline", {})
-        created, started, ended = (timeline.get(f"{name}DateTime") for name in ("Creation", "Start", "End"))
-        running = _seconds(started, ended)
+    def _sizes(self) -> dict[str, str]:
+        """The Spark properties of the driver's and the executors' size. Executors are added as steps need them."""
         return {
-            "seconds_waiting": _seconds(created, started or ended),
-            "seconds_running": running,
-            "estimated_cost_usd": round(running / 3600 * self.units * self.unit_price, 6),
+            "spark.driver.memory": self.driver_memory,
+            "spark.executor.cores": f"{self.executor_cores}",
+            "spark.executor.memory": self.executor_memory,
+            "spark.dynamicAllocation.maxExecutors": f"{self.max_executors}",
         }
+
+    @property
+    def price_per_hour(self) -> float:
+        """The price of the smallest cluster, in US dollars per hour."""
+        return self.units * self.unit_price
 
     # --- The cluster -------------------------------------------------------------------------------------------
 
@@ -256,7 +265,3 @@ def _failure_reason(status: dict[str, Any]) -> str:
 
 def _state_change_reason(status: dict[str, Any]) -> str:
     return status.get("StateChangeReason", {}).get("Message", "")
-
-
-def _seconds(start: datetime | None, end: datetime | None) -> float:
-    return round((end - start).total_seconds(), 1) if start and end else 0.0

@@ -1,5 +1,6 @@
-"""Amazon EMR Serverless: one job run per step, of an application that is found by its name or created."""
+"""Amazon EMR Serverless: a worker is a job run of an application that is found by its name or created."""
 
+import math
 import shlex
 import uuid
 from collections.abc import Iterator
@@ -8,11 +9,14 @@ from typing import Any, ClassVar
 
 from olist_assets.aws.clients import create_client
 from olist_assets.engines.remote.base import RemoteEngine
-from olist_assets.engines.remote.job import ENVIRONMENT, JobPhase, JobStatus, Submission
+from olist_assets.engines.remote.job import ENVIRONMENT, JobPhase, JobStatus, Submission, spark_options
 from olist_assets.engines.remote.settings import EmrServerlessFields, EmrServerlessSettings
 from spark_steps.protocol import Progress
 
 _PYTHON = f"./{ENVIRONMENT}/bin/python"
+_MIN_EXECUTORS = 3
+"""The service rejects fewer initial executors."""
+
 _LIVE_APPLICATION = ["CREATING", "CREATED", "STARTING", "STARTED", "STOPPING", "STOPPED"]
 _PHASES = {
     "SUBMITTED": JobPhase.WAITING,
@@ -29,7 +33,7 @@ _LIVE_JOB = [state for state, phase in _PHASES.items() if not phase.ended]
 
 
 class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
-    """Runs each step as a job run of EMR Serverless."""
+    """Runs the steps of a run by a worker, a job run of EMR Serverless."""
 
     settings_class: ClassVar = EmrServerlessSettings
 
@@ -70,8 +74,20 @@ class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
         python = {"PYSPARK_PYTHON": _PYTHON}
         driver = {**python, "PYSPARK_DRIVER_PYTHON": _PYTHON, **submission.variables}
         variables = {f"spark.emr-serverless.driverEnv.{name}": value for name, value in driver.items()}
-        properties = {**variables, "spark.executorEnv.PYSPARK_PYTHON": _PYTHON, "spark.jars": self.delta_jars}
-        return [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
+        python = {"spark.executorEnv.PYSPARK_PYTHON": _PYTHON}
+        return spark_options({**variables, **python, "spark.jars": self.delta_jars, **self._sizes()})
+
+    def _sizes(self) -> dict[str, str]:
+        """The Spark properties of the driver's and the executors' size. The service's defaults fill an application."""
+        return {
+            "spark.driver.cores": f"{self.driver_cores}",
+            "spark.driver.memory": self.driver_memory,
+            "spark.executor.cores": f"{self.executor_cores}",
+            "spark.executor.memory": self.executor_memory,
+            "spark.executor.instances": f"{_MIN_EXECUTORS}",
+            "spark.dynamicAllocation.initialExecutors": f"{_MIN_EXECUTORS}",
+            "spark.dynamicAllocation.maxExecutors": f"{max(self.max_executors, _MIN_EXECUTORS)}",
+        }
 
     def status(self, job: str) -> JobStatus:
         """The status of a job run."""
@@ -79,8 +95,7 @@ class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
         described = self._serverless.get_job_run(applicationId=application, jobRunId=run)["jobRun"]
         phase, state, reason = _PHASES[described["state"]], described["state"], described.get("stateDetails", "")
         log = f"{self.logs.rstrip('/')}/applications/{application}/jobs/{run}/SPARK_DRIVER/stderr.gz"
-        usage = self._usage(described) if phase.ended else {}
-        return JobStatus(phase, state, reason.strip(), log if self.logs else None, usage)
+        return JobStatus(phase, state, reason.strip(), log if self.logs else None)
 
     def live(self) -> Iterator[tuple[str, str]]:
         """The job runs of the application of this name that have not ended."""
@@ -90,26 +105,17 @@ class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
         pages = self._serverless.get_paginator("list_job_runs").paginate(applicationId=application, states=_LIVE_JOB)
         yield from ((f"{application}/{run['id']}", run.get("name", "")) for page in pages for run in page["jobRuns"])
 
-    def cancel(self, job: str) -> None:
+    def cancel(self, job: str, *, force: bool = False) -> None:  # noqa: ARG002 - there is one way
         """Cancel a job run."""
         application, run = job.split("/")
         self._serverless.cancel_job_run(applicationId=application, jobRunId=run)
 
-    def _usage(self, described: dict[str, Any]) -> dict[str, Any]:
-        """Seconds waiting and running, and the billed vCPU-hours and memory-hours with their estimated cost."""
-        used: dict[str, Any] = (
-            described.get("billedResourceUtilization") or described.get("totalResourceUtilization") or {}
-        )
-        vcpus, memory = float(used.get("vCPUHour", 0)), float(used.get("memoryGBHour", 0))
-        running = float(described.get("totalExecutionDurationSeconds") or 0)
-        from_start_to_end = (described["updatedAt"] - described["createdAt"]).total_seconds()
-        return {
-            "seconds_waiting": round(max(from_start_to_end - running, 0), 1),
-            "seconds_running": running,
-            "vcpu_hours": vcpus,
-            "memory_gb_hours": memory,
-            "estimated_cost_usd": round(vcpus * self.vcpu_price + memory * self.memory_price, 6),
-        }
+    @property
+    def price_per_hour(self) -> float:
+        """The price of a driver and of the smallest number of executors, in US dollars per hour."""
+        cores = self.driver_cores + _MIN_EXECUTORS * self.executor_cores
+        memory = _gigabytes(self.driver_memory) + _MIN_EXECUTORS * _gigabytes(self.executor_memory)
+        return cores * self.vcpu_price + memory * self.memory_price
 
     # --- The application ---------------------------------------------------------------------------------------
 
@@ -141,3 +147,9 @@ class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
     @cached_property
     def _serverless(self) -> Any:
         return create_client("emr-serverless")
+
+
+def _gigabytes(memory: str) -> float:
+    """The size of a worker with this memory, such as 7g: Spark adds a tenth, and the service rounds up."""
+    units = {"m": 1 / 1024, "g": 1}
+    return math.ceil(float(memory[:-1]) * units[memory[-1].lower()] * 1.1)

@@ -1,16 +1,19 @@
-"""A step as a job of a cluster: its key, its submission and its status."""
+"""A worker as a job of a service: its key, its submission and its status."""
 
 import os
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Self
+from typing import Self
 
 from olist_assets.engines.spark_properties import SPARK, s3_encryption
-from spark_steps.protocol import StepRequest
 
 ENVIRONMENT = "environment"
 """Folder that the packed environment is unpacked into on the machine of a step."""
+
+_NAME = re.compile(r"olist (?P<lake>[0-9a-f]{12}) (?P<run_id>\S+) (?P<attempt>\d+)")
 
 _VARIABLES = ("AWS_REGION", "AWS_SERVER_SIDE_ENCRYPTION", "AWS_SSE_KMS_KEY_ID")
 """Variables that a step's S3 clients need. Credentials are those of the cluster's role."""
@@ -40,72 +43,69 @@ class JobStatus:
         state: its state in the service's own word.
         reason: why it waits or has failed, if the service gives a reason.
         log: the URI of the driver's log, gzipped, if there is one.
-        metadata: of a job that has ended, for Dagster's metadata: `seconds_waiting`, `seconds_running` and
-            `estimated_cost_usd` (US dollars); on EMR Serverless `vcpu_hours` and `memory_gb_hours` too.
     """
 
     phase: JobPhase
     state: str
     reason: str = ""
     log: str | None = None
-    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
-class JobKey:
-    """What a job does, and for which run. Its name encodes all of it.
+class WorkerKey:
+    """Which worker a job is. The job's name encodes it.
 
     Attributes:
-        lake: digest of the table's URI.
-        table: the id of the table.
-        request: digest of the step request without its run id. Equal digests mean identical work.
-        run_id: the Dagster run that submitted the job.
+        lake: digest of the lake's URI.
+        run_id: the Dagster run whose steps it executes.
+        attempt: 1, and more if earlier workers of the run have ended too early.
     """
 
     lake: str
-    table: str
-    request: str
     run_id: str
+    attempt: int = 1
 
     @classmethod
-    def from_request(cls, request: StepRequest) -> Self:
-        """The key of a request."""
-        without_run = replace(request, run_id="")
-        return cls(_digest(request.output.uri), request.table, _digest(without_run.to_json()), request.run_id)
+    def create(cls, lake: str, run_id: str, attempt: int = 1) -> Self:
+        """The key of a worker on the lake at a URI."""
+        return cls(sha256(lake.encode()).hexdigest()[:12], run_id, attempt)
 
     @classmethod
     def parse(cls, name: str) -> Self | None:
         """The key that a job's name encodes; None for jobs that others submitted."""
-        prefix, *parts = name.split(" ")
-        return cls(*parts) if prefix == "olist" and len(parts) == 4 else None  # noqa: PLR2004 - the fields
+        match = _NAME.fullmatch(name)
+        return cls(match["lake"], match["run_id"], int(match["attempt"])) if match else None
 
     @property
     def name(self) -> str:
         """The name of the job."""
-        return f"olist {self.lake} {self.table} {self.request} {self.run_id}"
+        return f"olist {self.lake} {self.run_id} {self.attempt}"
 
     @property
     def folder(self) -> str:
-        """Path in the lake of the folder with its request and result."""
-        return f"control/requests/{self.run_id}/{self.table.replace('/', '.')}.{self.request}"
+        """Path in the lake of the folder with its requests."""
+        return f"control/requests/{self.run_id}/{self.attempt}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What a service needs to start a job.
+    """What a service needs to start a worker.
 
     Attributes:
         name: the job's name.
         steps, environment, main: URIs of the code.
-        request, result: URIs of the step request, which exists, and of the result that the job writes.
+        requests: URI of the folder with the requests.
+        slots: how many steps the worker executes at the same time.
+        idle_seconds: seconds without a request after which it ends.
     """
 
     name: str
     steps: str
     environment: str
     main: str
-    request: str
-    result: str
+    requests: str
+    slots: int
+    idle_seconds: int
 
     @property
     def variables(self) -> dict[str, str]:
@@ -115,15 +115,19 @@ class Submission:
     @property
     def spark_arguments(self) -> list[str]:
         """The options of spark-submit, which precede the main script."""
-        properties = SPARK | _encryption()
+        properties = SPARK | _encryption() | {"spark.scheduler.mode": "FAIR"}  # concurrent steps share the executors
         properties |= {f"spark.executorEnv.{name}": value for name, value in self.variables.items()}
-        options = [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
-        return [*options, "--py-files", self.steps, "--archives", f"{self.environment}#{ENVIRONMENT}"]
+        return [*spark_options(properties), "--py-files", self.steps, "--archives", f"{self.environment}#{ENVIRONMENT}"]
 
     @property
     def arguments(self) -> list[str]:
         """The arguments of the main script."""
-        return ["--request", self.request, "--result", self.result]
+        return ["--requests", self.requests, "--slots", f"{self.slots}", "--idle-seconds", f"{self.idle_seconds}"]
+
+
+def spark_options(properties: Mapping[str, str]) -> list[str]:
+    """The options of spark-submit that set properties."""
+    return [word for name, value in properties.items() for word in ("--conf", f"{name}={value}")]
 
 
 def _encryption() -> dict[str, str]:
@@ -134,7 +138,3 @@ def _encryption() -> dict[str, str]:
     if key := properties.get("spark.hadoop.fs.s3a.encryption.key"):
         properties["spark.hadoop.fs.s3.serverSideEncryption.kms.keyId"] = key
     return properties
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:12]

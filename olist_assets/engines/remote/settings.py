@@ -55,13 +55,21 @@ class RemoteFields(BaseModel):
         15, description="minutes of idle time after which the cluster terminates or the application stops"
     )
     start_minutes: float = Field(
-        30.0, description="minutes that a step may wait for capacity; then it is canceled and the asset fails"
+        30.0, description="minutes that a run's worker may take to start; then it is canceled and the run fails"
     )
-    poll_seconds: float = Field(
-        5.0, description="average seconds between two requests for the state of a step; each pause varies by 40 %"
+    run_minutes: float = Field(240.0, description="minutes that one step may take; then it is stopped and fails")
+    poll_seconds: float = Field(30.0, description="seconds between two requests for the state of a run's worker")
+    stop_seconds: float = Field(
+        120.0, description="seconds that a withdrawn step, or a canceled worker, may take to end"
     )
-    stop_seconds: float = Field(120.0, description="seconds that a canceled step may take to end")
-    log_seconds: float = Field(60.0, description="seconds to wait for the log of a failed step, which EMR writes late")
+    log_seconds: float = Field(
+        300.0, description="seconds to wait for the log of a failed worker, which EMR writes late"
+    )
+    driver_memory: str = Field("4g", description="memory of a worker's Spark driver, without Spark's overhead")
+    executor_cores: int = Field(2, description="cores of each executor of a worker")
+    executor_memory: str = Field("3g", description="memory of each executor, without Spark's overhead")
+    max_executors: int = Field(4, description="greatest number of executors of a worker")
+    slots: int = Field(4, description="number of steps that a run's worker executes at the same time")
     package: str = Field(str(FOLDER), description="folder that `make package` built into")
 
 
@@ -99,6 +107,9 @@ class EmrServerlessFields(RemoteFields):
     delta_jars: str = Field(
         "/usr/share/aws/delta/lib/*.jar", description="Delta Lake's jars on the image of the workers"
     )
+    driver_cores: int = Field(2, description="cores of a worker's Spark driver")
+    driver_memory: str = Field("7g", description="memory of a worker's Spark driver; with Spark's overhead 8 GB")
+    executor_memory: str = Field("7g", description="memory of each executor; with Spark's overhead 8 GB")
     max_vcpus: int = Field(64, description="maximum vCPUs of an application that is created")
     vcpu_price: float = Field(0.052624, description="US dollars per vCPU and hour, for the cost estimate")
     memory_price: float = Field(0.0057785, description="US dollars per GB of memory and hour, for the cost estimate")

@@ -1,15 +1,12 @@
-"""Waiting: polling with jitter and a deadline, and waiting for the jobs of a cluster."""
+"""Waiting: polling with jitter and a deadline."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
-from typing import Protocol, TypeVar, cast
+from typing import TypeVar, cast
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_random
 
 from olist_assets.aws.redaction import redact
-from olist_assets.engines.remote.job import JobPhase, JobStatus
 from olist_assets.errors import EngineError
 from spark_steps.protocol import Progress
 
@@ -58,71 +55,6 @@ def log_changes(on_progress: Progress) -> Callable[[str, str], str]:
         return line
 
     return log
-
-
-class JobService(Protocol):
-    """The part of a service that waiting needs."""
-
-    def status(self, job: str) -> JobStatus:
-        """The status of a job."""
-        ...
-
-    def cancel(self, job: str) -> None:
-        """Request the cancellation of a job."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class JobWaiter:
-    """Waits for jobs of a service.
-
-    Attributes:
-        service: the service that runs the jobs.
-        poll_seconds: average seconds between two requests for a status.
-        start_minutes: minutes that a job may wait for capacity.
-        stop_seconds: seconds that a canceled job may take to end.
-    """
-
-    service: JobService
-    poll_seconds: float
-    start_minutes: float
-    stop_seconds: float
-
-    def wait_for_end(self, job: str, on_progress: Progress) -> JobStatus:
-        """Wait until a job has ended, and log each change of its state.
-
-        Raises:
-            EngineError: the job did not start in time. It still has to be canceled.
-        """
-        log, deadline = log_changes(on_progress), time.monotonic() + 60 * self.start_minutes
-
-        def probe() -> JobStatus | None:
-            status = self.service.status(job)
-            line = log(f"{job} is {status.state}", status.reason)
-            if status.phase is JobPhase.WAITING and time.monotonic() > deadline:
-                raise EngineError(
-                    f"{line}, and did not start within {self.start_minutes:g} minutes: it was canceled; "
-                    "check the cluster's capacity, or set OLIST_EMR_START_MINUTES"
-                )
-            return status if status.phase.ended else None
-
-        return poll_until(probe, pause=self.poll_seconds)
-
-    def cancel_and_wait(self, job: str) -> None:
-        """Cancel a job, and wait until nothing of it runs.
-
-        Raises:
-            EngineError: the job did not end in time.
-        """
-        self.service.cancel(job)
-        try:
-            poll_until(
-                lambda: self.service.status(job).phase.ended or None,
-                pause=self.poll_seconds,
-                deadline=self.stop_seconds,
-            )
-        except DeadlineError as error:
-            raise EngineError(f"{job} was canceled, and did not end within {self.stop_seconds:g} seconds") from error
 
 
 def wait_for_capacity(probe: Callable[[], T | None], what: str, *, poll_seconds: float, start_minutes: float) -> T:

@@ -1,31 +1,25 @@
-"""A step as a job: the name that encodes its key, and the arguments of its submission."""
+"""A worker as a job: the name that encodes its key, and the arguments of its submission."""
 
 from dataclasses import replace
-from datetime import date
 
 import pytest
 
 from olist_assets.engines.remote.emr import EmrEngine
-from olist_assets.engines.remote.job import JobKey, JobPhase, Submission
+from olist_assets.engines.remote.emr_serverless import EmrServerlessEngine
+from olist_assets.engines.remote.job import JobPhase, Submission, WorkerKey
 from olist_assets.engines.spark_properties import SPARK
-from spark_steps.protocol import StepRequest, TableHandle, Window
-from spark_steps.tables import TABLES
 
-WINDOW = Window.from_day(date(2018, 5, 10))
-REQUEST = StepRequest(
-    output=TableHandle("trusted/order_items", "s3://shop/lake/trusted/order_items", WINDOW),
-    window=WINDOW,
-    run_id="5c7e8e0e-6f0b-4b0e-8a53-0c9d1f6f2a11",
-    code_version="abc",
-)
+KEY = WorkerKey.create("s3://shop/lake", "5c7e8e0e-6f0b-4b0e-8a53-0c9d1f6f2a11")
 SUBMISSION = Submission(
-    name="olist a b/c d e",
+    name=KEY.name,
     steps="s3://shop/lake/control/code/steps-1.zip",
     environment="s3://shop/lake/control/code/environment-2.tar.gz",
     main="s3://shop/lake/control/code/main-1.py",
-    request="s3://shop/lake/control/requests/r/t/request.json",
-    result="s3://shop/lake/control/requests/r/t/result.json",
+    requests=f"s3://shop/lake/{KEY.folder}",
+    slots=4,
+    idle_seconds=300,
 )
+FAIR = {"spark.scheduler.mode": "FAIR"}
 
 
 @pytest.fixture(autouse=True)
@@ -41,34 +35,18 @@ def properties(submission: Submission) -> dict[str, str]:
 
 
 def test_a_jobs_name_encodes_its_key():
-    key = JobKey.from_request(REQUEST)
-    assert (key.table, key.run_id) == ("trusted/order_items", REQUEST.run_id)
-    assert JobKey.parse(key.name) == key
-    assert key.folder == f"control/requests/{REQUEST.run_id}/trusted.order_items.{key.request}"
+    assert WorkerKey.parse(KEY.name) == KEY
+    assert WorkerKey.parse(replace(KEY, attempt=2).name) == replace(KEY, attempt=2)
+    assert KEY.folder == f"control/requests/{KEY.run_id}/1"
 
 
-@pytest.mark.parametrize("name", ["", "olist", "nightly report", "olist a b c d e", "other a b c d"])
+@pytest.mark.parametrize("name", ["", "olist", "nightly report", "olist a b 1", f"{KEY.name} x", f"other{KEY.name}"])
 def test_names_of_other_jobs_have_no_key(name):
-    assert JobKey.parse(name) is None
+    assert WorkerKey.parse(name) is None
 
 
-def test_identical_requests_of_two_runs_differ_in_the_run_only():
-    again = JobKey.from_request(replace(REQUEST, run_id="another"))
-    assert replace(again, run_id=REQUEST.run_id) == JobKey.from_request(REQUEST)
-
-
-@pytest.mark.parametrize(
-    ("changed", "differs"),
-    [
-        ({"window": Window.from_day(date(2018, 5, 11))}, "request"),
-        ({"code_version": "def"}, "request"),
-        ({"output": TableHandle("trusted/order_items", "s3://shop/other/trusted/order_items", WINDOW)}, "lake"),
-    ],
-)
-def test_requests_for_other_days_other_code_or_other_lakes_have_other_keys(changed, differs):
-    assert getattr(JobKey.from_request(replace(REQUEST, **changed)), differs) != getattr(
-        JobKey.from_request(REQUEST), differs
-    )
+def test_workers_on_other_lakes_have_other_keys():
+    assert WorkerKey.create("s3://shop/other", KEY.run_id) != KEY
 
 
 def test_a_job_that_is_being_canceled_has_not_ended():
@@ -76,17 +54,17 @@ def test_a_job_that_is_being_canceled_has_not_ended():
 
 
 def test_spark_arguments_name_properties_and_code():
-    assert properties(SUBMISSION) == SPARK
+    assert properties(SUBMISSION) == SPARK | FAIR
     files = ["--py-files", SUBMISSION.steps, "--archives", f"{SUBMISSION.environment}#environment"]
     assert SUBMISSION.spark_arguments[-4:] == files
-    assert SUBMISSION.arguments == ["--request", SUBMISSION.request, "--result", SUBMISSION.result]
+    assert SUBMISSION.arguments == [*("--requests", SUBMISSION.requests, "--slots", "4", "--idle-seconds", "300")]
 
 
 def test_driver_and_executors_get_the_region_but_no_credentials(monkeypatch):
     monkeypatch.setenv("AWS_REGION", "sa-east-1")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     assert SUBMISSION.variables == {"AWS_REGION": "sa-east-1"}
-    assert properties(SUBMISSION) == {**SPARK, "spark.executorEnv.AWS_REGION": "sa-east-1"}
+    assert properties(SUBMISSION) == {**SPARK, **FAIR, "spark.executorEnv.AWS_REGION": "sa-east-1"}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +83,7 @@ def test_driver_and_executors_get_the_region_but_no_credentials(monkeypatch):
         ),
     ],
 )
-def test_a_step_encrypts_its_objects_as_the_variables_say(monkeypatch, algorithm, key, expected):
+def test_a_worker_encrypts_its_objects_as_the_variables_say(monkeypatch, algorithm, key, expected):
     monkeypatch.setenv("AWS_SERVER_SIDE_ENCRYPTION", algorithm)
     monkeypatch.setenv("AWS_SSE_KMS_KEY_ID", key)
     hadoop_properties = {
@@ -115,17 +93,14 @@ def test_a_step_encrypts_its_objects_as_the_variables_say(monkeypatch, algorithm
     assert hadoop_properties == {f"spark.hadoop.{name}": value for name, value in expected.items()}
 
 
-def test_the_longest_arguments_of_a_step_are_within_emrs_limit(monkeypatch):
+def test_the_longest_arguments_of_a_worker_are_within_emrs_limit(monkeypatch):
     """The limit is 10,240 characters."""
     monkeypatch.setenv("AWS_REGION", "ap-southeast-1")
     monkeypatch.setenv("AWS_SERVER_SIDE_ENCRYPTION", "aws:kms")
     key = "arn:aws:kms:ap-southeast-1:123456789012:key/11111111-2222-3333-4444-555555555555"
     monkeypatch.setenv("AWS_SSE_KMS_KEY_ID", key)
-    table = max(TABLES, key=len)
     root = f"s3://{'b' * 63}/{'p' * 200}"
-    key = JobKey.from_request(replace(REQUEST, output=TableHandle(table, f"{root}/{table}")))
-    folder = f"{root}/{key.folder}"
-    code = [f"{root}/control/code/{name}" for name in ("steps-1.zip", "environment-2.tar.gz", "main-1.py")]
+    code = {name: f"{root}/control/code/{name}-{'0' * 12}.tar.gz" for name in ("steps", "environment", "main")}
     added: dict = {}
 
     class Api:
@@ -136,9 +111,30 @@ def test_the_longest_arguments_of_a_step_are_within_emrs_limit(monkeypatch):
 
     engine = EmrEngine(lake=root)
     engine.__dict__["_emr_without_retries"] = Api()
-    submission = Submission(key.name, *code, f"{folder}/request.json", f"{folder}/result.json")
+    submission = replace(SUBMISSION, **code, requests=f"{root}/{KEY.folder}")
     job = engine._add_step("j-1", submission)  # noqa: SLF001 - without a cluster
     assert job == "j-1/s-1"
     [step] = added["Steps"]
     assert len(step["Name"]) <= 256
     assert 0 < sum(len(argument) + 1 for argument in step["HadoopJarStep"]["Args"]) < 10_240
+
+
+def test_workers_have_sizes_and_their_price():
+    cluster = EmrEngine(lake="s3://shop/lake", max_executors=6)
+    assert cluster.price_per_hour == pytest.approx(4 * 0.06)
+    serverless = EmrServerlessEngine(lake="s3://shop/lake", max_executors=2)
+    words = serverless._spark_options(SUBMISSION)  # noqa: SLF001 - without an application
+    own = dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "--conf")
+    sizes = {name: value for name, value in own.items() if "driver." in name or "xecutor" in name}
+    assert (
+        sizes.items()
+        >= {
+            "spark.driver.cores": "2",
+            "spark.driver.memory": "7g",
+            "spark.executor.cores": "2",
+            "spark.executor.memory": "7g",
+            "spark.dynamicAllocation.initialExecutors": "3",
+            "spark.dynamicAllocation.maxExecutors": "3",  # the service rejects fewer
+        }.items()
+    )
+    assert serverless.price_per_hour == pytest.approx(8 * 0.052624 + 32 * 0.0057785)  # 7 GB and a tenth, rounded up

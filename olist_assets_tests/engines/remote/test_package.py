@@ -28,7 +28,7 @@ def test_the_package_has_the_newest_environment(folder):
     os.utime(folder / "environment-aaaaaaaaaaaa.tar.gz", (1, 1))
     package = Package.find(folder)
     assert (package.steps.name, package.environment) == (f"steps-{steps_digest()}.zip", newest)
-    assert package.main.read_text().startswith('"""Run one step from the command line')
+    assert package.main.read_text().startswith('"""The worker of a run from the command line')
 
 
 def test_a_missing_package_is_a_one_line_error(tmp_path):
