@@ -201,6 +201,7 @@ class Cluster:
         faults: faults of calls to come.
         hold: while it is set, jobs wait for capacity.
         quotas: while it is set, calls of EMR on EC2 beyond its quotas are refused.
+        refused: the number of these calls.
         log_delay: seconds after its end after which the log of a job appears.
         pause: while this file exists, steps of the prepared program run without an end.
         crash: while this file exists, workers of the prepared program crash when they start; its text is the reason.
@@ -214,6 +215,7 @@ class Cluster:
         self.faults: list[Fault] = []
         self.hold = threading.Event()
         self.quotas = threading.Event()
+        self.refused = 0
         self.log_delay = 0.5
         self._tokens_left: dict[str, tuple[float, float]] = {}
         self.before: dict[str, Callable[[], None]] = {}
@@ -273,6 +275,7 @@ class Cluster:
         if fault:
             fault.times -= 1
         is_throttled = self.quotas.is_set() and not self._take_token(action)
+        self.refused += is_throttled
         if is_throttled or (fault and fault.kind == "throttled"):
             response = _error(400, "ThrottlingException", "Rate exceeded")
         elif fault and fault.kind == "server_error":

@@ -121,6 +121,7 @@ def shop(service, cluster, shops_bucket, small_package, monkeypatch):
     for job in cluster.jobs:
         job.cancelled = True
     cluster.hold.clear()
+    cluster.quotas.clear()
     cluster.pause.unlink(missing_ok=True)
     cluster.crash.unlink(missing_ok=True)
     cluster.prepare_result()

@@ -119,14 +119,16 @@ def create_shop(service: str, cluster: Cluster, bucket: Path, package: str) -> S
     return Shop(service, cluster, lake)
 
 
-def create_engine(service: str, lake: str, package: str, name: str, start_minutes: float = 1) -> RemoteEngine:
-    """An engine that polls often and waits briefly."""
+def create_engine(
+    service: str, lake: str, package: str, name: str, *, start_minutes: float = 1, poll_seconds: float = 0.1
+) -> RemoteEngine:
+    """An engine that by default polls often and waits briefly."""
     fields = {
         "lake": lake,
         "package": package,
         "logs": "s3://logs/emr",
         "start_minutes": start_minutes,
-        "poll_seconds": 0.1,
+        "poll_seconds": poll_seconds,
         "stop_seconds": 20,
         "log_seconds": 1,
     }

@@ -10,6 +10,7 @@ import threading
 import pytest
 from obstore.exceptions import PermissionDeniedError
 
+from olist_assets.engines.remote.settings import EmrFields
 from olist_assets.errors import OlistError
 from olist_assets.lake.landzone import Landzone
 from olist_assets.lake.step_records import StepRecords
@@ -133,7 +134,7 @@ def test_a_cluster_that_terminates_while_the_worker_waits_is_replaced(shop):
     shop.cluster.hold.set()
     shop.cluster.before["DescribeStep"] = terminate
     assert shop.run() == ""
-    assert re.search(r"is PENDING, and its cluster TERMINATED; its log has not been written yet", shop.messages())
+    assert "is PENDING, and its cluster TERMINATED; starting another worker" in shop.messages()
     assert (len(shop.cluster_ids()), len(shop.cluster.jobs)) == (2, 2)
     assert shop.sellers() == ["s1", "s2"]
 
@@ -192,6 +193,20 @@ def test_work_goes_on_while_the_service_does_not_answer(shop, kind):
     assert shop.messages().count("the service does not answer, and the work goes on") <= 2  # an event, and its repr
     assert shop.sellers() == ["s1", "s2"]
     assert_private(shop.messages())
+
+
+@pytest.mark.parametrize("service", ["emr"], indirect=True)
+def test_a_run_stays_within_emrs_quotas(shop):
+    default = EmrFields.model_fields["poll_seconds"].default
+    engine = shop.engine
+    shop.lake.engine = create_engine(
+        shop.service, engine.lake, engine.package, shop.lake.root.name, poll_seconds=default
+    )
+    shop.cluster.refused = 0
+    shop.cluster.quotas.set()
+    assert shop.run() == ""
+    assert shop.cluster.refused == 0
+    assert shop.sellers() == ["s1", "s2"]
 
 
 def test_lost_answers_create_nothing_twice(shop):

@@ -31,6 +31,9 @@ from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
 from olist_assets.lake.storage import open_store
 from spark_steps.protocol import Progress, StepCrashError, StepRequest, StepResult, ignore_progress
 
+_MAX_PAUSE = 10.0
+"""The greatest pause between two questions about a cluster that is not ready; an interruption takes as long."""
+
 
 class RemoteEngine(RemoteFields, Engine):
     """An engine whose steps run on a cluster, from this project's package, on a lake in a bucket.
@@ -207,7 +210,13 @@ class RemoteEngine(RemoteFields, Engine):
     # --- Clusters and applications -----------------------------------------------------------------------------
 
     def _wait_for_capacity(self, probe: Callable[[], T | None], what: str) -> T:
-        return wait_for_capacity(probe, what, poll_seconds=self.poll_seconds, start_minutes=self.start_minutes)
+        def probe_unless_interrupted() -> T | None:
+            if self.interrupted.is_set():
+                raise dg.DagsterExecutionInterruptedError
+            return probe()
+
+        pause = min(self.poll_seconds, _MAX_PAUSE)
+        return wait_for_capacity(probe_unless_interrupted, what, poll_seconds=pause, start_minutes=self.start_minutes)
 
     def _find_or_create(self, name: str, find: Callable[[], str | None], create: Callable[[], str]) -> str:
         """The id of a shared cluster or application. If several processes find none, one creates it, the others wait.

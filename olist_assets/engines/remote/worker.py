@@ -184,8 +184,15 @@ class RunWorker:
     # --- The job -----------------------------------------------------------------------------------------------
 
     def _current_attempt(self, on_progress: Progress) -> _Attempt:
-        """The job that steps can wait for. The first caller submits it; if that fails, it fails for all steps."""
+        """The job that steps can wait for. The first caller submits it; if that fails, it fails for all steps.
+
+        Raises:
+            EngineError: it cannot be submitted, or no further one is allowed.
+            DagsterExecutionInterruptedError: the run was interrupted.
+        """
         with self._lock:
+            if self._stopped.is_set():
+                raise dg.DagsterExecutionInterruptedError
             if self._failure is not None:
                 raise self._failure
             failure = self._attempt.failure if self._attempt else None
@@ -247,8 +254,11 @@ class RunWorker:
         is_silent = time.monotonic() - attempt.beat > _SILENCE
         # A canceled job counts as ended while its processes may still run.
         if status.phase.ended and (is_silent or attempt.heartbeat is None):
-            log = read_log_tail(status.log, pause=_WAIT_SECONDS, deadline=self._limits.log_seconds)
-            return WorkerLostError(redact(f"{attempt.job} is {attempt.state}; {log}", status.log or ""))
+            reason = f"{attempt.job} is {attempt.state}"
+            if attempt.number == _MAX_ATTEMPTS:  # another worker need not wait for the log, which EMR writes late
+                log = read_log_tail(status.log, pause=_WAIT_SECONDS, deadline=self._limits.log_seconds)
+                reason = f"{reason}; {log}"
+            return WorkerLostError(redact(reason, status.log or ""))
         waited = time.monotonic() - attempt.submitted
         if attempt.heartbeat is None and waited > 60 * self._limits.start_minutes:
             self._service.cancel(attempt.job)

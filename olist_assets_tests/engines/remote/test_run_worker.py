@@ -261,6 +261,13 @@ def test_a_worker_that_does_not_start_in_time_is_canceled(cluster, running):
     assert cluster.submitted == [1]
 
 
+def test_an_interrupted_run_submits_no_worker(cluster, running):
+    cluster.stopped.set()
+    with pytest.raises(dg.DagsterExecutionInterruptedError):
+        running(cluster.worker()).result(20)
+    assert cluster.submitted == []
+
+
 def test_a_step_that_takes_too_long_is_withdrawn(cluster, running):
     step = running(cluster.worker(run_minutes=0.001))
     [name] = wait_for(cluster.names)
