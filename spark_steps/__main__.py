@@ -4,6 +4,7 @@ python -m spark_steps --requests URI
 """
 
 import argparse
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -23,12 +24,21 @@ def main(arguments: list[str] | None = None) -> None:
 
     def open_session(table: str) -> SparkSession:
         session = spark.newSession()
-        session.conf.set("spark.sql.session.timeZone", "UTC")
         session.sparkContext.setLocalProperty("spark.scheduler.pool", table)  # of this thread
         return session
 
+    def is_alive() -> bool:
+        context: Any = spark.sparkContext
+        try:
+            return not context._jsc.sc().isStopped()  # noqa: SLF001
+        except Exception:  # noqa: BLE001 - there is no JVM any more
+            return False
+
+    worker = Worker(
+        options.requests, open_session, slots=options.slots, idle_seconds=options.idle_seconds, is_alive=is_alive
+    )
     try:
-        Worker(options.requests, open_session, slots=options.slots, idle_seconds=options.idle_seconds).run()
+        worker.run()
     finally:
         spark.stop()
 

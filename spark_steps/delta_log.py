@@ -38,7 +38,7 @@ class OpenTable:
     Attributes:
         handle: the table; its window restricts what is read, counted and replaced.
         log: the log at the newest known version. Writes through this object update it.
-        before_commit: called before each commit; an error of it prevents the commit.
+        before_commit: called before each commit to the open table; an error of it prevents the commit.
     """
 
     handle: TableHandle

@@ -60,6 +60,7 @@ def keep(rows: pa.Table, table: OpenTable) -> None:
     deltalake.write_deltalake(log or uri(table.handle), rows.cast(types), mode="append")
     if log and len(log.file_uris()) > _MAX_FILES:
         with suppress(deltalake.exceptions.DeltaError):  # the next correction tries again
+            table.before_commit()
             log.optimize.compact()
 
 

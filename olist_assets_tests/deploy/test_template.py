@@ -108,6 +108,7 @@ def test_lake_and_source_keep_versions_and_outlive_the_stack(stack):
         assert stack.resources[name]["UpdateReplacePolicy"] == "Retain"
 
 
+REQUESTS = {"Id": "Requests", "Status": "Enabled", "Prefix": "lake/control/requests/", "ExpirationInDays": 90}
 ARCHIVE = {
     "Id": "Archive",
     "Status": "Enabled",
@@ -124,7 +125,7 @@ UPLOADS = {"Id": "IncompleteUploads", "Status": "Enabled", "AbortIncompleteMulti
 
 
 def test_the_archive_changes_its_storage_class_and_old_versions_expire(stack):
-    assert stack.properties("Lake")["LifecycleConfiguration"]["Rules"] == [ARCHIVE, NONCURRENT, UPLOADS]
+    assert stack.properties("Lake")["LifecycleConfiguration"]["Rules"] == [ARCHIVE, REQUESTS, NONCURRENT, UPLOADS]
     assert stack.properties("Source")["LifecycleConfiguration"]["Rules"] == [NONCURRENT, UPLOADS]
 
 

@@ -107,7 +107,7 @@ class Shop:
             output=self.lake.table("raw/sellers", window), window=window, run_id=run_id, code_version="any"
         )
         job, exchange = self.engine.submit_worker(WorkerKey.create(self.engine.lake, run_id), print)
-        exchange.post(request)
+        exchange.post(exchange.new_name(request), request)
         return job
 
 

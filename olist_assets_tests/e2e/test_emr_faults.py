@@ -59,7 +59,7 @@ def test_a_crashed_worker_is_replaced_once_and_reported_with_the_tail_of_its_log
     assert lines[-1] == "MemoryError: no memory for s3://…/x"
     assert len(lines) <= 15
     assert len(shop.cluster.jobs) == 2
-    assert "starting another worker" in shop.messages()
+    assert "submitting another worker" in shop.messages()
     assert shop.sellers() == []
     assert_private(shop.messages())
 
@@ -134,7 +134,7 @@ def test_a_cluster_that_terminates_while_the_worker_waits_is_replaced(shop):
     shop.cluster.hold.set()
     shop.cluster.before["DescribeStep"] = terminate
     assert shop.run() == ""
-    assert "is PENDING, and its cluster TERMINATED; starting another worker" in shop.messages()
+    assert "is PENDING, and its cluster TERMINATED; submitting another worker" in shop.messages()
     assert (len(shop.cluster_ids()), len(shop.cluster.jobs)) == (2, 2)
     assert shop.sellers() == ["s1", "s2"]
 

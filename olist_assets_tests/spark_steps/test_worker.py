@@ -10,7 +10,7 @@ import pytest
 
 from spark_steps import worker
 from spark_steps.protocol import StepCrashError, StepError, StepRequest, StepResult, TableHandle
-from spark_steps.worker import Heartbeat, Phase, Worker
+from spark_steps.worker import Heartbeat, Phase, SparkEndedError, Worker
 
 RESULT = StepResult(table="raw/sellers", version_before=0, version_after=1)
 
@@ -156,7 +156,8 @@ def test_failures_are_answers(folder, steps, request_for):
             answer_of(places[0])
         with pytest.raises(StepCrashError, match=r"^ValueError: cannot cast \(test_worker.py, line \d+\)$"):
             answer_of(places[1])
-    assert "ana@example.com" in (places[1] / "log.txt").read_text()  # the rest of an error stays in the lake
+    assert "ana@example.com" in (places[1] / "traceback.txt").read_text()  # the rest of an error stays in the lake
+    assert not (places[1] / "log.txt").exists()  # which the engine shows
 
 
 def test_an_unreadable_request_is_answered(folder):
@@ -246,3 +247,55 @@ def test_a_request_that_is_withdrawn_right_before_a_commit_does_not_commit(folde
     with working(folder), pytest.raises(StepCrashError, match="withdrawn"):
         answer_of(place)
     assert committed == []
+
+
+def test_a_request_is_executed_once_even_if_a_listing_is_old(folder, steps, request_for, monkeypatch):
+    executed = []
+    steps["raw/orders"] = lambda *_: executed.append(1)
+    listed = Worker._list  # noqa: SLF001
+    monkeypatch.setattr(Worker, "_list", lambda self: (["raw.orders.0"], listed(self)[1]))
+    place = post(folder, request_for("raw/orders"))
+    with working(folder):
+        answer_of(place)
+        time.sleep(0.2)
+    assert executed == [1]
+
+
+def test_failures_of_the_storage_are_waited_out(folder, steps, request_for, monkeypatch):
+    write, failures = Worker._write, [OSError("503")] * 3  # noqa: SLF001
+
+    def fail_at_first(self, name, text):
+        if failures and name.endswith("result.json"):
+            raise failures.pop()
+        write(self, name, text)
+
+    listed, lists = Worker._list, [OSError("503")] * 3  # noqa: SLF001
+
+    def list_later(self):
+        if lists:
+            raise lists.pop()
+        return listed(self)
+
+    monkeypatch.setattr(Worker, "_write", fail_at_first)
+    monkeypatch.setattr(Worker, "_list", list_later)
+    executed = []
+    steps["raw/orders"] = lambda *_: executed.append(1)
+    with working(folder):
+        assert answer_of(post(folder, request_for("raw/orders"))) == RESULT
+    assert (executed, failures, lists) == ([1], [], [])
+
+
+def test_a_worker_whose_spark_has_ended_gives_no_answer(folder, steps, request_for):
+    alive = threading.Event()
+    alive.set()
+
+    def crash(*_):
+        alive.clear()
+        raise ValueError("the SparkContext was stopped")
+
+    steps["raw/orders"] = crash
+    place = post(folder, request_for("raw/orders"))
+    own = Worker(str(folder), lambda _table: Session(), slots=1, idle_seconds=20, is_alive=alive.is_set)
+    with pytest.raises(SparkEndedError):
+        own.run()
+    assert not (place / "result.json").exists()

@@ -8,6 +8,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
@@ -26,10 +27,13 @@ from olist_assets.engines.remote.package import Package, Uploaded
 from olist_assets.engines.remote.settings import RemoteFields, RemoteSettings
 from olist_assets.engines.remote.waiting import T, wait_for_capacity
 from olist_assets.engines.remote.worker import Limits, RunWorker, end_job, withdraw
-from olist_assets.errors import EngineError, SettingsError
+from olist_assets.errors import EngineError, SettingsError, utc_text
 from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
 from olist_assets.lake.storage import open_store
 from spark_steps.protocol import Progress, StepCrashError, StepRequest, StepResult, ignore_progress
+
+_DEAD = timedelta(minutes=10)
+"""A worker whose newest heartbeat is so old is dead, even if its clock differs."""
 
 _MAX_PAUSE = 10.0
 """The greatest pause between two questions about a cluster that is not ready; an interruption takes as long."""
@@ -151,10 +155,18 @@ class RemoteEngine(RemoteFields, Engine):
         if exchange.read_answer(name) is not None:
             return
         on_progress(f"withdrawing the last request on {table}, which nobody waits for: {exchange.folder}/{name}")
-        if not withdraw(exchange, name, self.stop_seconds):
-            for job, job_name in self.live():
-                if (key := WorkerKey.parse(job_name)) and key.folder == exchange.folder:
-                    end_job(self, job, self.stop_seconds)
+        if withdraw(exchange, name, self.stop_seconds / 2):
+            return
+        keys = {job: WorkerKey.parse(job_name) for job, job_name in self.live()}
+        jobs = [job for job, key in keys.items() if key and key.folder == exchange.folder]
+        for job in jobs:
+            end_job(self, job, exchange, self.stop_seconds / 2)
+        heartbeat = exchange.read_heartbeat()
+        if not jobs and heartbeat and datetime.now(UTC) - heartbeat.at < _DEAD:
+            raise EngineError(
+                f"{table}: a worker of another run may still write it; it was last seen at {utc_text(heartbeat.at)}: "
+                f"end it, or try again after {_DEAD.seconds // 60} minutes"
+            )
 
     # --- The worker of a run -----------------------------------------------------------------------------------
 
@@ -165,14 +177,17 @@ class RemoteEngine(RemoteFields, Engine):
                     self.poll_seconds, self.start_minutes, self.run_minutes, self.stop_seconds, self.log_seconds
                 )
 
-                def submit(attempt: int, on_progress: Progress) -> tuple[str, Exchange]:
-                    return self.submit_worker(WorkerKey.create(self.lake, run_id, attempt), on_progress)
+                def submit(number: int, on_progress: Progress, *, one_at_a_time: bool) -> tuple[str, Exchange]:
+                    key = WorkerKey.create(self.lake, run_id, number)
+                    return self.submit_worker(key, on_progress, one_at_a_time=one_at_a_time)
 
-                self._workers[run_id] = RunWorker(self, submit, limits, self.interrupted)
+                self._workers[run_id] = RunWorker(self, submit, limits, self.interrupted, self.lake)
             return self._workers[run_id]
 
-    def submit_worker(self, key: WorkerKey, on_progress: Progress) -> tuple[str, Exchange]:
-        """Submit a worker, and return its job and the folder of its requests.
+    def submit_worker(
+        self, key: WorkerKey, on_progress: Progress, *, one_at_a_time: bool = False
+    ) -> tuple[str, Exchange]:
+        """Submit a worker, of one step at a time or of several; return its job and the folder of its requests.
 
         Raises:
             EngineError: AWS refused a request, no cluster is ready in time, or the package is missing.
@@ -186,7 +201,7 @@ class RemoteEngine(RemoteFields, Engine):
                     environment=f"{self.lake}/{code.environment}",
                     main=f"{self.lake}/{code.main}",
                     requests=f"{self.lake}/{key.folder}",
-                    slots=self.slots if key.attempt == 1 else 1,  # the first worker may have lacked memory
+                    slots=1 if one_at_a_time else self.slots,
                     idle_seconds=60 * self.idle_minutes,
                 ),
                 on_progress,

@@ -43,12 +43,15 @@ class Exchange:
             return cls(store, last.folder), last.name
         return None
 
-    def post(self, request: StepRequest) -> str:
-        """Post a request, and return its name. A repeated request has another name."""
-        name = f"{request.table.replace('/', '.')}.{uuid.uuid4().hex[:8]}"
+    @staticmethod
+    def new_name(request: StepRequest) -> str:
+        """A name for a request. A repeated request has another name."""
+        return f"{request.table.replace('/', '.')}.{uuid.uuid4().hex[:8]}"
+
+    def post(self, name: str, request: StepRequest) -> None:
+        """Post a request, as the last one on its table."""
         self._store.put(_pointer(request.table), msgspec.json.encode(_Last(self.folder, name)))
         self._put(f"{name}/{REQUEST}", request.to_json())
-        return name
 
     def withdraw(self, name: str) -> None:
         """Withdraw a request. Its step may commit until it is answered, if it has asked before."""

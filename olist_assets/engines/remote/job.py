@@ -13,6 +13,14 @@ from olist_assets.engines.spark_properties import SPARK, s3_encryption
 ENVIRONMENT = "environment"
 """Folder that the packed environment is unpacked into on the machine of a step."""
 
+_WORKER = {
+    "spark.scheduler.mode": "FAIR",  # concurrent steps share the executors
+    # The defaults, 200 and 50, are for tables that are thousand times as large.
+    "spark.sql.shuffle.partitions": "16",
+    "spark.databricks.delta.snapshotPartitions": "4",
+}
+"""Spark properties of a worker."""
+
 _NAME = re.compile(r"olist (?P<lake>[0-9a-f]{12}) (?P<run_id>\S+) (?P<attempt>\d+)")
 
 _VARIABLES = ("AWS_REGION", "AWS_SERVER_SIDE_ENCRYPTION", "AWS_SSE_KMS_KEY_ID")
@@ -115,7 +123,7 @@ class Submission:
     @property
     def spark_arguments(self) -> list[str]:
         """The options of spark-submit, which precede the main script."""
-        properties = SPARK | _encryption() | {"spark.scheduler.mode": "FAIR"}  # concurrent steps share the executors
+        properties = SPARK | _encryption() | _WORKER
         properties |= {f"spark.executorEnv.{name}": value for name, value in self.variables.items()}
         return [*spark_options(properties), "--py-files", self.steps, "--archives", f"{self.environment}#{ENVIRONMENT}"]
 

@@ -39,6 +39,10 @@ CommaList = Annotated[list[str], NoDecode, BeforeValidator(_split_list)]
 CommaPairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_split_pairs)]
 
 
+_MEMORY = r"(?i)^\d+[mg]$"
+"""A size of memory, such as 4g or 4096m."""
+
+
 # --- Fields ----------------------------------------------------------------------------------------------------------
 
 
@@ -65,9 +69,11 @@ class RemoteFields(BaseModel):
     log_seconds: float = Field(
         300.0, description="seconds to wait for the log of a failed worker, which EMR writes late"
     )
-    driver_memory: str = Field("4g", description="memory of a worker's Spark driver, without Spark's overhead")
+    driver_memory: str = Field(
+        "4g", pattern=_MEMORY, description="memory of a worker's Spark driver, without Spark's overhead"
+    )
     executor_cores: int = Field(2, description="cores of each executor of a worker")
-    executor_memory: str = Field("3g", description="memory of each executor, without Spark's overhead")
+    executor_memory: str = Field("3g", pattern=_MEMORY, description="memory of each executor, without Spark's overhead")
     max_executors: int = Field(4, description="greatest number of executors of a worker")
     slots: int = Field(4, description="number of steps that a run's worker executes at the same time")
     package: str = Field(str(FOLDER), description="folder that `make package` built into")
@@ -92,7 +98,7 @@ class EmrFields(RemoteFields):
     units: int = Field(4, description="minimum vCPUs of all core and task nodes")
     max_units: int = Field(32, description="maximum vCPUs of all core and task nodes")
     spot: bool = Field(default=False, description="whether task nodes beyond the minimum are spot instances")
-    step_concurrency: int = Field(8, description="number of steps that run at a time on the cluster")
+    step_concurrency: int = Field(2, description="number of workers, one per run, that run at a time on the cluster")
     unit_price: float = Field(
         0.06, description="US dollars per vCPU and hour, EC2 and EMR, for the cost estimate in the metadata"
     )
@@ -108,8 +114,12 @@ class EmrServerlessFields(RemoteFields):
         "/usr/share/aws/delta/lib/*.jar", description="Delta Lake's jars on the image of the workers"
     )
     driver_cores: int = Field(2, description="cores of a worker's Spark driver")
-    driver_memory: str = Field("7g", description="memory of a worker's Spark driver; with Spark's overhead 8 GB")
-    executor_memory: str = Field("7g", description="memory of each executor; with Spark's overhead 8 GB")
+    driver_memory: str = Field(
+        "7g", pattern=_MEMORY, description="memory of a worker's Spark driver; with Spark's overhead 8 GB"
+    )
+    executor_memory: str = Field(
+        "7g", pattern=_MEMORY, description="memory of each executor; with Spark's overhead 8 GB"
+    )
     max_vcpus: int = Field(64, description="maximum vCPUs of an application that is created")
     vcpu_price: float = Field(0.052624, description="US dollars per vCPU and hour, for the cost estimate")
     memory_price: float = Field(0.0057785, description="US dollars per GB of memory and hour, for the cost estimate")

@@ -5,20 +5,19 @@ of steps, because its quotas are low; and an error of its API is no reason to gi
 """
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from threading import Event, RLock
 from typing import Protocol
 
 import dagster as dg
 from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs] - it has none
+from obstore.exceptions import BaseError
 
 from olist_assets.aws.clients import describe_error
-from olist_assets.aws.redaction import redact
+from olist_assets.aws.redaction import redact, summarize_error
 from olist_assets.engines.remote.exchange import Exchange
-from olist_assets.engines.remote.job import JobStatus
+from olist_assets.engines.remote.job import JobPhase, JobStatus
 from olist_assets.engines.remote.logs import read_log_tail
 from olist_assets.engines.remote.waiting import log_changes
 from olist_assets.errors import EngineError
@@ -28,16 +27,16 @@ from spark_steps.worker import HEARTBEAT_SECONDS, Heartbeat
 _WAIT_SECONDS = 1.0
 """The pause between two looks into the lake."""
 
+_END_SECONDS = 5.0
+"""The pause between two questions to the service about a job that is being ended."""
+
 _SILENCE = 6 * HEARTBEAT_SECONDS
 """A worker without a heartbeat for so many seconds may be dead."""
 
-_DEAD = timedelta(minutes=10)
-"""A worker whose newest heartbeat is so old is dead, even if its clock differs."""
-
 _OUTAGE_SECONDS = 900
-"""How long the service may not answer while the worker is silent too."""
+"""How long the lake may not answer; and the service, while the worker is silent too."""
 
-_MAX_ATTEMPTS = 2
+_MAX_CRASHES = 2
 
 
 class WorkerLostError(EngineError):
@@ -61,6 +60,14 @@ class Limits:
     run_minutes: float
     stop_seconds: float
     log_seconds: float
+
+
+class Submit(Protocol):
+    """Submits the worker of a run."""
+
+    def __call__(self, number: int, on_progress: Progress, *, one_at_a_time: bool) -> tuple[str, Exchange]:
+        """Submit the job with this number; return its id, and the folder of its requests."""
+        ...
 
 
 class Service(Protocol):
@@ -107,6 +114,8 @@ class _Attempt:
         unanswered_since: since when the service has not answered.
         state: the job's state in the service's own word.
         failure: why no step can wait for it any more.
+        has_crashed: whether it ended before its work was done; false for one that has ended because it was idle.
+        lock: locked while the service is asked.
     """
 
     number: int
@@ -119,29 +128,31 @@ class _Attempt:
     unanswered_since: float | None = None
     state: str = "submitted"
     failure: EngineError | None = None
+    has_crashed: bool = False
     lock: RLock = field(default_factory=RLock)
 
 
 class RunWorker:
     """Runs the steps of one run on its worker. Its methods may be called by several threads."""
 
-    def __init__(
-        self, service: Service, submit: Callable[[int, Progress], tuple[str, Exchange]], limits: Limits, stopped: Event
-    ) -> None:
+    def __init__(self, service: Service, submit: Submit, limits: Limits, stopped: Event, lake: str) -> None:
         """The worker of a run. It is submitted when the first step needs it.
 
         Args:
             service: the service that runs the worker.
-            submit: submits the job of an attempt, and returns its id and the folder of its requests.
+            submit: submits a job.
             limits: how long things may take.
             stopped: set when the run is interrupted.
+            lake: URI of the lake, which no text may show.
         """
         self._service = service
         self._submit = submit
         self._limits = limits
         self._stopped = stopped
+        self._lake = lake
         self._lock = RLock()
         self._attempt: _Attempt | None = None
+        self._crashes = 0
         self._failure: EngineError | None = None
         self._is_interrupted = False
 
@@ -154,32 +165,37 @@ class RunWorker:
         """
         while True:
             attempt = self._current_attempt(on_progress)
-            name = attempt.exchange.post(request)
+            name = attempt.exchange.new_name(request)
             try:
-                return self._wait(attempt, name, on_progress)
+                attempt.exchange.post(name, request)
+                answer = self._wait(attempt, name, on_progress)
             except WorkerLostError as error:
-                attempt.exchange.withdraw(name)
-                if attempt.number == _MAX_ATTEMPTS:
-                    raise
-                on_progress(f"{error}; starting another worker, which runs one step at a time")
+                with suppress(BaseError):
+                    attempt.exchange.withdraw(name)
+                self._note_end(attempt, error)
+                on_progress(f"{error}; submitting another worker")
             except BaseException as error:
                 # Dagster interrupts a run by a subclass of BaseException.
                 self._is_interrupted = self._is_interrupted or not isinstance(error, Exception)
                 self._withdraw(attempt, name, on_progress)
                 raise
+            else:
+                with suppress(BaseError):  # nobody waits for it any more
+                    attempt.exchange.withdraw(name)
+                return answer
 
     def close(self) -> None:
         """Let the worker end; one that has not started yet, or whose run was interrupted, is canceled.
 
-        Does nothing if there is none.
+        Does nothing if there is none. Errors are ignored, because a worker without requests ends by itself.
         """
         attempt = self._attempt
-        if attempt is None or attempt.failure is not None:
+        if attempt is None:
             return
-        attempt.exchange.close()
-        if self._is_interrupted or attempt.exchange.read_heartbeat() is None:
-            with suppress(BotoCoreError, ClientError):  # it ends by itself when it finds the folder closed
-                self._service.cancel(attempt.job)
+        with suppress(BaseError):
+            attempt.exchange.close()
+        if self._is_interrupted or attempt.failure is not None or attempt.heartbeat is None:
+            _cancel(self._service, attempt.job, force=False)
 
     # --- The job -----------------------------------------------------------------------------------------------
 
@@ -195,165 +211,230 @@ class RunWorker:
                 raise dg.DagsterExecutionInterruptedError
             if self._failure is not None:
                 raise self._failure
-            failure = self._attempt.failure if self._attempt else None
-            lost = self._attempt.number if self._attempt and failure else 0
-            if failure is not None and (lost == _MAX_ATTEMPTS or not isinstance(failure, WorkerLostError)):
-                raise failure
-            if self._attempt is None or lost:
+            if self._attempt is None or self._attempt.failure is not None:
+                number = self._attempt.number + 1 if self._attempt else 1
                 try:
-                    job, exchange = self._submit(lost + 1, on_progress)
+                    # A worker that has crashed may have lacked memory.
+                    job, exchange = self._submit(number, on_progress, one_at_a_time=self._crashes > 0)
                 except EngineError as error:
                     self._failure = error
                     raise
                 now = time.monotonic()
-                self._attempt = _Attempt(lost + 1, exchange, job, submitted=now, beat=now)
+                self._attempt = _Attempt(number, exchange, job, submitted=now, beat=now)
                 on_progress(f"{job}: the worker of this run")
             return self._attempt
 
-    def _look(self, attempt: _Attempt, on_progress: Progress) -> None:
-        """Look for a heartbeat, and ask the service about the job if that is due.
+    def _note_end(self, attempt: _Attempt, error: WorkerLostError) -> None:
+        """Count the crash of a worker, once for all of its steps.
 
         Raises:
-            WorkerLostError: the job has ended, or gives no sign of life.
-            EngineError: it did not start in time.
+            EngineError: it was the second one.
         """
-        with attempt.lock:
-            if attempt.failure is not None:
-                raise attempt.failure
+        with self._lock:
+            if attempt.has_crashed:
+                attempt.has_crashed = False
+                self._crashes += 1
+                with suppress(BaseError):
+                    attempt.exchange.close()
+            if self._crashes >= _MAX_CRASHES:
+                self._failure = self._failure or EngineError(self._with_log(attempt, error))
+                raise self._failure
+
+    def _with_log(self, attempt: _Attempt, error: WorkerLostError) -> str:
+        """The error, and the last lines of the job's log."""
+        try:
+            log = self._service.status(attempt.job).log
+        except (BotoCoreError, ClientError):
+            return f"{error}"
+        tail = read_log_tail(log, pause=_WAIT_SECONDS, deadline=self._limits.log_seconds)
+        return redact(f"{error}; {tail}", self._lake, log or "")
+
+    def _look(self, attempt: _Attempt, on_progress: Progress) -> None:
+        """Look for a heartbeat, and ask the service about the job if that is due and no other step does.
+
+        Raises:
+            WorkerLostError: the job has ended.
+            EngineError: it did not start in time, or neither it nor the service answers.
+            BaseError: the lake does not answer.
+        """
+        if attempt.failure is None:
             heartbeat = attempt.exchange.read_heartbeat()
             if heartbeat != attempt.heartbeat:
                 attempt.heartbeat, attempt.beat = heartbeat, time.monotonic()
-            if time.monotonic() - attempt.asked < self._limits.poll_seconds:
-                return
-            attempt.asked = time.monotonic()
-            try:
-                status = self._service.status(attempt.job)
-            except (BotoCoreError, ClientError) as error:
-                attempt.failure = self._note_outage(attempt, error, on_progress)
-            else:
-                attempt.unanswered_since = None
-                attempt.state = f"{status.state}: {status.reason}" if status.reason else status.state
-                attempt.failure = self._failure_of(attempt, status)
-            if attempt.failure is not None:
-                raise attempt.failure
+            is_due = time.monotonic() - attempt.asked >= self._limits.poll_seconds
+            if is_due and attempt.lock.acquire(blocking=False):
+                try:
+                    attempt.asked = time.monotonic()
+                    attempt.failure = attempt.failure or self._ask(attempt, on_progress)
+                finally:
+                    attempt.lock.release()
+        if attempt.failure is not None:
+            raise attempt.failure
 
-    def _note_outage(
-        self, attempt: _Attempt, error: BotoCoreError | ClientError, on_progress: Progress
-    ) -> EngineError | None:
-        """What an error of the service means: nothing, unless the worker has been silent too for a long time."""
-        if attempt.unanswered_since is None:
-            attempt.unanswered_since = time.monotonic()
-            on_progress(redact(f"the service does not answer, and the work goes on: {describe_error(error)}"))
-        silent = time.monotonic() - max(attempt.unanswered_since, attempt.beat)
-        if silent < _OUTAGE_SECONDS:
-            return None
-        return EngineError(f"neither {attempt.job} nor its service has answered for {silent / 60:.0f} minutes")
-
-    def _failure_of(self, attempt: _Attempt, status: JobStatus) -> EngineError | None:
-        """Why no step can wait for the job any more; None if steps can."""
-        is_silent = time.monotonic() - attempt.beat > _SILENCE
-        # A canceled job counts as ended while its processes may still run.
-        if status.phase.ended and (is_silent or attempt.heartbeat is None):
-            reason = f"{attempt.job} is {attempt.state}"
-            if attempt.number == _MAX_ATTEMPTS:  # another worker need not wait for the log, which EMR writes late
-                log = read_log_tail(status.log, pause=_WAIT_SECONDS, deadline=self._limits.log_seconds)
-                reason = f"{reason}; {log}"
-            return WorkerLostError(redact(reason, status.log or ""))
-        waited = time.monotonic() - attempt.submitted
-        if attempt.heartbeat is None and waited > 60 * self._limits.start_minutes:
-            self._service.cancel(attempt.job)
-            return EngineError(
-                f"{attempt.job} is {attempt.state}, and did not start within {self._limits.start_minutes:g} minutes: "
-                "it was canceled; check the cluster's capacity, or set OLIST_EMR_START_MINUTES"
-            )
+    def _ask(self, attempt: _Attempt, on_progress: Progress) -> EngineError | None:
+        """Ask the service about the job; why no step can wait for it any more, None if steps can."""
+        silent = time.monotonic() - attempt.beat
+        try:
+            status = self._service.status(attempt.job)
+            attempt.unanswered_since = None
+            attempt.state = redact(f"{status.state}: {status.reason}" if status.reason else status.state, self._lake)
+            # A canceled job counts as ended while its processes may still run.
+            if status.phase.ended and (silent > _SILENCE or attempt.heartbeat is None):
+                attempt.has_crashed = status.phase is not JobPhase.SUCCEEDED
+                return WorkerLostError(f"{attempt.job} is {attempt.state}")
+            if silent > _OUTAGE_SECONDS and attempt.heartbeat is not None:
+                end_job(self._service, attempt.job, attempt.exchange, self._limits.stop_seconds)
+                attempt.has_crashed = True
+                return WorkerLostError(f"{attempt.job} gave no sign of life for {silent / 60:.0f} minutes")
+            waited = time.monotonic() - attempt.submitted
+            if attempt.heartbeat is None and waited > 60 * self._limits.start_minutes:
+                _cancel(self._service, attempt.job, force=False)
+                return EngineError(
+                    f"{attempt.job} is {attempt.state}, and did not start within {self._limits.start_minutes:g} "
+                    "minutes: it was canceled; check the cluster's capacity, or set OLIST_EMR_START_MINUTES"
+                )
+        except (BotoCoreError, ClientError) as error:
+            if attempt.unanswered_since is None:
+                attempt.unanswered_since = time.monotonic()
+                reason = redact(describe_error(error), self._lake)
+                on_progress(f"the service does not answer, and the work goes on: {reason}")
+            silent = time.monotonic() - max(attempt.unanswered_since, attempt.beat)
+            if silent > _OUTAGE_SECONDS:
+                return EngineError(f"neither {attempt.job} nor its service has answered for {silent / 60:.0f} minutes")
         return None
 
     # --- One step ----------------------------------------------------------------------------------------------
 
     def _wait(self, attempt: _Attempt, name: str, on_progress: Progress) -> Answer:
         """Wait for the answer to a request, and pass on the log and the phase of its step."""
-        log, passed_on, started = log_changes(on_progress), 0, None
-        asked, shares = time.monotonic(), list[float]()
+        log, passed_on = log_changes(on_progress), 0
+        posted = last_success = time.monotonic()
+        started: float | None = None
+        shares = list[float]()
         while True:
-            lost: EngineError | None = None
+            answer, lines = None, list[str]()
             try:
-                self._look(attempt, on_progress)
-            except EngineError as error:
-                lost = error
-            answer = attempt.exchange.read_answer(name)
-            lines = attempt.exchange.read_log(name)
+                answer, lines = self._read(attempt, name, on_progress)
+                last_success = time.monotonic()
+            except BaseError as error:
+                log("the lake does not answer, and the work goes on", summarize_error(error, self._lake))
+                if time.monotonic() - last_success > _OUTAGE_SECONDS:
+                    raise
             for line in lines[passed_on:]:
-                on_progress(redact(line))
-            passed_on = len(lines)
+                on_progress(redact(line, self._lake))
+            passed_on = max(passed_on, len(lines))
             if answer is not None:
                 share = sum(shares) / len(shares) if shares else 1.0
-                return Answer(answer, attempt.job, time.monotonic() - asked, share)
-            if lost is not None:
-                raise lost
+                return Answer(answer, attempt.job, time.monotonic() - posted, share)
             if self._stopped.is_set():
                 raise dg.DagsterExecutionInterruptedError
-            phase = attempt.heartbeat.phases.get(name) if attempt.heartbeat else None
-            if attempt.heartbeat is None:
-                log(f"waiting for the worker {attempt.job}, which is {attempt.state}", "")
-            else:
-                log(phase or "waiting for the worker's other steps", "")
-            if phase is not None and attempt.heartbeat:
-                shares.append(1 / len(attempt.heartbeat.phases))
+            phases = attempt.heartbeat.phases if attempt.heartbeat else {}
+            log(phases.get(name) or _wait_text(attempt), "")
+            if name in phases:
+                shares.append(1 / len(phases))
                 started = started or time.monotonic()
-                if time.monotonic() - started > 60 * self._limits.run_minutes:
-                    raise EngineError(
-                        f"the step did not end within {self._limits.run_minutes:g} minutes: it was withdrawn; see its "
-                        "log, or set OLIST_EMR_RUN_MINUTES"
-                    )
+                self._check_run_time(started)
             time.sleep(_WAIT_SECONDS)
 
+    def _read(self, attempt: _Attempt, name: str, on_progress: Progress) -> tuple[str | None, list[str]]:
+        """The answer to a request, if there is one, and the log of its step.
+
+        Raises:
+            EngineError: there is no answer, and as `_look` does.
+            BaseError: the lake does not answer.
+        """
+        failure: EngineError | None = None
+        try:
+            self._look(attempt, on_progress)
+        except EngineError as error:
+            failure = error
+        answer = attempt.exchange.read_answer(name)
+        if answer is None and failure is not None:
+            raise failure
+        return answer, attempt.exchange.read_log(name)
+
+    def _check_run_time(self, started: float) -> None:
+        if time.monotonic() - started > 60 * self._limits.run_minutes:
+            raise EngineError(
+                f"the step did not end within {self._limits.run_minutes:g} minutes: it was withdrawn; see its log, or "
+                "set OLIST_EMR_RUN_MINUTES"
+            )
+
     def _withdraw(self, attempt: _Attempt, name: str, on_progress: Progress) -> None:
-        """Withdraw a request, and wait until nothing of its step runs. If the worker does not answer, it is ended."""
-        if withdraw(attempt.exchange, name, self._limits.stop_seconds):
+        """Withdraw a request, and wait until nothing of its step runs. If the worker does not answer, it is ended.
+
+        Raises:
+            EngineError: it cannot be ended.
+        """
+        half = self._limits.stop_seconds / 2
+        if withdraw(attempt.exchange, name, half):
             return
         with attempt.lock:
             if attempt.failure is not None:
                 return
             on_progress(f"{attempt.job} does not stop the step: ending the worker")
+            try:
+                end_job(self._service, attempt.job, attempt.exchange, half)
+            except EngineError as error:
+                attempt.failure = self._failure = error  # no other worker may start beside it
+                raise
             attempt.failure = WorkerLostError(f"{attempt.job} was ended, because it did not stop a step")
-            end_job(self._service, attempt.job, self._limits.stop_seconds)
+
+
+def _wait_text(attempt: _Attempt) -> str:
+    if attempt.heartbeat is None:
+        return f"waiting for the worker {attempt.job}, which is {attempt.state}"
+    return "waiting for the worker"
 
 
 def withdraw(exchange: Exchange, name: str, seconds: float) -> bool:
     """Withdraw a request, and wait for so many seconds until nothing of its step runs; whether that is certain.
 
-    A worker gives a first heartbeat before it looks for requests, so one without a heartbeat does not know it.
+    It is certain if the request is answered; if the worker has given no heartbeat, because that comes before its first
+    look; or if a newer heartbeat does not have the request. A worker that is silent may still be committing.
     """
     exchange.withdraw(name)
     first = exchange.read_heartbeat()
-    if first is None or datetime.now(UTC) - first.at > _DEAD:
-        return True
     started = time.monotonic()
-
-    def is_over() -> bool:
-        if exchange.read_answer(name) is not None:
+    while True:
+        newest = exchange.read_heartbeat()
+        is_newer = newest is not None and newest != first
+        if newest is None or exchange.read_answer(name) is not None or (is_newer and name not in newest.phases):
             return True
-        return time.monotonic() - started > _SILENCE and exchange.read_heartbeat() == first
-
-    return wait_until(is_over, seconds)
-
-
-def wait_until(probe: Callable[[], bool], seconds: float) -> bool:
-    """Wait until `probe` is true, for so many seconds at most; whether it is."""
-    deadline = time.monotonic() + seconds
-    while not (done := probe()) and time.monotonic() < deadline:
+        waited = time.monotonic() - started
+        if waited > seconds or (waited > _SILENCE and not is_newer):
+            return False
         time.sleep(_WAIT_SECONDS)
-    return done
 
 
-def end_job(service: Service, job: str, seconds: float) -> None:
-    """End a job: interrupt it, after half of the time end all its processes, and wait until the service confirms it.
+def end_job(service: Service, job: str, exchange: Exchange, seconds: float) -> None:
+    """End a job: interrupt it, after half of the time end all its processes, and wait until nothing of it runs.
+
+    A service reports a job as ended while its processes may still run. So the worker must be silent too.
 
     Raises:
         EngineError: it did not end in time.
     """
-    for force in (False, True):
+    started = beat = time.monotonic()
+    heartbeat, is_forced = None, False
+    reason = ""
+    _cancel(service, job, force=False)
+    while (now := time.monotonic()) - started < seconds:
+        if not is_forced and now - started > seconds / 2:
+            is_forced = True
+            _cancel(service, job, force=True)
+        newest = exchange.read_heartbeat()
+        if newest != heartbeat:
+            heartbeat, beat = newest, now
+        try:
+            if service.status(job).phase.ended and (heartbeat is None or now - beat > _SILENCE):
+                return
+        except (BotoCoreError, ClientError) as error:
+            reason = f": {describe_error(error)}"
+        time.sleep(_END_SECONDS)
+    raise EngineError(f"{job} was canceled, and did not end within {seconds:g} seconds{reason}")
+
+
+def _cancel(service: Service, job: str, *, force: bool) -> None:
+    with suppress(BotoCoreError, ClientError):  # if it does not end, that is the error
         service.cancel(job, force=force)
-        if wait_until(lambda: service.status(job).phase.ended, seconds / 2):
-            return
-    raise EngineError(f"{job} was canceled, and did not end within {seconds:g} seconds")

@@ -19,7 +19,11 @@ SUBMISSION = Submission(
     slots=4,
     idle_seconds=300,
 )
-FAIR = {"spark.scheduler.mode": "FAIR"}
+OWN = {
+    "spark.scheduler.mode": "FAIR",
+    "spark.sql.shuffle.partitions": "16",
+    "spark.databricks.delta.snapshotPartitions": "4",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +58,7 @@ def test_a_job_that_is_being_canceled_has_not_ended():
 
 
 def test_spark_arguments_name_properties_and_code():
-    assert properties(SUBMISSION) == SPARK | FAIR
+    assert properties(SUBMISSION) == SPARK | OWN
     files = ["--py-files", SUBMISSION.steps, "--archives", f"{SUBMISSION.environment}#environment"]
     assert SUBMISSION.spark_arguments[-4:] == files
     assert SUBMISSION.arguments == [*("--requests", SUBMISSION.requests, "--slots", "4", "--idle-seconds", "300")]
@@ -64,7 +68,7 @@ def test_driver_and_executors_get_the_region_but_no_credentials(monkeypatch):
     monkeypatch.setenv("AWS_REGION", "sa-east-1")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     assert SUBMISSION.variables == {"AWS_REGION": "sa-east-1"}
-    assert properties(SUBMISSION) == {**SPARK, **FAIR, "spark.executorEnv.AWS_REGION": "sa-east-1"}
+    assert properties(SUBMISSION) == {**SPARK, **OWN, "spark.executorEnv.AWS_REGION": "sa-east-1"}
 
 
 @pytest.mark.parametrize(

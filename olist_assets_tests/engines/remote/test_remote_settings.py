@@ -38,6 +38,8 @@ def text_and_value(engine, field: str):
         return "a, b", ["a", "b"]
     if field == "tags":
         return "team=data, cost=a=b", {"team": "data", "cost": "a=b"}
+    if field.endswith("_memory"):
+        return "5g", "5g"
     return EXAMPLES[engine.model_fields[field].annotation]
 
 
@@ -93,6 +95,7 @@ def test_an_engine_that_is_built_in_code_ignores_variables(set_variables):
     [
         ("OLIST_EMR_IDLE_MINUTES", "many", "valid integer"),
         ("OLIST_EMR_POLL_SECONDS", "soon", "valid number"),
+        ("OLIST_EMR_DRIVER_MEMORY", "4 GB", "match pattern"),
     ],
 )
 def test_a_wrong_value_is_a_one_line_error_with_the_variable_and_what_it_takes(

@@ -9,6 +9,7 @@ import dagster as dg
 import msgspec
 import pytest
 from botocore.exceptions import ClientError
+from obstore.exceptions import GenericError
 from obstore.store import MemoryStore
 
 from olist_assets.engines.remote import worker
@@ -53,7 +54,7 @@ class Cluster:
     Attributes:
         store: the lake.
         service: the service of the jobs.
-        submitted: the numbers of the attempts that were submitted.
+        submitted: the numbers of the submitted jobs, and whether each runs one step at a time.
         stopped: set when the run is interrupted.
     """
 
@@ -68,12 +69,12 @@ class Cluster:
         """The folder of an attempt."""
         return Exchange(self.store, f"control/requests/run/{attempt}")
 
-    def submit(self, attempt, _on_progress):
-        """Record the attempt."""
-        self.submitted.append(attempt)
+    def submit(self, number, _on_progress, *, one_at_a_time):
+        """Record the number, and whether the worker runs one step at a time."""
+        self.submitted.append((number, one_at_a_time))
         if self.error:
             raise self.error
-        return f"job-{attempt}", self.exchange(attempt)
+        return f"job-{number}", self.exchange(number)
 
     def worker(self, **limits):
         """The worker of the run."""
@@ -84,7 +85,7 @@ class Cluster:
             "stop_seconds": 1.0,
             "log_seconds": 0.0,
         }
-        return RunWorker(self.service, self.submit, Limits(**defaults | limits), self.stopped)
+        return RunWorker(self.service, self.submit, Limits(**defaults | limits), self.stopped, "s3://secret/lake")
 
     def names(self, attempt=1):
         """The names of the requests that have been posted, withdrawn ones left out."""
@@ -104,6 +105,7 @@ class Cluster:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(worker, "_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "_END_SECONDS", 0.01)
     monkeypatch.setattr(worker, "_SILENCE", 0.2)
 
 
@@ -118,8 +120,7 @@ def running(cluster):
     with ThreadPoolExecutor(8) as pool:
 
         def start(run_worker, table="raw/orders", lines=None):
-            request = StepRequest(output=TableHandle(table, f"s3://shop/{table}"), run_id="run", code_version="1")
-            return pool.submit(run_worker.run, request, (lines if lines is not None else []).append)
+            return pool.submit(run_worker.run, request_on(table), (lines if lines is not None else []).append)
 
         yield start
         cluster.stopped.set()
@@ -140,7 +141,7 @@ def test_concurrent_steps_share_one_worker(cluster, running):
     for name in wait_for(lambda: cluster.names() if len(cluster.names()) == 3 else None):
         cluster.write(f"{name}/result.json", RESULT)
     assert [step.result(20).text for step in steps] == [RESULT] * 3
-    assert cluster.submitted == [1]
+    assert cluster.submitted == [(1, False)]
 
 
 def test_a_submission_that_fails_is_not_repeated_by_other_steps(cluster, running):
@@ -149,7 +150,7 @@ def test_a_submission_that_fails_is_not_repeated_by_other_steps(cluster, running
     for table in ("raw/orders", "raw/sellers"):
         with pytest.raises(EngineError, match=r"^not authorized$"):
             running(run_worker, table).result(20)
-    assert cluster.submitted == [1]
+    assert cluster.submitted == [(1, False)]
 
 
 def test_the_service_is_asked_rarely_however_many_steps_wait(cluster, running):
@@ -214,7 +215,7 @@ def test_a_second_lost_worker_is_an_error(cluster, running):
         running(run_worker).result(20)
     with pytest.raises(EngineError, match=r"^job-2 is FAILED: out of memory"):
         running(run_worker, "raw/sellers").result(20)
-    assert cluster.submitted == [1, 2]
+    assert cluster.submitted == [(1, False), (2, True)]
 
 
 def test_a_canceled_worker_is_replaced_only_when_it_is_silent(cluster, running):
@@ -226,7 +227,7 @@ def test_a_canceled_worker_is_replaced_only_when_it_is_silent(cluster, running):
     until = time.monotonic() + 0.5
     while time.monotonic() < until:
         cluster.beat()
-        assert cluster.submitted == [1]
+        assert cluster.submitted == [(1, False)]
         time.sleep(0.05)
     [name] = wait_for(lambda: cluster.names(2))
     cluster.write(f"{name}/result.json", RESULT, 2)
@@ -258,7 +259,7 @@ def test_a_worker_that_does_not_start_in_time_is_canceled(cluster, running):
     ):
         running(cluster.worker(start_minutes=0.001)).result(20)
     assert cluster.service.canceled == [("job-1", False)]
-    assert cluster.submitted == [1]
+    assert cluster.submitted == [(1, False)]
 
 
 def test_an_interrupted_run_submits_no_worker(cluster, running):
@@ -295,7 +296,7 @@ def test_an_interrupted_step_is_withdrawn_and_waited_for(cluster, running):
 
 
 def test_a_worker_that_does_not_stop_a_step_is_ended(cluster, running):
-    step = running(cluster.worker(stop_seconds=0.3))
+    step = running(cluster.worker(stop_seconds=4))
     [name] = wait_for(cluster.names)
     cluster.stopped.set()
     while not cluster.service.canceled:
@@ -322,24 +323,109 @@ def test_a_run_without_steps_has_no_worker(cluster):
     assert cluster.submitted == []
 
 
-def test_a_withdrawn_request_without_a_heartbeat_is_not_known_to_a_worker(cluster):
-    request = StepRequest(output=TableHandle("raw/orders", "s3://shop/raw/orders"), run_id="run", code_version="1")
-    name = cluster.exchange().post(request)
-    assert withdraw(cluster.exchange(), name, 0)
+def request_on(table="raw/orders"):
+    return StepRequest(output=TableHandle(table, f"s3://shop/{table}"), run_id="run", code_version="1")
+
+
+@pytest.fixture
+def posted(cluster):
+    """The name of a posted request."""
+    cluster.exchange().post("raw.orders.0", request_on())
+    return "raw.orders.0"
+
+
+def test_a_withdrawn_request_without_a_heartbeat_is_not_known_to_a_worker(cluster, posted):
+    assert withdraw(cluster.exchange(), posted, 0)
     assert cluster.names() == []
 
 
+def test_a_withdrawn_request_that_waited_for_the_worker_ends_with_its_next_heartbeat(cluster, posted):
+    cluster.beat(other=Phase.RUNNING)
+    threading.Timer(0.1, cluster.beat, kwargs={"other": Phase.RUNNING}).start()
+    assert withdraw(cluster.exchange(), posted, 20)
+
+
+def test_a_withdrawn_request_of_a_silent_worker_may_still_be_committed(cluster, posted):
+    cluster.beat(**{posted: Phase.COMMITTING})
+    assert not withdraw(cluster.exchange(), posted, 20)
+
+
+def test_a_withdrawn_request_that_still_runs_is_not_over(cluster, posted):
+    cluster.beat(**{posted: Phase.COMMITTING})
+    threading.Timer(0.1, cluster.beat, kwargs={posted: Phase.COMMITTING}).start()
+    assert not withdraw(cluster.exchange(), posted, 0.5)
+
+
 def test_the_last_request_on_a_table_is_found(cluster):
-    request = StepRequest(output=TableHandle("raw/orders", "s3://shop/raw/orders"), run_id="run", code_version="1")
     assert Exchange.find_last(cluster.store, "raw/orders") is None
-    cluster.exchange(1).post(request)
-    name = cluster.exchange(2).post(request)
+    cluster.exchange(1).post("raw.orders.0", request_on())
+    cluster.exchange(2).post("raw.orders.1", request_on())
     exchange, last = Exchange.find_last(cluster.store, "raw/orders")
-    assert (exchange.folder, last) == (cluster.exchange(2).folder, name)
+    assert (exchange.folder, last) == (cluster.exchange(2).folder, "raw.orders.1")
 
 
-def test_a_job_that_survives_an_interrupt_is_ended_with_all_its_processes():
-    service = Service()
+def test_a_job_that_survives_an_interrupt_is_ended_with_all_its_processes(cluster):
     with pytest.raises(EngineError, match=r"^job-1 was canceled, and did not end within 0.1 seconds$"):
-        end_job(service, "job-1", 0.1)
-    assert service.canceled == [("job-1", False), ("job-1", True)]
+        end_job(cluster.service, "job-1", cluster.exchange(), 0.1)
+    assert cluster.service.canceled == [("job-1", False), ("job-1", True)]
+
+
+def test_a_job_has_ended_when_its_worker_is_silent_too(cluster):
+    cluster.service.states["job-1"] = FAILED
+    cluster.beat()
+    started = time.monotonic()
+    end_job(cluster.service, "job-1", cluster.exchange(), 20)
+    assert time.monotonic() - started > 0.2
+
+
+def test_no_other_worker_starts_beside_one_that_cannot_be_ended(cluster, running):
+    run_worker = cluster.worker(stop_seconds=0.4, run_minutes=0.001)
+    step = running(run_worker)
+    [name] = wait_for(cluster.names)
+    while not step.done():
+        cluster.beat(**{name: Phase.COMMITTING})
+        time.sleep(0.02)
+    with pytest.raises(EngineError, match="did not end within"):
+        step.result()
+    with pytest.raises(EngineError, match="did not end within"):
+        running(run_worker, "raw/sellers").result(20)
+    assert cluster.submitted == [(1, False)]
+
+
+def test_a_worker_that_ended_because_it_was_idle_is_no_crash(cluster, running):
+    run_worker = cluster.worker()
+    for number in (1, 2, 3):
+        cluster.service.states[f"job-{number}"] = JobStatus(JobPhase.SUCCEEDED, "COMPLETED")
+    step = running(run_worker)
+    [name] = wait_for(lambda: cluster.names(4))
+    cluster.write(f"{name}/result.json", RESULT, 4)
+    assert step.result(20).text == RESULT
+    assert cluster.submitted == [(number, False) for number in (1, 2, 3, 4)]
+
+
+def test_a_worker_that_is_silent_while_its_job_runs_is_ended(cluster, running, monkeypatch):
+    monkeypatch.setattr(worker, "_OUTAGE_SECONDS", 0.4)
+    step = running(cluster.worker(stop_seconds=20))
+    wait_for(cluster.names)
+    cluster.beat()
+    wait_for(lambda: cluster.service.canceled)
+    cluster.service.states["job-1"] = FAILED
+    [name] = wait_for(lambda: cluster.names(2))
+    cluster.write(f"{name}/result.json", RESULT, 2)
+    assert step.result(20).text == RESULT
+
+
+def test_a_lake_that_does_not_answer_for_a_while_stops_nothing(cluster, running, monkeypatch):
+    lines = []
+    step = running(cluster.worker(), lines=lines)
+    [name] = wait_for(cluster.names)
+    with monkeypatch.context() as outage:
+
+        def refuse(*_):
+            raise GenericError("PUT http://secret/lake: 503")
+
+        outage.setattr(Exchange, "read_answer", refuse)
+        wait_for(lambda: any("the lake does not answer" in line for line in lines))
+    cluster.write(f"{name}/result.json", RESULT)
+    assert step.result(20).text == RESULT
+    assert not any("secret" in line for line in lines)
