@@ -45,7 +45,7 @@ class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
         """
 
     def stop_queries(self) -> None:
-        """Let the running queries of all threads fail. Steps may start others."""
+        """Let the running queries of all threads fail. Steps may start others. A remote engine has none here."""
 
     def cancel_jobs(self, run_id: str) -> list[str]:  # noqa: ARG002 - the contract
         """Cancel the jobs of a run that have not ended, and return their ids. A local engine has no jobs."""
@@ -64,6 +64,10 @@ class LocalEngine(Engine):
         Raises:
             OlistError: as `prepare` does.
         """
+
+    @abstractmethod
+    def stop_queries(self) -> None:
+        """Let the running queries of all threads fail. Steps may start others."""
 
     def run(self, context: dg.AssetExecutionContext, request: StepRequest) -> StepResult:
         """Run the step in this process.

@@ -106,9 +106,9 @@ class Shop:
         request = StepRequest(
             output=self.lake.table("raw/sellers", window), window=window, run_id=run_id, code_version="any"
         )
-        job, exchange = self.engine.submit_worker(WorkerKey.create(self.engine.lake, run_id), print)
+        exchange = self.engine.submit_worker(WorkerKey.create(self.engine.lake, run_id), print)
         exchange.post(exchange.new_name(request), request)
-        return job
+        return exchange.job
 
 
 def create_shop(service: str, cluster: Cluster, bucket: Path, package: str) -> Shop:

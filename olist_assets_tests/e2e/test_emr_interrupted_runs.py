@@ -45,6 +45,11 @@ def test_a_terminated_run_cancels_its_worker(shop, when, how):
     assert job.cancelled
     wait_until(shop.is_idle)
     assert shop.sellers() == []
+    shop.cluster.hold.clear()
+    shop.cluster.pause.unlink()
+    assert shop.run() == ""  # at once: the withdrawn step is known to be over
+    assert "withdrawing" not in shop.messages()
+    assert shop.sellers() == ["s1", "s2"]
 
 
 def run_in_process(service: str, root: Path, package: str) -> None:

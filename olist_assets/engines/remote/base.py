@@ -27,7 +27,7 @@ from olist_assets.engines.remote.package import Package, Uploaded
 from olist_assets.engines.remote.settings import RemoteFields, RemoteSettings
 from olist_assets.engines.remote.waiting import T, wait_for_capacity
 from olist_assets.engines.remote.worker import Limits, RunWorker, end_job, withdraw
-from olist_assets.errors import EngineError, SettingsError, utc_text
+from olist_assets.errors import EngineError, SettingsError
 from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
 from olist_assets.lake.storage import open_store
 from spark_steps.protocol import Progress, StepCrashError, StepRequest, StepResult, ignore_progress
@@ -152,21 +152,20 @@ class RemoteEngine(RemoteFields, Engine):
         if (last := Exchange.find_last(self._store, table)) is None:
             return
         exchange, name = last
+        heartbeat = exchange.read_heartbeat()
+        if heartbeat is not None and datetime.now(UTC) - heartbeat.at > _DEAD:
+            return
         if exchange.read_answer(name) is not None:
             return
         on_progress(f"withdrawing the last request on {table}, which nobody waits for: {exchange.folder}/{name}")
         if withdraw(exchange, name, self.stop_seconds / 2):
             return
-        keys = {job: WorkerKey.parse(job_name) for job, job_name in self.live()}
-        jobs = [job for job, key in keys.items() if key and key.folder == exchange.folder]
-        for job in jobs:
-            end_job(self, job, exchange, self.stop_seconds / 2)
-        heartbeat = exchange.read_heartbeat()
-        if not jobs and heartbeat and datetime.now(UTC) - heartbeat.at < _DEAD:
+        if exchange.engine != self.name:
             raise EngineError(
-                f"{table}: a worker of another run may still write it; it was last seen at {utc_text(heartbeat.at)}: "
-                f"end it, or try again after {_DEAD.seconds // 60} minutes"
+                f"{table}: a worker of the engine {exchange.engine}, {exchange.job}, may still write it: end it, or "
+                f"try again after {_DEAD.seconds // 60} minutes"
             )
+        end_job(self, exchange, self.stop_seconds / 2)
 
     # --- The worker of a run -----------------------------------------------------------------------------------
 
@@ -177,17 +176,15 @@ class RemoteEngine(RemoteFields, Engine):
                     self.poll_seconds, self.start_minutes, self.run_minutes, self.stop_seconds, self.log_seconds
                 )
 
-                def submit(number: int, on_progress: Progress, *, one_at_a_time: bool) -> tuple[str, Exchange]:
+                def submit(number: int, on_progress: Progress, *, one_at_a_time: bool) -> Exchange:
                     key = WorkerKey.create(self.lake, run_id, number)
                     return self.submit_worker(key, on_progress, one_at_a_time=one_at_a_time)
 
                 self._workers[run_id] = RunWorker(self, submit, limits, self.interrupted, self.lake)
             return self._workers[run_id]
 
-    def submit_worker(
-        self, key: WorkerKey, on_progress: Progress, *, one_at_a_time: bool = False
-    ) -> tuple[str, Exchange]:
-        """Submit a worker, of one step at a time or of several; return its job and the folder of its requests.
+    def submit_worker(self, key: WorkerKey, on_progress: Progress, *, one_at_a_time: bool = False) -> Exchange:
+        """Submit a worker, of one step at a time or of several; return the folder of its requests.
 
         Raises:
             EngineError: AWS refused a request, no cluster is ready in time, or the package is missing.
@@ -208,7 +205,7 @@ class RemoteEngine(RemoteFields, Engine):
             )
         except (BotoCoreError, ClientError) as error:
             raise EngineError(describe_error(error)) from error
-        return job, Exchange(self._store, key.folder)
+        return Exchange(self._store, key.folder, self.name, job)
 
     @cached_property
     def _store(self) -> ObjectStore:

@@ -13,11 +13,20 @@ from spark_steps.worker import CLOSED, HEARTBEAT, LOG, REQUEST, RESULT, Heartbea
 
 
 @dataclass(frozen=True, slots=True)
-class _Last:
-    """The last request on a table."""
+class Last:
+    """The last request on a table, if nothing shows that it is over.
+
+    Attributes:
+        folder: the folder of its worker.
+        name: its name.
+        engine: the engine of the worker.
+        job: the worker's job.
+    """
 
     folder: str
     name: str
+    engine: str
+    job: str
 
 
 def _pointer(table: str) -> str:
@@ -29,19 +38,28 @@ class Exchange:
 
     Attributes:
         folder: the folder's path in the lake.
+        engine: the engine of the worker.
+        job: the worker's job.
     """
 
-    def __init__(self, store: ObjectStore, folder: str) -> None:
+    def __init__(self, store: ObjectStore, folder: str, engine: str, job: str) -> None:
         self.folder = folder
+        self.engine = engine
+        self.job = job
         self._store = store
 
     @classmethod
     def find_last(cls, store: ObjectStore, table: str) -> "tuple[Exchange, str] | None":
-        """The folder and the name of the last request on a table; None if there was none."""
+        """The exchange and the name of the last request on a table; None if it is known to be over."""
         with suppress(FileNotFoundError):
-            last = msgspec.json.decode(read_object(store, _pointer(table)), type=_Last)
-            return cls(store, last.folder), last.name
+            last = msgspec.json.decode(read_object(store, _pointer(table)), type=Last)
+            return cls(store, last.folder, last.engine, last.job), last.name
         return None
+
+    def forget(self, table: str) -> None:
+        """Note that the last request on a table is over, although it has no answer."""
+        with suppress(FileNotFoundError):
+            self._store.delete(_pointer(table))
 
     @staticmethod
     def new_name(request: StepRequest) -> str:
@@ -50,7 +68,7 @@ class Exchange:
 
     def post(self, name: str, request: StepRequest) -> None:
         """Post a request, as the last one on its table."""
-        self._store.put(_pointer(request.table), msgspec.json.encode(_Last(self.folder, name)))
+        self._store.put(_pointer(request.table), msgspec.json.encode(Last(self.folder, name, self.engine, self.job)))
         self._put(f"{name}/{REQUEST}", request.to_json())
 
     def withdraw(self, name: str) -> None:

@@ -65,8 +65,8 @@ class Limits:
 class Submit(Protocol):
     """Submits the worker of a run."""
 
-    def __call__(self, number: int, on_progress: Progress, *, one_at_a_time: bool) -> tuple[str, Exchange]:
-        """Submit the job with this number; return its id, and the folder of its requests."""
+    def __call__(self, number: int, on_progress: Progress, *, one_at_a_time: bool) -> Exchange:
+        """Submit the job with this number; return the folder of its requests."""
         ...
 
 
@@ -106,7 +106,6 @@ class _Attempt:
     Attributes:
         number: 1 for the first job of the run.
         exchange: its folder.
-        job: its id.
         submitted: when it was submitted, by the monotonic clock.
         heartbeat: the newest heartbeat.
         beat: when the newest heartbeat was first seen, by the monotonic clock.
@@ -120,7 +119,6 @@ class _Attempt:
 
     number: int
     exchange: Exchange
-    job: str
     submitted: float
     heartbeat: Heartbeat | None = None
     beat: float = 0.0
@@ -130,6 +128,11 @@ class _Attempt:
     failure: EngineError | None = None
     has_crashed: bool = False
     lock: RLock = field(default_factory=RLock)
+
+    @property
+    def job(self) -> str:
+        """The id of the job."""
+        return self.exchange.job
 
 
 class RunWorker:
@@ -178,6 +181,7 @@ class RunWorker:
                 # Dagster interrupts a run by a subclass of BaseException.
                 self._is_interrupted = self._is_interrupted or not isinstance(error, Exception)
                 self._withdraw(attempt, name, on_progress)
+                attempt.exchange.forget(request.table)
                 raise
             else:
                 with suppress(BaseError):  # nobody waits for it any more
@@ -215,13 +219,13 @@ class RunWorker:
                 number = self._attempt.number + 1 if self._attempt else 1
                 try:
                     # A worker that has crashed may have lacked memory.
-                    job, exchange = self._submit(number, on_progress, one_at_a_time=self._crashes > 0)
+                    exchange = self._submit(number, on_progress, one_at_a_time=self._crashes > 0)
                 except EngineError as error:
                     self._failure = error
                     raise
                 now = time.monotonic()
-                self._attempt = _Attempt(number, exchange, job, submitted=now, beat=now)
-                on_progress(f"{job}: the worker of this run")
+                self._attempt = _Attempt(number, exchange, submitted=now, beat=now)
+                on_progress(f"{exchange.job}: the worker of this run")
             return self._attempt
 
     def _note_end(self, attempt: _Attempt, error: WorkerLostError) -> None:
@@ -283,7 +287,7 @@ class RunWorker:
                 attempt.has_crashed = status.phase is not JobPhase.SUCCEEDED
                 return WorkerLostError(f"{attempt.job} is {attempt.state}")
             if silent > _OUTAGE_SECONDS and attempt.heartbeat is not None:
-                end_job(self._service, attempt.job, attempt.exchange, self._limits.stop_seconds)
+                end_job(self._service, attempt.exchange, self._limits.stop_seconds)
                 attempt.has_crashed = True
                 return WorkerLostError(f"{attempt.job} gave no sign of life for {silent / 60:.0f} minutes")
             waited = time.monotonic() - attempt.submitted
@@ -374,7 +378,7 @@ class RunWorker:
                 return
             on_progress(f"{attempt.job} does not stop the step: ending the worker")
             try:
-                end_job(self._service, attempt.job, attempt.exchange, half)
+                end_job(self._service, attempt.exchange, half)
             except EngineError as error:
                 attempt.failure = self._failure = error  # no other worker may start beside it
                 raise
@@ -407,17 +411,17 @@ def withdraw(exchange: Exchange, name: str, seconds: float) -> bool:
         time.sleep(_WAIT_SECONDS)
 
 
-def end_job(service: Service, job: str, exchange: Exchange, seconds: float) -> None:
-    """End a job: interrupt it, after half of the time end all its processes, and wait until nothing of it runs.
+def end_job(service: Service, exchange: Exchange, seconds: float) -> None:
+    """End a worker's job: interrupt it, end all its processes after half of the time, and wait until nothing runs.
 
     A service reports a job as ended while its processes may still run. So the worker must be silent too.
 
     Raises:
         EngineError: it did not end in time.
     """
+    job, reason = exchange.job, ""
     started = beat = time.monotonic()
-    heartbeat, is_forced = None, False
-    reason = ""
+    heartbeat, is_forced = exchange.read_heartbeat(), False
     _cancel(service, job, force=False)
     while (now := time.monotonic()) - started < seconds:
         if not is_forced and now - started > seconds / 2:

@@ -67,14 +67,14 @@ class Cluster:
 
     def exchange(self, attempt=1):
         """The folder of an attempt."""
-        return Exchange(self.store, f"control/requests/run/{attempt}")
+        return Exchange(self.store, f"control/requests/run/{attempt}", "emr", f"job-{attempt}")
 
     def submit(self, number, _on_progress, *, one_at_a_time):
         """Record the number, and whether the worker runs one step at a time."""
         self.submitted.append((number, one_at_a_time))
         if self.error:
             raise self.error
-        return f"job-{number}", self.exchange(number)
+        return self.exchange(number)
 
     def worker(self, **limits):
         """The worker of the run."""
@@ -293,6 +293,7 @@ def test_an_interrupted_step_is_withdrawn_and_waited_for(cluster, running):
     with pytest.raises(dg.DagsterExecutionInterruptedError):
         step.result(20)
     assert cluster.service.canceled == []
+    assert Exchange.find_last(cluster.store, "raw/orders") is None
 
 
 def test_a_worker_that_does_not_stop_a_step_is_ended(cluster, running):
@@ -361,12 +362,14 @@ def test_the_last_request_on_a_table_is_found(cluster):
     cluster.exchange(1).post("raw.orders.0", request_on())
     cluster.exchange(2).post("raw.orders.1", request_on())
     exchange, last = Exchange.find_last(cluster.store, "raw/orders")
-    assert (exchange.folder, last) == (cluster.exchange(2).folder, "raw.orders.1")
+    assert (exchange.folder, exchange.job, last) == (cluster.exchange(2).folder, "job-2", "raw.orders.1")
+    exchange.forget("raw/orders")
+    assert Exchange.find_last(cluster.store, "raw/orders") is None
 
 
 def test_a_job_that_survives_an_interrupt_is_ended_with_all_its_processes(cluster):
     with pytest.raises(EngineError, match=r"^job-1 was canceled, and did not end within 0.1 seconds$"):
-        end_job(cluster.service, "job-1", cluster.exchange(), 0.1)
+        end_job(cluster.service, cluster.exchange(), 0.1)
     assert cluster.service.canceled == [("job-1", False), ("job-1", True)]
 
 
@@ -374,7 +377,7 @@ def test_a_job_has_ended_when_its_worker_is_silent_too(cluster):
     cluster.service.states["job-1"] = FAILED
     cluster.beat()
     started = time.monotonic()
-    end_job(cluster.service, "job-1", cluster.exchange(), 20)
+    end_job(cluster.service, cluster.exchange(), 20)
     assert time.monotonic() - started > 0.2
 
 

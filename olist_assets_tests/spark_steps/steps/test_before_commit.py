@@ -45,7 +45,8 @@ def test_a_step_asks_before_each_commit(lake, monkeypatch):
     assert all(later - earlier <= 1 for earlier, later in pairwise(done))
 
 
-def test_a_refused_step_commits_nothing(lake):
+def test_a_refused_step_commits_nothing(sail_lake):
+    lake = sail_lake
     load(lake, FIRST)
 
     def refuse():
