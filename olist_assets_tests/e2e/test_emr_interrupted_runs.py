@@ -44,7 +44,7 @@ def test_a_terminated_run_cancels_its_worker(shop, when, how):
     [job] = shop.cluster.jobs
     assert job.cancelled
     wait_until(shop.is_idle)
-    assert shop.sellers() == []
+    assert shop.lake.objects("raw") == []
     shop.cluster.hold.clear()
     shop.cluster.pause.unlink()
     assert shop.run() == ""  # at once: the withdrawn step is known to be over
