@@ -158,7 +158,7 @@ class Lakehouse:
             window: the landing dates.
             assets: the assets to materialize, as returned by `select`.
             on_step: called as soon as an asset is done or has failed.
-            on_progress: called with what a step of a local engine is doing or waiting for, if it takes long.
+            on_progress: called with what a step is doing or waiting for, if it takes long.
 
         Returns:
             The steps that ran. Assets downstream of a failed one did not run; the others did.

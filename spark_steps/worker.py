@@ -10,8 +10,8 @@ Engine and worker exchange objects in a folder of the lake. Only the worker's se
     closed.json                  there will be no more requests: the worker ends
 
 The engine withdraws a request by deleting it. The worker then stops the step's queries, and answers as soon as nothing
-of the step runs. A step starts no commit after its request was deleted, so a worker that its engine cannot reach any
-more soon changes nothing. It may end a commit that it has started before.
+of the step runs. A step starts no commit after its request was deleted. It may complete a commit that it has started
+before.
 """
 
 import logging
@@ -37,8 +37,14 @@ REQUEST, RESULT, LOG, TRACEBACK = "request.json", "result.json", "log.txt", "tra
 HEARTBEAT, CLOSED = "worker.json", "closed.json"
 
 POLL_SECONDS = 1.0
+"""The pause between two looks into the folder."""
+
 HEARTBEAT_SECONDS = 5.0
+"""The pause between two heartbeats, unless a step starts."""
+
 _MAX_OUTAGE_SECONDS = 900
+"""How long the storage may fail before the worker ends."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -135,7 +141,7 @@ class Worker:
         self._beat_at = 0.0
 
     def run(self) -> None:
-        """Execute requests until the worker ends. Failures of the storage are waited out for some minutes.
+        """Execute requests until the worker ends. It waits for 15 minutes while the storage fails.
 
         Raises:
             SparkEndedError: the Spark application has ended. Its steps get no answer, so another worker repeats them.

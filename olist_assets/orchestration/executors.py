@@ -49,7 +49,7 @@ def pool_for(table_id: str, engine: str) -> str:
 def _recording(
     definition: dg.ExecutorDefinition,
     at_end: Callable[[], None],
-    replace: Callable[[dg.Executor], dg.Executor] = lambda executor: executor,
+    replace: Callable[[dg.Executor], dg.Executor],
 ) -> dg.ExecutorDefinition:
     """An executor whose runs record the process that executes them.
 

@@ -13,8 +13,8 @@ from spark_steps.worker import CLOSED, HEARTBEAT, LOG, REQUEST, RESULT, Heartbea
 
 
 @dataclass(frozen=True, slots=True)
-class Last:
-    """The last request on a table, if nothing shows that it is over.
+class _Last:
+    """The last request on a table.
 
     Attributes:
         folder: the folder of its worker.
@@ -52,7 +52,7 @@ class Exchange:
     def find_last(cls, store: ObjectStore, table: str) -> "tuple[Exchange, str] | None":
         """The exchange and the name of the last request on a table; None if it is known to be over."""
         with suppress(FileNotFoundError):
-            last = msgspec.json.decode(read_object(store, _pointer(table)), type=Last)
+            last = msgspec.json.decode(read_object(store, _pointer(table)), type=_Last)
             return cls(store, last.folder, last.engine, last.job), last.name
         return None
 
@@ -68,7 +68,7 @@ class Exchange:
 
     def post(self, name: str, request: StepRequest) -> None:
         """Post a request, as the last one on its table."""
-        self._store.put(_pointer(request.table), msgspec.json.encode(Last(self.folder, name, self.engine, self.job)))
+        self._store.put(_pointer(request.table), msgspec.json.encode(_Last(self.folder, name, self.engine, self.job)))
         self._put(f"{name}/{REQUEST}", request.to_json())
 
     def withdraw(self, name: str) -> None:
