@@ -1,8 +1,11 @@
 """The page of the benchmark of daily runs, and its count of what a lake consists of."""
 
+from datetime import UTC, datetime
+
+import deltalake
 import pytest
 
-from bench.daily import Block, Result, Storage, markdown, measure_storage, split_into_blocks
+from bench.daily import Block, Result, Storage, markdown, measure_storage, shorten_history, split_into_blocks
 from olist_assets_tests.bench.machines import MACHINE
 from olist_assets_tests.lake.test_step_records import TABLE
 
@@ -11,8 +14,8 @@ PAGE = """\
 
 Linux x86_64, 2 cores, 24 GiB; Python 3.11.7, pysail 0.7.2; 2018-05-10; load 0.2 before it began; one run. 60 days of \
 the replay of shop, loaded one by one by `olist run`, 30 in each process. Seconds and orders are medians of the \
-days in the line; files, bytes, objects and the query are those after its last day. The first days were loaded again, \
-into a new lake, each after one of the last days.
+days in the line; files, bytes, objects and the query are those after its last day. Earlier versions are kept for the \
+days of one block. The first days were loaded again, into a new lake, each after one of the last days.
 
 | days | orders a day | s a day | CPU s | s of steps | raw | s of a query of control.steps | data files | most in a \
 table | MB | with history: objects | MB | log entries | most in a log | control objects |
@@ -78,3 +81,19 @@ def test_the_objects_of_a_lake_are_counted(sail_lake):
     assert {table: entries for table, entries in storage.log_entries.items() if entries} == {"trusted/sellers": 3}
     assert (storage.table_objects, storage.control_objects) == (5, 1)
     assert 0 < storage.data_bytes < storage.table_bytes
+
+
+def test_the_history_before_a_block_is_removed(sail_lake):
+    sellers = sail_lake.root / "trusted/sellers"
+    for number in range(30):
+        sail_lake.rows("trusted/sellers", {"seller_id": f"s{number}"})
+    deltalake.DeltaTable(sellers).create_checkpoint()
+    started = datetime.now(UTC)
+    sail_lake.rows("trusted/sellers", {"seller_id": "s30"})
+    shorten_history(sail_lake.root, started)
+    log = deltalake.DeltaTable(sellers)
+    assert [commit["version"] for commit in log.history()] == [32, 31, 30]
+    assert log.metadata().configuration["delta.deletedFileRetentionDuration"] == "interval 1 minute"
+    assert len(sail_lake.read("trusted/sellers")) == 31
+    shorten_history(sail_lake.root, started)
+    assert deltalake.DeltaTable(sellers).version() == log.version()
