@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 
 import dagster as dg
 from dagster._core.definitions.partitions.context import partition_loading_context
@@ -35,9 +36,13 @@ class LandingDatePartitions(dg.DailyPartitionsDefinition):
             last = self.get_last_partition_key()
         if last is None:
             return []
-        first = self.start.date()
-        days = (date.fromisoformat(last) - first).days
-        return [(first + timedelta(days=i)).isoformat() for i in range(days + 1)]
+        return _days_between(self.start.date(), date.fromisoformat(last))
+
+
+@cache
+def _days_between(first: date, last: date) -> Sequence[str]:
+    """The days from the first to the last, as texts."""
+    return [(first + timedelta(days=i)).isoformat() for i in range((last - first).days + 1)]
 
 
 def landing_date_partitions(landing_dates: LandingDates) -> dg.DailyPartitionsDefinition:
