@@ -3,10 +3,17 @@
 import errno
 import random
 from collections.abc import Callable, Iterator
+from threading import Lock
 from typing import Any, TypeVar
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from olist_assets.aws.redaction import redact
@@ -22,6 +29,11 @@ _THROTTLED = {
     "ServiceQuotaExceededException",
 }
 _SERVER_ERROR = 500
+_UNREACHABLE = (HTTPClientError, ConnectTimeoutError, EndpointConnectionError)
+"""Errors of the connection to a service; the last two sent nothing."""
+
+_creation = Lock()
+"""Locked while a client is created: boto3's default session is not safe for threads."""
 
 
 def create_client(service: str) -> Any:
@@ -67,7 +79,7 @@ def call_at_most_once(call: Callable[[], T], find_result: Callable[[], T | None]
 
     Raises:
         ClientError: the service refuses the call, or all attempts failed.
-        HTTPClientError: the service could not be reached by any attempt.
+        BotoCoreError: the service could not be reached by any attempt.
     """
     failures: list[BaseException] = []
 
@@ -76,7 +88,7 @@ def call_at_most_once(call: Callable[[], T], find_result: Callable[[], T | None]
             return result
         try:
             return call()
-        except (ClientError, HTTPClientError) as error:
+        except (ClientError, *_UNREACHABLE) as error:
             failures.append(error)
             raise
 
@@ -84,7 +96,7 @@ def call_at_most_once(call: Callable[[], T], find_result: Callable[[], T | None]
         stop=stop_after_attempt(_ATTEMPTS),
         wait=_pause_seconds,
         # An error of find_result is final: its own client has retried already.
-        retry=retry_if_exception(lambda error: error in failures and _is_transient(error)),
+        retry=retry_if_exception(lambda error: error in failures and is_transient(error)),
         reraise=True,
     )
     return retrying(find_or_call)
@@ -105,9 +117,10 @@ def _pause_seconds(state: RetryCallState) -> float:
     return random.uniform(0.5, 1) * min(2**state.attempt_number / 2, 20)  # noqa: S311 - no secret
 
 
-def _is_transient(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may succeed later: throttling, an error of the service, or a lost connection."""
     if not isinstance(error, ClientError):
-        return isinstance(error, HTTPClientError)
+        return isinstance(error, _UNREACHABLE)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return error_code(error) in _THROTTLED or status >= _SERVER_ERROR
 
@@ -115,9 +128,6 @@ def _is_transient(error: BaseException) -> bool:
 def _client(service: str, attempts: int) -> Any:
     import boto3  # noqa: PLC0415 - costs 0.3 s
 
-    return boto3.client(
-        service,
-        config=Config(
-            connect_timeout=10, read_timeout=30, retries={"mode": "standard", "total_max_attempts": attempts}
-        ),
-    )
+    config = Config(connect_timeout=10, read_timeout=30, retries={"mode": "standard", "total_max_attempts": attempts})
+    with _creation:
+        return boto3.client(service, config=config)

@@ -3,7 +3,14 @@
 import time
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError, NoCredentialsError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
 
 from olist_assets.aws.clients import call_at_most_once, describe_error
 
@@ -43,6 +50,8 @@ TRANSIENT = [
     error_response("ServiceUnavailable", 503),
     ConnectionClosedError(endpoint_url="https://emr"),
     ReadTimeoutError(endpoint_url="https://emr"),
+    ConnectTimeoutError(endpoint_url="https://emr"),
+    EndpointConnectionError(endpoint_url="https://emr"),
 ]
 
 

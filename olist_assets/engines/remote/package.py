@@ -14,13 +14,11 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-from obstore.exceptions import AlreadyExistsError
 from obstore.store import ObjectStore
 
 import spark_steps
@@ -84,8 +82,7 @@ class Package:
         for path, name in ((self.steps, names.steps), (self.environment, names.environment), (self.main, names.main)):
             if name not in existing:
                 on_progress(f"uploading {path.name} ({path.stat().st_size / 1e6:,.1f} MB)")
-                with suppress(AlreadyExistsError):  # another process was faster
-                    store.put(name, path, mode="create", use_multipart=False)
+                store.put(name, path)  # in parts; another process would write the same
         return names
 
 
