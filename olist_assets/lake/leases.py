@@ -179,12 +179,19 @@ def hold_lease(
     renewal.start()
     try:
         yield
-    finally:
-        ended.set()
-        renewal.join()
-        kept = claim.release()
-    if not kept:
+    except BaseException:
+        with suppress(BaseError, OSError):  # the block's own error takes precedence; an unreleased lease expires
+            _release(claim, renewal, ended)
+        raise
+    if not _release(claim, renewal, ended):
         raise LeaseError(claim.takeover_message())
+
+
+def _release(claim: "_LeaseClaim", renewal: threading.Thread, ended: threading.Event) -> bool:
+    """End the renewal of a lease and release it; whether it was kept until then."""
+    ended.set()
+    renewal.join()
+    return claim.release()
 
 
 class _LeaseClaim:

@@ -13,6 +13,7 @@ from importlib.resources import files
 
 import pytest
 import yaml
+from obstore.exceptions import GenericError
 
 from olist_assets.errors import LeaseError
 from olist_assets.lake import process_identity
@@ -118,6 +119,15 @@ def test_an_error_of_the_block_releases_the_lease_and_is_raised(store):
     with pytest.raises(ZeroDivisionError), hold_lease(store, TABLE, "run-a"):
         raise ZeroDivisionError
     assert newest(store)["released"]
+
+
+def test_an_error_of_the_block_is_raised_although_the_storage_fails_too(store, monkeypatch):
+    def refuse(_):
+        raise GenericError("PUT failed: 503")
+
+    monkeypatch.setattr("olist_assets.lake.leases._LeaseClaim.release", refuse)
+    with pytest.raises(ZeroDivisionError), hold_lease(store, TABLE, "run-a"):
+        raise ZeroDivisionError
 
 
 @pytest.mark.parametrize(("after", "free"), [(59, False), (60, True)])
