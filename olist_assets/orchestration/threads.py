@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dagster._core.execution.plan.plan import ExecutionPlan
 
 _INTERRUPT_SECONDS = 0.2
+_MIN_PAUSE = 0.01
 
 
 class ExecutorWrapper(dg.Executor):
@@ -110,12 +111,12 @@ class ThreadedExecutor(ExecutorWrapper):
                     step_context = job_context.for_step(step, active.get_known_state())
                     running[step.key] = _start(step_context, events)
                 yield from active.concurrency_event_iterator(job_context)
-                if not running:  # steps wait for a retry or a pool
-                    active.sleep_til_ready()
-                    continue
+                pause = active.sleep_interval()  # until a retry or a pool; 0 if no step waits for one
                 try:
                     with raise_execution_interrupts():
-                        event = events.get()
+                        event = events.get(timeout=None if running and pause == 0 else max(pause, _MIN_PAUSE))
+                except Empty:
+                    continue
                 except dg.DagsterExecutionInterruptedError:
                     active.mark_interrupted()
                     self._interrupt(running.values())

@@ -101,6 +101,28 @@ def test_independent_steps_run_at_the_same_time():
     assert (result.success, ends) == (True, {"one": "STEP_SUCCESS", "two": "STEP_SUCCESS"})
 
 
+def test_a_retry_does_not_wait_for_the_end_of_other_steps():
+    retried = threading.Event()
+
+    @dg.op
+    def fails_once(context):
+        if not context.retry_number:
+            raise dg.RetryRequested(1, 0.1)
+        retried.set()
+
+    @dg.op
+    def waits():
+        assert retried.wait(SECONDS)
+
+    @dg.job
+    def both():
+        fails_once()
+        waits()
+
+    result, ends = run(both)
+    assert (result.success, ends) == (True, {"fails_once": "STEP_SUCCESS", "waits": "STEP_SUCCESS"})
+
+
 def test_no_more_steps_run_at_the_same_time_than_allowed():
     running, most = 0, 0
     lock = threading.Lock()
