@@ -42,6 +42,10 @@ class EngineError(OlistError):
     """An engine cannot run steps: something is missing, or a job failed outside the step."""
 
 
+class OutageError(EngineError):
+    """A machine or a service failed, or had no capacity. The step may be retried."""
+
+
 class QueryError(OlistError):
     """A SQL statement or its parameters cannot be accepted or answered."""
 

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import dagster as dg
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, GenericError
 
 from olist_assets.aws.redaction import redact, summarize_error
 from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
-from olist_assets.errors import OlistError
+from olist_assets.errors import OlistError, OutageError
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.step_records import RecordedWindow, StepRecord
 from spark_steps.protocol import StepError, Window
@@ -35,6 +35,7 @@ def record_step(
     Raises:
         dagster.Failure: the block raised an error that a user can act on, or any error while the lake is on S3; or
             the record cannot be written to S3. Its description is one redacted line.
+        dagster.RetryRequested: a machine or a service failed, which a retry may survive; its cause is such a Failure.
     """
     record = StepRecord(
         table="/".join(context.asset_key.path),
@@ -50,11 +51,15 @@ def record_step(
         record.status = "succeeded"
     except (StepError, OlistError) as error:
         record.error = redact(str(error), lake.root)
+        if isinstance(error, OutageError):
+            _request_retry(context, engine, record.error)
         raise dg.Failure(description=record.error, allow_retries=False) from (None if lake.on_s3 else error)
     except Exception as error:
         record.error = summarize_error(error, lake.root)
         if not lake.on_s3:
             raise
+        if isinstance(error, GenericError):  # S3 does not answer
+            _request_retry(context, engine, record.error)
         # Dagster stores and shows the texts of all causes, which name the bucket.
         context.log.error(  # noqa: TRY400 - with the traceback, redacted
             redact("".join(traceback.format_exception(error)), lake.root)
@@ -68,6 +73,17 @@ def record_step(
         if record.seconds is None:  # the step has not measured its own work
             record.seconds = record.total_seconds
         _write(context, lake, record)
+
+
+def _request_retry(context: dg.AssetExecutionContext, engine: Engine, error: str) -> None:
+    """Request a retry of the step, unless its engine retries nothing, or the step has been retried often enough.
+
+    Raises:
+        dagster.RetryRequested: the request.
+    """
+    if retry := engine.retry_after_outage(context.retry_number):
+        context.log.info("%s; retry in %g s", error, retry.seconds_to_wait)
+        raise retry from dg.Failure(description=error, allow_retries=False)
 
 
 def _write(context: dg.AssetExecutionContext, lake: Lake, record: StepRecord) -> None:

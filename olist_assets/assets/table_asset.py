@@ -13,7 +13,7 @@ from olist_assets.assets.priorities import priority_tags
 from olist_assets.assets.step_recording import record_step
 from olist_assets.engines.base import Engine
 from olist_assets.engines.code_version import code_version
-from olist_assets.errors import LeaseError
+from olist_assets.errors import LeaseError, OutageError
 from olist_assets.lake.layout import Lake
 from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
 from olist_assets.operations.preconditions import check_tables, explain_failure
@@ -134,6 +134,8 @@ def _run(context: dg.AssetExecutionContext, lake: Lake, engine: Engine, request:
     """Run the step. If it fails because of an unreadable table, the error names the table and the remedy."""
     try:
         return engine.run(context, request)
+    except OutageError:
+        raise
     except Exception as error:
         if explanation := explain_failure(lake, request, error):
             raise explanation from error

@@ -1,23 +1,27 @@
-"""`olist status`, `olist rebuild`, `olist ui`: look after a lake."""
+"""`olist status`, `olist stop`, `olist spark-ui`, `olist rebuild`, `olist ui`: look after a lake."""
 
 import json
 import re
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from olist_assets.aws.redaction import redact
-from olist_assets.cli.console import literal, out, print_note
+from olist_assets.cli.console import literal, out, print_error, print_note
 from olist_assets.cli.run import open_lakehouse, run_recovery
-from olist_assets.settings.engine_names import EngineName
+from olist_assets.errors import EngineError
+from olist_assets.settings.engine_names import LOCAL_ENGINES, EngineName
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+    from olist_assets.engines.base import Machine
     from olist_assets.operations.recovery import Recovery
     from olist_assets.operations.status import TableStatus
+    from olist_assets.settings.general import Settings
 
 commands = typer.Typer()
 _PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -28,7 +32,7 @@ def status(
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 if anything needs attention.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the rows, version and last landing dates of each table, and open problems."""
+    """Show the rows, version and last landing dates of each table, open problems, and live machines on AWS."""
     from olist_assets.lake.layout import Lake  # noqa: PLC0415
     from olist_assets.lake.storage import require_lake  # noqa: PLC0415
     from olist_assets.operations.status import look_at  # noqa: PLC0415
@@ -39,11 +43,25 @@ def status(
     require_lake(settings.lake)
     found = look_at(Lake(settings.lake), Deliveries.from_settings(settings))
     problems, notes = ([redact(line, settings.lake, settings.source) for line in lines] for lines in found.lines)
+    machines: list[Machine] = []
+    try:
+        machines = _find_machines(settings)
+    except EngineError as error:
+        notes.append(f"machines of {settings.engine}: {error}")
     if json_:
-        tables = [_to_fields(table) for table in found.tables]
-        _print_json({"lake": redact(settings.lake), "tables": tables, "problems": problems, "notes": notes})
+        _print_json(
+            {
+                "lake": redact(settings.lake),
+                "tables": [_to_fields(table) for table in found.tables],
+                "machines": [asdict(machine) for machine in machines],
+                "problems": problems,
+                "notes": notes,
+            }
+        )
     else:
         out.print(_to_grid(f"lake {redact(settings.lake)}", found.tables))
+        if machines:
+            out.print(_machine_grid(settings.engine, machines))
         for note in notes:
             print_note(note, out)
         for problem in problems:
@@ -52,6 +70,93 @@ def status(
             out.print("no open problems")
     if check and problems:
         raise typer.Exit(1)
+
+
+def _find_machines(settings: "Settings") -> list["Machine"]:
+    """The live machines of the configured engine.
+
+    Raises:
+        EngineError: AWS refused a request.
+    """
+    if settings.engine in LOCAL_ENGINES:
+        return []
+    from olist_assets.engines import create_engine  # noqa: PLC0415 - imports Dagster
+
+    return create_engine(settings).machines()
+
+
+def _machine_grid(engine: str, machines: list["Machine"]) -> Table:
+    grid = Table(title=f"machines of {engine}", title_justify="left", box=None, pad_edge=False)
+    for name in ("machine", "state", "run"):
+        grid.add_column(name)
+    grid.add_column("US$ per hour", justify="right")
+    for machine in machines:
+        price = f"{machine.price_per_hour:.2f}" if machine.price_per_hour else ""
+        grid.add_row(f"{machine.kind} {machine.id}", machine.state, _run_of(machine), price)
+    return grid
+
+
+def _run_of(machine: "Machine") -> str:
+    """The run of a worker, or what else it is."""
+    if machine.is_own or machine.kind != "worker":
+        return machine.run_id
+    return "of another lake" if machine.run_id else "of another program"
+
+
+@commands.command(epilog="Examples: `olist stop`, `olist stop --yes`")
+def stop(
+    yes: Annotated[bool, typer.Option("--yes", help="Do it. Without this option, only the plan is printed.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the machines as JSON.")] = False,
+) -> None:
+    """End this lake's workers on AWS, and the cluster or application if no job of others runs on it.
+
+    Notebooks are no jobs: they end with their cluster. A run that waits for its worker fails; what it has committed is
+    kept, and `olist run` continues it.
+    """
+    from olist_assets.engines import create_engine  # noqa: PLC0415 - imports Dagster
+    from olist_assets.settings.general import load_settings  # noqa: PLC0415
+
+    settings = load_settings()
+    engine = create_engine(settings)
+    machines = engine.machines()
+    shared = {machine.id.split("/")[0] for machine in machines if machine.kind == "worker" and not machine.is_own}
+    to_end = [
+        machine for machine in machines if machine.is_own or (machine.kind != "worker" and machine.id not in shared)
+    ]
+    to_end.sort(key=lambda machine: machine.kind != "worker")  # workers first
+    errors = list[str]()
+    for machine in to_end if yes else []:
+        try:
+            engine.end_machine(machine)
+        except EngineError as error:
+            errors.append(f"{machine.kind} {machine.id}: {error}")
+    if json_:
+        _print_json({"machines": [asdict(machine) for machine in to_end], "ended": yes and not errors})
+    elif to_end:
+        out.print(_machine_grid(settings.engine, to_end))
+        out.print("their end was requested" if yes else "nothing has been ended; do it with --yes")
+    else:
+        out.print(f"no machine of {settings.engine} to end")
+    for host in sorted(shared):
+        print_note(f"{host} is left running: others use it too")
+    for line in errors:
+        print_error(line)
+    if errors:
+        raise typer.Exit(1)
+
+
+@commands.command(epilog="Example: `olist spark-ui j-1ABC/s-2DEF`")
+def spark_ui(
+    job: Annotated[str, typer.Argument(metavar="WORKER", help="A worker's id, from an asset's metadata.")],
+) -> None:
+    """Print a URL of a worker's Spark UI on EMR. Keep it private: for a short time, it needs no password.
+
+    On a cluster it is the history server, which lists the workers by their names.
+    """
+    from olist_assets.engines import create_engine  # noqa: PLC0415 - imports Dagster
+    from olist_assets.settings.general import load_settings  # noqa: PLC0415
+
+    sys.stdout.write(create_engine(load_settings()).create_spark_ui(job) + "\n")
 
 
 def _to_grid(title: str, tables: list["TableStatus"]) -> Table:

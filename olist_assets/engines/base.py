@@ -1,14 +1,40 @@
 """The contract of an engine: a step request in, a step result out."""
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from threading import Event
 from typing import ClassVar
 
 import dagster as dg
 from pyspark.sql import SparkSession
 
+from olist_assets.errors import EngineError
 from spark_steps.protocol import Progress, StepRequest, StepResult, ignore_progress
 from spark_steps.steps import run_step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What an engine uses on AWS, and what costs money while it exists.
+
+    Attributes:
+        kind: cluster, application or worker.
+        id: its id, such as j-1ABC, or j-1ABC/s-2DEF for a worker.
+        state: its state in the service's own word.
+        run_id: the run whose steps a worker executes; empty for a job that is not this project's.
+        is_own: whether it works for this lake alone.
+        folder: the folder in the lake with the requests of a worker.
+        price_per_hour: the estimated price of what it occupies at least, in US dollars; 0 for a worker within a
+            cluster, and for an application.
+    """
+
+    kind: str
+    id: str
+    state: str
+    run_id: str = ""
+    is_own: bool = False
+    folder: str = ""
+    price_per_hour: float = 0.0
 
 
 class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument] - Dagster's own form
@@ -44,12 +70,31 @@ class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgum
                 of the step repairs that.
         """
 
+    def retry_after_outage(self, retry_number: int) -> dg.RetryRequested | None:  # noqa: ARG002 - the contract
+        """The request to retry a step that an OutageError has ended; None if it has been retried often enough."""
+        return None
+
     def stop_queries(self) -> None:
         """Let the running queries of all threads fail. Steps may start others. A remote engine has none here."""
 
     def cancel_jobs(self, run_id: str) -> list[str]:  # noqa: ARG002 - the contract
         """Cancel the jobs of a run that have not ended, and return their ids. A local engine has no jobs."""
         return []
+
+    def machines(self) -> list[Machine]:
+        """The live clusters or applications, each followed by its jobs. A local engine has none."""
+        return []
+
+    def end_machine(self, machine: Machine) -> None:
+        """Request the end of a machine. Ending one that has ended does nothing."""
+
+    def create_spark_ui(self, job: str) -> str:
+        """Create a URL of the Spark UI of a worker, which gives access for a short time.
+
+        Raises:
+            EngineError: the engine has none, or AWS refused a request.
+        """
+        raise EngineError(f"{job}: the engine {self.name} has no workers on AWS; set OLIST_ENGINE")
 
 
 class LocalEngine(Engine):

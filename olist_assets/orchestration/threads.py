@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 from dagster._core.errors import raise_execution_interrupts
@@ -111,7 +111,7 @@ class ThreadedExecutor(ExecutorWrapper):
                     step_context = job_context.for_step(step, active.get_known_state())
                     running[step.key] = _start(step_context, events)
                 yield from active.concurrency_event_iterator(job_context)
-                pause = active.sleep_interval()  # until a retry or a pool; 0 if no step waits for one
+                pause = cast("float", active.sleep_interval())  # until a retry or a pool; 0 if no step waits for one
                 try:
                     with raise_execution_interrupts():
                         event = events.get(timeout=None if running and pause == 0 else max(pause, _MIN_PAUSE))

@@ -73,6 +73,14 @@ QUOTAS = {
 }
 """Quotas of EMR on EC2 by action: the size of the bucket of tokens, and the tokens that return per second."""
 
+_MIN_EXECUTORS = 3
+"""EMR Serverless rejects job runs with fewer initial executors."""
+
+_NO_CAPACITY = (
+    "ApplicationMaxCapacityExceededException: Worker could not be allocated as the application has exceeded "
+    "maximumCapacity settings: [CPU]"
+)
+
 _ALL_CALLS = (25, 5.0)
 """The quota of all calls of EMR on EC2 together."""
 
@@ -157,7 +165,7 @@ class StepProgram(StrEnum):
 
 @dataclass
 class Fault:
-    """The fault of the next calls of an action: throttled, server_error, denied, lost (done, no answer)."""
+    """The fault of the next calls of an action: throttled, server_error, denied, expired, lost (done, no answer)."""
 
     action: str
     kind: str
@@ -175,6 +183,8 @@ class Job:
         set_state: sets its state in the service: the state, and the reason of a failure.
         variables: the environment variables of its driver.
         archives: the values of --archives.
+        application: the application of a job run.
+        cores: the vCPUs of a job run's driver and initial executors.
         process: its process, once it has started.
         cancelled: whether it was canceled.
     """
@@ -186,6 +196,8 @@ class Job:
     set_state: Callable[..., None]
     variables: dict[str, str] = field(default_factory=dict)
     archives: list[str] = field(default_factory=list)
+    application: str = ""
+    cores: int = 0
     process: subprocess.Popen | None = None
     cancelled: bool = False
 
@@ -280,6 +292,8 @@ class Cluster:
             response = _error(400, "ThrottlingException", "Rate exceeded")
         elif fault and fault.kind == "server_error":
             response = _error(500, "InternalServerException", "try again")
+        elif fault and fault.kind == "expired":
+            response = _error(400, "ExpiredTokenException", "The security token included in the request is expired")
         elif fault and fault.kind == "denied":
             response = _error(
                 400, "AccessDeniedException", f"User: arn:aws:iam::123456789012:user/a is not authorized: {action}"
@@ -331,8 +345,22 @@ class Cluster:
             return _json({"applicationId": request.path.split("/")[2], "jobRunId": job})
         if action == "AddJobFlowSteps" and self.emr.clusters[body["JobFlowId"]].state.startswith("TERMINAT"):
             return _error(400, "InvalidRequestException", "A job flow that is terminated may not be modified.")
+        if action == "StopApplication" and any(job.application in request.path for job in self.running):
+            return _error(400, "ValidationException", "Application has active job runs")
         if action in ("CreateApplication", "StartJobRun") and body["clientToken"] in self._tokens:
             return _json(self._tokens[body["clientToken"]])
+        return self._answer_about_spark_ui(action, request, body)
+
+    def _answer_about_spark_ui(self, action: str, request: Request, body: dict[str, Any]) -> Response | None:
+        if action == "CreatePersistentAppUI":
+            return _json({"PersistentAppUIId": "p-" + body["TargetResourceArn"].rpartition("/")[2]})
+        if action == "GetPersistentAppUIPresignedURL":
+            is_ready = self.times(action) > 1  # it takes a moment
+            url = f"https://{body['PersistentAppUIId']}.emrappui-prod.example/shs?authToken=secret"
+            return _json({"PresignedURLReady": is_ready} | ({"PresignedURL": url} if is_ready else {}))
+        if action == "GetDashboardForJobRun":
+            run = request.path.split("/")[4]
+            return _json({"url": f"https://{run}.dashboard.emr-serverless.example/?authToken=secret"})
         return None
 
     def _follow_up(self, action: str, body: dict[str, Any], answer: dict[str, Any]) -> None:
@@ -396,7 +424,8 @@ class Cluster:
         log = f"{logs.rstrip('/')}/applications/{application}/jobs/{run_id}/SPARK_DRIVER/stderr.gz" if logs else None
         command = ["spark-submit", *options, submit["entryPoint"], *submit["entryPointArguments"]]
         set_state("PENDING")
-        self._accept(Job(run_id, run.name, command, log, set_state, driver, _archives(options)))
+        cores = _cores(options)
+        self._accept(Job(run_id, run.name, command, log, set_state, driver, _archives(options), application, cores))
 
     def _accept(self, job: Job) -> None:
         self.jobs.append(job)
@@ -481,16 +510,16 @@ class Cluster:
             elif code == 0:
                 job.set_state("COMPLETED")
             else:
-                job.set_state("FAILED", f"exit code {code}")
+                job.set_state("FAILED", f"exit code {code}" if job.process else _NO_CAPACITY)
         self._write_log(job)
 
     def _run(self, job: Job) -> int | None:
-        """Run a job; the exit code of its process, None if the job was canceled before."""
+        """Run a job; the exit code of its process, None if it was canceled before, or lacks capacity."""
         while self.hold.is_set() and not job.cancelled:
             time.sleep(0.05)
         environment = self.environment | job.variables | {"STEP_PROGRAM": self.program}
         with self._lock:
-            if job.cancelled:
+            if job.cancelled or not self._has_capacity(job):
                 return None
             place = self.folder / "work" / job.id
             place.mkdir(parents=True)
@@ -506,6 +535,14 @@ class Cluster:
                 )
             job.set_state("RUNNING")
         return job.process.wait()
+
+    def _has_capacity(self, job: Job) -> bool:
+        """Whether the driver and the initial executors of a job run fit into its application."""
+        if not job.application:
+            return True
+        limit = int(self.serverless.applications[job.application].maximum_capacity["cpu"].split()[0])
+        used = sum(other.cores for other in self.running if other.application == job.application)
+        return used + job.cores <= limit
 
     def _write_log(self, job: Job) -> None:
         """Write the log of a job that has run, as late as EMR does."""
@@ -548,6 +585,13 @@ def _object(uri: str) -> dict[str, str]:
     return {"Bucket": bucket, "Key": key}
 
 
+def _cores(options: list[str]) -> int:
+    """The vCPUs of a job run's driver and initial executors; without sizes, each has 4, and there are 3 executors."""
+    properties = dict(value.split("=", 1) for option, value in pairwise(options) if option == "--conf")
+    executors = int(properties.get("spark.executor.instances", _MIN_EXECUTORS))
+    return int(properties.get("spark.driver.cores", 4)) + executors * int(properties.get("spark.executor.cores", 4))
+
+
 def _archives(arguments: list[str]) -> list[str]:
     return [value for option, value in pairwise(arguments) if option == "--archives"]
 
@@ -557,6 +601,8 @@ def _action_name(request: Request) -> str:
     if target := request.headers.get("X-Amz-Target"):
         return target.partition(".")[2]
     parts = request.path.strip("/").split("/")
+    if parts[-1] == "stop":
+        return "StopApplication"
     names = {
         ("GET", 1): "ListApplications",
         ("POST", 1): "CreateApplication",
@@ -564,6 +610,7 @@ def _action_name(request: Request) -> str:
         ("GET", 3): "ListJobRuns",
         ("POST", 3): "StartJobRun",
         ("GET", 4): "GetJobRun",
+        ("GET", 5): "GetDashboardForJobRun",
         ("DELETE", 4): "CancelJobRun",
     }
     return names.get((request.method, len(parts)), request.method)

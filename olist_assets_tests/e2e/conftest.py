@@ -116,7 +116,7 @@ def shop(service, cluster, shops_bucket, small_package, monkeypatch):
     shop = create_shop(service, cluster, shops_bucket, small_package)
     yield shop
     cluster.faults.clear()
-    for job, _ in shop.engine.live():
+    for job, *_ in shop.engine.live():
         shop.engine.cancel(job)
     for job in cluster.jobs:
         job.cancelled = True

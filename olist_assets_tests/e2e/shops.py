@@ -80,6 +80,11 @@ class Shop:
         assert failure.user_failure_data, failure.error.to_string()
         return failure.user_failure_data.description
 
+    def configure(self, **settings: float) -> None:
+        """Let the engine have these settings."""
+        engine = self.engine
+        self.lake.engine = create_engine(self.service, engine.lake, engine.package, self.lake.root.name, **settings)
+
     def sellers(self) -> list[str]:
         """The ids of the sellers in raw, one per row."""
         return sorted(row["seller_id"] for row in self.lake.read("raw/sellers", "seller_id"))
@@ -119,18 +124,19 @@ def create_shop(service: str, cluster: Cluster, bucket: Path, package: str) -> S
     return Shop(service, cluster, lake)
 
 
-def create_engine(
-    service: str, lake: str, package: str, name: str, *, start_minutes: float = 1, poll_seconds: float = 0.1
-) -> RemoteEngine:
-    """An engine that by default polls often and waits briefly."""
+def create_engine(service: str, lake: str, package: str, name: str, **settings: float) -> RemoteEngine:
+    """An engine that polls often, waits briefly, and retries nothing, except for these settings."""
     fields = {
         "lake": lake,
         "package": package,
         "logs": "s3://logs/emr",
-        "start_minutes": start_minutes,
-        "poll_seconds": poll_seconds,
+        "start_minutes": 1,
+        "poll_seconds": 0.1,
+        "retries": 0,
+        "retry_seconds": 0.1,
         "stop_seconds": 20,
         "log_seconds": 1,
+        **settings,
     }
     if service == "emr":
         return EmrEngine(cluster=name, **fields)

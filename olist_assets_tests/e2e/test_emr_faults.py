@@ -8,13 +8,16 @@ import re
 import threading
 
 import pytest
-from obstore.exceptions import PermissionDeniedError
+from obstore.exceptions import GenericError, PermissionDeniedError
 
+from olist_assets.engines.remote.exchange import Exchange
+from olist_assets.engines.remote.job import WorkerKey
 from olist_assets.engines.remote.settings import EmrFields
 from olist_assets.errors import OlistError
 from olist_assets.lake.landzone import Landzone
 from olist_assets.lake.step_records import StepRecords
 from olist_assets_tests.e2e.cluster import Fault, StepProgram
+from olist_assets_tests.e2e.servers import wait_until
 from olist_assets_tests.e2e.shops import (
     BUCKET,
     CANCEL,
@@ -74,6 +77,60 @@ def test_a_run_continues_on_another_worker(shop):
     assert shop.sellers() == ["s1", "s2"]
 
 
+def test_a_step_is_retried_after_an_outage(shop):
+    crashed = []
+
+    def crash_twice() -> None:
+        crashed.append(1)
+        if len(crashed) > 2:
+            shop.cluster.crash.unlink()
+        else:
+            shop.cluster.before[SUBMIT[shop.service]] = crash_twice
+
+    shop.cluster.crash.write_text("no memory")
+    shop.cluster.before[SUBMIT[shop.service]] = crash_twice
+    shop.configure(retries=1)
+    assert shop.run() == ""
+    assert len(shop.cluster.jobs) == 3
+    assert shop.sellers() == ["s1", "s2"]
+
+
+@pytest.mark.parametrize("service", ["emr"], indirect=True)
+def test_a_step_is_retried_after_an_outage_of_s3(shop, monkeypatch):
+    failures = [GenericError(f"PUT http://127.0.0.1/{BUCKET}/control/requests failed: 503")]
+
+    def post(self, name, request, *, _post=Exchange.post) -> None:
+        if failures:
+            raise failures.pop()
+        _post(self, name, request)
+
+    monkeypatch.setattr(Exchange, "post", post)
+    shop.configure(retries=1)
+    assert shop.run() == ""
+    assert "retry in 0.1 s" in shop.messages()
+    assert shop.sellers() == ["s1", "s2"]
+    assert_private(shop.messages())
+
+
+@pytest.mark.parametrize("service", ["emr-serverless"], indirect=True)
+def test_retries_wait_for_the_capacity_of_an_application(shop):
+    shop.configure(max_vcpus=12, retries=5)
+    other = shop.engine.submit_worker(WorkerKey.create("s3://other/lake", "other"), print)  # 8 vCPUs, as the worker
+    wait_until(lambda: shop.cluster.running)
+
+    def submit_again(times: int) -> None:
+        if times == 3:
+            shop.engine.cancel(other.job)
+        else:
+            shop.cluster.before["StartJobRun"] = lambda: submit_again(times + 1)
+
+    shop.cluster.before["StartJobRun"] = lambda: submit_again(1)
+    assert shop.run() == ""
+    assert len(shop.cluster.jobs) >= 4
+    assert "ApplicationMaxCapacityExceededException" in shop.messages()
+    assert shop.sellers() == ["s1", "s2"]
+
+
 @pytest.mark.parametrize("service", ["emr"], indirect=True)
 @pytest.mark.parametrize("also_fails", [False, True])
 def test_an_unwritable_control_object_is_reported_without_the_bucket(shop, monkeypatch, also_fails):
@@ -95,8 +152,7 @@ def test_an_unwritable_control_object_is_reported_without_the_bucket(shop, monke
 
 def test_a_worker_that_never_starts_is_canceled(shop):
     shop.cluster.hold.set()
-    engine = shop.engine
-    shop.lake.engine = create_engine(shop.service, engine.lake, engine.package, shop.lake.root.name, start_minutes=0.02)
+    shop.configure(start_minutes=0.02)
     error = shop.run()
     state = {"emr": "PENDING", "emr-serverless": "SUBMITTED"}[shop.service]
     assert re.fullmatch(
@@ -186,7 +242,7 @@ def test_a_denied_call_is_not_retried(shop, action):
     assert shop.is_idle()
 
 
-@pytest.mark.parametrize("kind", ["denied", "throttled"])
+@pytest.mark.parametrize("kind", ["denied", "throttled", "expired"])
 def test_work_goes_on_while_the_service_does_not_answer(shop, kind):
     shop.cluster.faults += [Fault(DESCRIBE[shop.service], kind, times=999)]
     assert shop.run() == ""
@@ -198,10 +254,7 @@ def test_work_goes_on_while_the_service_does_not_answer(shop, kind):
 @pytest.mark.parametrize("service", ["emr"], indirect=True)
 def test_a_run_stays_within_emrs_quotas(shop):
     default = EmrFields.model_fields["poll_seconds"].default
-    engine = shop.engine
-    shop.lake.engine = create_engine(
-        shop.service, engine.lake, engine.package, shop.lake.root.name, poll_seconds=default
-    )
+    shop.configure(poll_seconds=default)
     shop.cluster.refused = 0
     shop.cluster.quotas.set()
     assert shop.run() == ""

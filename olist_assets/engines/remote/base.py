@@ -4,6 +4,7 @@ A table's newest request has a pointer in the lake. A run that takes a table ove
 request that may still be executed, and withdraws it first.
 """
 
+import re
 import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -18,22 +19,25 @@ from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[re
 from obstore.store import ObjectStore
 from pydantic import PrivateAttr
 
-from olist_assets.aws.clients import describe_error
+from olist_assets.aws.clients import describe_error, is_transient
 from olist_assets.aws.environment import is_s3
-from olist_assets.engines.base import Engine
+from olist_assets.engines.base import Engine, Machine
 from olist_assets.engines.remote.exchange import Exchange
-from olist_assets.engines.remote.job import JobStatus, Submission, WorkerKey
+from olist_assets.engines.remote.job import JobStatus, LiveJob, Submission, WorkerKey
 from olist_assets.engines.remote.package import Package, Uploaded
 from olist_assets.engines.remote.settings import RemoteFields, RemoteSettings
 from olist_assets.engines.remote.waiting import T, wait_for_capacity
 from olist_assets.engines.remote.worker import Limits, RunWorker, end_job, withdraw
-from olist_assets.errors import EngineError, SettingsError
+from olist_assets.errors import EngineError, OutageError, SettingsError
 from olist_assets.lake.leases import LeaseUnavailableError, hold_lease
 from olist_assets.lake.storage import open_store
 from spark_steps.protocol import Progress, StepCrashError, StepRequest, StepResult, ignore_progress
 
 _DEAD = timedelta(minutes=10)
 """A worker whose newest heartbeat is so old is dead, even if its clock differs."""
+
+_STOPPED = {"CREATED", "STOPPING", "STOPPED"}
+"""States of an application that runs nothing, and costs nothing."""
 
 _MAX_PAUSE = 10.0
 """The greatest pause between two questions about a cluster that is not ready; an interruption takes as long."""
@@ -72,12 +76,24 @@ class RemoteEngine(RemoteFields, Engine):
         """The status of a job."""
 
     @abstractmethod
-    def live(self) -> Iterator[tuple[str, str]]:
-        """The ids and names of all jobs that have not ended."""
+    def hosts(self) -> Iterator[Machine]:
+        """The live clusters or applications of the configured name, the one in use first."""
+
+    @abstractmethod
+    def end_host(self, host: str) -> None:
+        """Request the end of a cluster, or that an application stops."""
+
+    @abstractmethod
+    def live_jobs(self, host: str) -> Iterator[LiveJob]:
+        """The jobs of a cluster or an application that have not ended."""
 
     @abstractmethod
     def cancel(self, job: str, *, force: bool = False) -> None:
         """Request the end of a job, of all its processes if `force` is set. A job that has ended is left alone."""
+
+    @abstractmethod
+    def request_spark_ui(self, job: str) -> str:
+        """A URL of the Spark UI of a job, also of one that has ended."""
 
     @property
     @abstractmethod
@@ -113,16 +129,21 @@ class RemoteEngine(RemoteFields, Engine):
         except StepCrashError as error:
             raise EngineError(f"{request.table}: {error}") from error
         except (BotoCoreError, ClientError) as error:
-            raise EngineError(describe_error(error)) from error
+            raise _service_error(error) from error
         context.add_asset_metadata(
             {
                 "job": answer.job,
+                "spark_ui": dg.MetadataValue.md(f"`olist spark-ui {answer.job}`"),
                 "seconds_waiting": round(max(0.0, answer.seconds - result.seconds), 1),
                 "seconds_running": round(result.seconds, 1),
                 "estimated_cost_usd": round(result.seconds / 3600 * answer.share * self.price_per_hour, 6),
             }
         )
         return result
+
+    def retry_after_outage(self, retry_number: int) -> dg.RetryRequested | None:
+        """As the settings say."""
+        return dg.RetryRequested(self.retries, self.retry_seconds) if retry_number < self.retries else None
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - the contract
         """Let the worker of the run end."""
@@ -137,12 +158,70 @@ class RemoteEngine(RemoteFields, Engine):
             EngineError: AWS refused a request.
         """
         try:
-            jobs = [job for job, name in self.live() if (key := WorkerKey.parse(name)) and key.run_id == run_id]
+            jobs = [job.id for job in self.live() if job.key and job.key.run_id == run_id]
             for job in jobs:
                 self.cancel(job)
         except (BotoCoreError, ClientError) as error:
             raise EngineError(describe_error(error)) from None  # Dagster stores the texts of all causes of a tick
         return jobs
+
+    def live(self) -> Iterator[LiveJob]:
+        """The jobs of all hosts that have not ended."""
+        for host in self.hosts():
+            yield from self.live_jobs(host.id)
+
+    def machines(self) -> list[Machine]:
+        """The live clusters or applications, each followed by its jobs.
+
+        Raises:
+            EngineError: AWS refused a request.
+        """
+        found: list[Machine] = []
+        try:
+            for host in (host for host in self.hosts() if host.state not in _STOPPED):
+                found += [host, *(self._machine(job, host) for job in self.live_jobs(host.id))]
+        except (BotoCoreError, ClientError) as error:
+            raise _service_error(error) from error
+        return found
+
+    def _machine(self, job: LiveJob, host: Machine) -> Machine:
+        return Machine(
+            kind="worker",
+            id=job.id,
+            state=job.state,
+            run_id=job.key.run_id if job.key else "",
+            folder=job.key.folder if job.key else "",
+            is_own=job.key is not None and job.key == WorkerKey.create(self.lake, job.key.run_id, job.key.attempt),
+            price_per_hour=0.0 if host.price_per_hour else self.price_per_hour,
+        )
+
+    def end_machine(self, machine: Machine) -> None:
+        """Request the end of a cluster or an application, or of a worker, whose run then fails without another one.
+
+        Raises:
+            EngineError: AWS refused a request.
+        """
+        try:
+            if machine.kind != "worker":
+                self.end_host(machine.id)
+                return
+            Exchange(self._store, machine.folder, self.name, machine.id).close()
+            self.cancel(machine.id)
+        except (BotoCoreError, ClientError) as error:
+            raise _service_error(error) from error
+
+    def create_spark_ui(self, job: str) -> str:
+        """Create a URL of the Spark UI of a worker, which gives access for a short time.
+
+        Raises:
+            EngineError: AWS refused a request, or the UI is not ready in time.
+        """
+        if not re.fullmatch(r"[\w-]+/[\w-]+", job, re.ASCII):
+            raise EngineError(f"{job} is no worker; an asset's metadata and `olist status` name them")
+        try:
+            return self.request_spark_ui(job)
+        except (BotoCoreError, ClientError) as error:
+            raise _service_error(error) from error
 
     def _withdraw_orphan(self, table: str, on_progress: Progress) -> None:
         """Withdraw the request that a killed run left on a table, and wait until nothing of its step runs.
@@ -204,7 +283,7 @@ class RemoteEngine(RemoteFields, Engine):
                 on_progress,
             )
         except (BotoCoreError, ClientError) as error:
-            raise EngineError(describe_error(error)) from error
+            raise _service_error(error) from error
         return Exchange(self._store, key.folder, self.name, job)
 
     @cached_property
@@ -250,3 +329,8 @@ class RemoteEngine(RemoteFields, Engine):
             return None
 
         return self._wait_for_capacity(probe, f"another process to create {name}")
+
+
+def _service_error(error: BotoCoreError | ClientError) -> EngineError:
+    """The error of a service's API as one of this project."""
+    return (OutageError if is_transient(error) else EngineError)(describe_error(error))

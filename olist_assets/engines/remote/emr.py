@@ -11,15 +11,20 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs] - it has none
 
 from olist_assets.aws.clients import call_at_most_once, create_client, create_client_without_retries
+from olist_assets.engines.base import Machine
 from olist_assets.engines.remote.base import RemoteEngine
-from olist_assets.engines.remote.job import JobPhase, JobStatus, Submission, spark_options
-from olist_assets.engines.remote.settings import EmrFields, EmrSettings
+from olist_assets.engines.remote.job import JobPhase, JobStatus, LiveJob, Submission, spark_options
+from olist_assets.engines.remote.settings import VCPUS, EmrFields, EmrSettings
 from olist_assets.engines.remote.waiting import log_changes
-from olist_assets.errors import EngineError
+from olist_assets.errors import EngineError, OutageError
 from spark_steps.protocol import Progress
 
 _LIVE_CLUSTER = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
 _READY_CLUSTER = {"RUNNING", "WAITING"}
+_OUTAGES = {"INTERNAL_ERROR", "INSTANCE_FAILURE", "INSTANCE_FLEET_TIMEOUT"}
+"""Codes of why a cluster terminates that are no mistake of a user."""
+
+_TAG = "olist:lakehouse"
 _LIVE_STEP = ["PENDING", "CANCEL_PENDING", "RUNNING"]
 _PHASES = {
     "PENDING": JobPhase.WAITING,
@@ -30,8 +35,15 @@ _PHASES = {
     "FAILED": JobPhase.FAILED,
     "INTERRUPTED": JobPhase.FAILED,
 }
-_VCPUS = 4
-"""vCPUs of each of the `instance_types`."""
+_SPOT = {
+    "AllocationStrategy": "price-capacity-optimized",
+    "TimeoutDurationMinutes": 10,
+    "TimeoutAction": "SWITCH_TO_ON_DEMAND",
+}
+"""How spot instances are chosen, and what is taken if there are none in time."""
+
+_CORE_ONLY = {"yarn.node-labels.enabled": "true", "yarn.node-labels.am.default-node-label-expression": "CORE"}
+"""Application masters run on core nodes, because a spot instance may be taken away."""
 
 _GLUE_CATALOG = "com.amazonaws.glue.catalog.metastore.AWSGlueDataCatalogHiveClientFactory"
 
@@ -91,17 +103,28 @@ class EmrEngine(EmrFields, RemoteEngine):
         log = f"{self.logs.rstrip('/')}/{cluster}/steps/{step}/stderr.gz" if self.logs else None
         return JobStatus(phase, state, reason, log)
 
-    def live(self) -> Iterator[tuple[str, str]]:
-        """The steps of the cluster of this name that have not ended."""
-        for cluster in self._clusters():
-            pages = self._emr.get_paginator("list_steps").paginate(ClusterId=cluster, StepStates=_LIVE_STEP)
-            yield from ((f"{cluster}/{step['Id']}", step["Name"]) for page in pages for step in page["Steps"])
+    def live_jobs(self, host: str) -> Iterator[LiveJob]:
+        """The steps of a cluster that have not ended."""
+        pages = self._emr.get_paginator("list_steps").paginate(ClusterId=host, StepStates=_LIVE_STEP)
+        for step in (step for page in pages for step in page["Steps"]):
+            yield LiveJob(f"{host}/{step['Id']}", step["Name"], step["Status"]["State"])
 
     def cancel(self, job: str, *, force: bool = False) -> None:
         """Cancel a pending step; interrupt a running one, or end all its processes."""
         cluster, step = job.split("/")
         option = "TERMINATE_PROCESS" if force else "SEND_INTERRUPT"
         self._emr.cancel_steps(ClusterId=cluster, StepIds=[step], StepCancellationOption=option)
+
+    def request_spark_ui(self, job: str) -> str:
+        """A URL of the history server that EMR keeps for the job's cluster, also after its end."""
+        arn = self._describe_cluster(job.split("/", maxsplit=1)[0])["ClusterArn"]
+        created = self._emr.create_persistent_app_ui(TargetResourceArn=arn)["PersistentAppUIId"]
+
+        def probe() -> str | None:
+            answer = self._emr.get_persistent_app_ui_presigned_url(PersistentAppUIId=created, PersistentAppUIType="SHS")
+            return answer["PresignedURL"] if answer.get("PresignedURLReady") else None
+
+        return self._wait_for_capacity(probe, "the Spark history server")
 
     def _add_step(self, cluster: str, submission: Submission) -> str:
         archive = submission.environment
@@ -125,7 +148,7 @@ class EmrEngine(EmrFields, RemoteEngine):
             return self._emr_without_retries.add_job_flow_steps(JobFlowId=cluster, Steps=[step])["StepIds"][0]
 
         def find() -> str | None:
-            return next((job.split("/")[1] for job, name in self.live() if name == submission.name), None)
+            return next((job.id.split("/")[1] for job in self.live() if job.name == submission.name), None)
 
         return f"{cluster}/{call_at_most_once(add, find)}"
 
@@ -140,8 +163,8 @@ class EmrEngine(EmrFields, RemoteEngine):
 
     @property
     def price_per_hour(self) -> float:
-        """The price of the smallest cluster, in US dollars per hour."""
-        return self.units * self.unit_price
+        """The price of the smallest cluster, its primary node included, in US dollars per hour."""
+        return (self.units + VCPUS) * self.unit_price
 
     # --- The cluster -------------------------------------------------------------------------------------------
 
@@ -149,29 +172,54 @@ class EmrEngine(EmrFields, RemoteEngine):
         """A cluster of this name that accepts steps. It is created if there is none, and waited for.
 
         Raises:
-            EngineError: the cluster terminates instead, or is not ready in time.
+            OutageError: machines failed or lacked capacity, or the cluster is not ready in time.
+            EngineError: a user terminates the cluster, or its configuration is refused.
         """
         cluster = self._find_or_create(f"emr/{self.cluster}", self._find_cluster, lambda: self._create(on_progress))
         log = log_changes(on_progress)
 
         def probe() -> str | None:
-            status = self._cluster_status(cluster)
+            described = self._describe_cluster(cluster)
+            status = described["Status"]
             line = log(f"cluster {cluster} is {status['State']}", _state_change_reason(status))
             if status["State"] not in _LIVE_CLUSTER:
-                raise EngineError(f"{line}; see its log, or set OLIST_EMR_LOGS to have one")
-            return cluster if status["State"] in _READY_CLUSTER else None
+                is_outage = status.get("StateChangeReason", {}).get("Code") in _OUTAGES
+                error = OutageError if is_outage else EngineError
+                raise error(f"{line}; see its log, or set OLIST_EMR_LOGS to have one")
+            if status["State"] not in _READY_CLUSTER:
+                return None
+            for difference in self._differences(described):
+                on_progress(f"cluster {cluster} {difference}")
+            return cluster
 
         return self._wait_for_capacity(probe, f"the cluster {self.cluster}")
 
-    def _find_cluster(self) -> str | None:
-        return next(self._clusters(), None)
+    def _differences(self, described: dict[str, Any]) -> Iterator[str]:
+        """How a cluster that was found differs from one that would be created, as far as it matters to workers."""
+        if (release := described.get("ReleaseLabel")) != self.release:
+            yield f"has the release {release}, not {self.release} (OLIST_EMR_RELEASE)"
+        if _TAG not in {tag["Key"] for tag in described.get("Tags", ())}:
+            yield f"lacks the tag {_TAG}, which the roles in deploy/ require: they may refuse its use"
 
-    def _clusters(self) -> Iterator[str]:
+    def _find_cluster(self) -> str | None:
+        return next((cluster.id for cluster in self.hosts()), None)
+
+    def hosts(self) -> Iterator[Machine]:
         """The live clusters of this name, oldest first: if there are several, all processes use the same one."""
         pages = self._emr.get_paginator("list_clusters").paginate(ClusterStates=_LIVE_CLUSTER)
         clusters = [cluster for page in pages for cluster in page["Clusters"] if cluster["Name"] == self.cluster]
         clusters.sort(key=lambda cluster: cluster["Status"]["Timeline"]["CreationDateTime"])
-        yield from (cluster["Id"] for cluster in clusters)
+        for cluster in clusters:
+            yield Machine(
+                kind="cluster",
+                id=cluster["Id"],
+                state=cluster["Status"]["State"],
+                price_per_hour=self.price_per_hour,
+            )
+
+    def end_host(self, host: str) -> None:
+        """Terminate a cluster."""
+        self._emr.terminate_job_flows(JobFlowIds=[host])
 
     def _create(self, on_progress: Progress) -> str:
         on_progress(f"creating the cluster {self.cluster}, {self.release}: it takes some minutes")
@@ -197,6 +245,7 @@ class EmrEngine(EmrFields, RemoteEngine):
             "Instances": self._instances(),
             "Configurations": [
                 {"Classification": "delta-defaults", "Properties": {"delta.enabled": "true"}},
+                {"Classification": "yarn-site", "Properties": _CORE_ONLY},
                 {
                     "Classification": "spark-hive-site",
                     "Properties": {"hive.metastore.client.factory.class": _GLUE_CATALOG},
@@ -216,6 +265,7 @@ class EmrEngine(EmrFields, RemoteEngine):
         }
 
     def _instances(self) -> dict[str, Any]:
+        types = [{"InstanceType": name, "WeightedCapacity": VCPUS} for name in self.instance_types]
         primary = {
             "Name": "primary",
             "InstanceFleetType": "MASTER",
@@ -226,26 +276,36 @@ class EmrEngine(EmrFields, RemoteEngine):
             "Name": "core",
             "InstanceFleetType": "CORE",
             "TargetOnDemandCapacity": self.units,
-            "InstanceTypeConfigs": [{"InstanceType": name, "WeightedCapacity": _VCPUS} for name in self.instance_types],
+            "InstanceTypeConfigs": types,
         }
+        # Managed scaling adds task nodes to a fleet, and creates none. EMR refuses a fleet without a node.
+        task = {"Name": "task", "InstanceFleetType": "TASK", "InstanceTypeConfigs": types} | (
+            {"TargetSpotCapacity": VCPUS, "LaunchSpecifications": {"SpotSpecification": _SPOT}}
+            if self.spot
+            else {"TargetOnDemandCapacity": VCPUS}
+        )
+        grows = self.max_units > self.units
         optional = {"Ec2SubnetIds": self.subnets} if self.subnets else {}
         return {
             "KeepJobFlowAliveWhenNoSteps": True,
             "TerminationProtected": False,
-            "InstanceFleets": [primary, core],
+            "InstanceFleets": [primary, core, *([task] if grows else [])],
             **optional,
         }
 
     def _cluster_tags(self) -> list[dict[str, str]]:
         """The tag that the roles in deploy/ require of the project's clusters, EMR's own, and the configured tags."""
-        tags = {"olist:lakehouse": self.cluster, "for-use-with-amazon-emr-managed-policies": "true", **self.tags}
+        tags = {_TAG: self.cluster, "for-use-with-amazon-emr-managed-policies": "true", **self.tags}
         return [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def _is_terminating(self, cluster: str) -> bool:
         return self._cluster_status(cluster)["State"] not in _LIVE_CLUSTER
 
     def _cluster_status(self, cluster: str) -> dict[str, Any]:
-        return self._emr.describe_cluster(ClusterId=cluster)["Cluster"]["Status"]
+        return self._describe_cluster(cluster)["Status"]
+
+    def _describe_cluster(self, cluster: str) -> dict[str, Any]:
+        return self._emr.describe_cluster(ClusterId=cluster)["Cluster"]
 
     @cached_property
     def _emr(self) -> Any:

@@ -8,14 +8,20 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from olist_assets.aws.clients import create_client
+from olist_assets.engines.base import Machine
 from olist_assets.engines.remote.base import RemoteEngine
-from olist_assets.engines.remote.job import ENVIRONMENT, JobPhase, JobStatus, Submission, spark_options
+from olist_assets.engines.remote.job import ENVIRONMENT, JobPhase, JobStatus, LiveJob, Submission, spark_options
 from olist_assets.engines.remote.settings import EmrServerlessFields, EmrServerlessSettings
+from olist_assets.engines.remote.waiting import DeadlineError, poll_until
+from olist_assets.errors import EngineError
 from spark_steps.protocol import Progress
 
 _PYTHON = f"./{ENVIRONMENT}/bin/python"
 _MIN_EXECUTORS = 3
 """The service rejects fewer initial executors."""
+
+_END_SECONDS = 2.0
+"""The pause between two questions whether job runs have ended."""
 
 _LIVE_APPLICATION = ["CREATING", "CREATED", "STARTING", "STARTED", "STOPPING", "STOPPED"]
 _PHASES = {
@@ -55,6 +61,7 @@ class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
             clientToken=str(uuid.uuid4()),
             executionRoleArn=self.role,
             name=submission.name,
+            executionTimeoutMinutes=self.worker_minutes,
             jobDriver={
                 "sparkSubmit": {
                     "entryPoint": submission.main,
@@ -97,18 +104,21 @@ class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
         log = f"{self.logs.rstrip('/')}/applications/{application}/jobs/{run}/SPARK_DRIVER/stderr.gz"
         return JobStatus(phase, state, reason.strip(), log if self.logs else None)
 
-    def live(self) -> Iterator[tuple[str, str]]:
-        """The job runs of the application of this name that have not ended."""
-        application = self._find_application()
-        if application is None:
-            return
-        pages = self._serverless.get_paginator("list_job_runs").paginate(applicationId=application, states=_LIVE_JOB)
-        yield from ((f"{application}/{run['id']}", run.get("name", "")) for page in pages for run in page["jobRuns"])
+    def live_jobs(self, host: str) -> Iterator[LiveJob]:
+        """The job runs of an application that have not ended."""
+        pages = self._serverless.get_paginator("list_job_runs").paginate(applicationId=host, states=_LIVE_JOB)
+        for run in (run for page in pages for run in page["jobRuns"]):
+            yield LiveJob(f"{host}/{run['id']}", run.get("name", ""), run["state"])
 
     def cancel(self, job: str, *, force: bool = False) -> None:  # noqa: ARG002 - there is one way
         """Cancel a job run."""
         application, run = job.split("/")
         self._serverless.cancel_job_run(applicationId=application, jobRunId=run)
+
+    def request_spark_ui(self, job: str) -> str:
+        """A URL of the job run's Spark UI, or of its history server after its end."""
+        application, run = job.split("/")
+        return self._serverless.get_dashboard_for_job_run(applicationId=application, jobRunId=run)["url"]
 
     @property
     def price_per_hour(self) -> float:
@@ -120,9 +130,31 @@ class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
     # --- The application ---------------------------------------------------------------------------------------
 
     def _find_application(self) -> str | None:
+        return next((application.id for application in self.hosts()), None)
+
+    def hosts(self) -> Iterator[Machine]:
+        """The application of this name; the oldest, if there are several."""
         pages = self._serverless.get_paginator("list_applications").paginate(states=_LIVE_APPLICATION)
         applications = [app for page in pages for app in page["applications"] if app.get("name") == self.application]
-        return min(applications, key=lambda app: app["createdAt"])["id"] if applications else None
+        if applications:
+            oldest = min(applications, key=lambda app: app["createdAt"])
+            yield Machine(kind="application", id=oldest["id"], state=oldest["state"])
+
+    def end_host(self, host: str) -> None:
+        """Stop an application as soon as its job runs have ended; the next one starts it again.
+
+        Raises:
+            EngineError: its job runs do not end in time.
+        """
+
+        def has_no_jobs() -> bool | None:
+            return None if any(self.live_jobs(host)) else True
+
+        try:
+            poll_until(has_no_jobs, pause=_END_SECONDS, deadline=self.stop_seconds)
+        except DeadlineError as error:
+            raise EngineError(f"the job runs of {host} have not ended within {self.stop_seconds:g} seconds") from error
+        self._serverless.stop_application(applicationId=host)
 
     def _create(self, on_progress: Progress) -> str:
         on_progress(f"creating the application {self.application}, {self.release}")

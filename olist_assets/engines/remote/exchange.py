@@ -90,8 +90,12 @@ class Exchange:
         return msgspec.json.decode(text, type=Heartbeat) if text else None
 
     def close(self) -> None:
-        """Tell the worker that there will be no more requests."""
+        """Let the worker end: there will be no more requests."""
         self._put(CLOSED, "{}")
+
+    def is_closed(self) -> bool:
+        """Whether there will be no more requests."""
+        return self._read(CLOSED) is not None
 
     def _put(self, name: str, text: str) -> None:
         self._store.put(f"{self.folder}/{name}", text.encode())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from typing import Self
+from typing import NamedTuple, Self
 
 from olist_assets.engines.spark_properties import SPARK, s3_encryption
 
@@ -93,6 +93,25 @@ class WorkerKey:
     def folder(self) -> str:
         """Path in the lake of the folder with its requests."""
         return f"control/requests/{self.run_id}/{self.attempt}"
+
+
+class LiveJob(NamedTuple):
+    """A job that has not ended.
+
+    Attributes:
+        id: its id.
+        name: its name.
+        state: its state in the service's own word.
+    """
+
+    id: str
+    name: str
+    state: str
+
+    @property
+    def key(self) -> WorkerKey | None:
+        """Which worker it is; None for a job that others submitted."""
+        return WorkerKey.parse(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

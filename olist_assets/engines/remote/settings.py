@@ -7,7 +7,7 @@ class reads them from environment variables.
 import os
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, ValidationInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -43,6 +43,16 @@ _MEMORY = r"(?i)^\d+[mg]$"
 """A size of memory, such as 4g or 4096m."""
 
 
+VCPUS = 4
+"""vCPUs of each instance type of a cluster's core and task nodes."""
+
+
+def _check_max_units(units: int, info: ValidationInfo) -> int:
+    if units < info.data.get("units", 0):
+        raise ValueError(f"Input should not be less than the minimum, OLIST_EMR_UNITS={info.data['units']}")
+    return units
+
+
 # --- Fields ----------------------------------------------------------------------------------------------------------
 
 
@@ -59,9 +69,13 @@ class RemoteFields(BaseModel):
         15, description="minutes of idle time after which the cluster terminates or the application stops"
     )
     start_minutes: float = Field(
-        30.0, description="minutes that a run's worker may take to start; then it is canceled and the run fails"
+        30.0, description="minutes that a run's worker may take to start; then it is canceled, an outage"
     )
     run_minutes: float = Field(240.0, description="minutes that one step may take; then it is stopped and fails")
+    retries: int = Field(
+        2, ge=0, description="how often a step is retried after an outage: machines, capacity or a service that fail"
+    )
+    retry_seconds: float = Field(60.0, ge=0, description="seconds before such a retry")
     poll_seconds: float = Field(30.0, description="seconds between two requests for the state of a run's worker")
     stop_seconds: float = Field(
         120.0, description="seconds that a withdrawn step, or a canceled worker, may take to end"
@@ -84,8 +98,9 @@ class EmrFields(RemoteFields):
 
     cluster: str = Field("olist", description="name of the cluster, which is found or created")
     applications: CommaList = Field(
-        ["Spark", "Livy", "JupyterEnterpriseGateway"],
-        description="applications that are installed on the cluster, separated by commas",
+        ["Spark"],
+        description="applications that are installed on the cluster, separated by commas; notebooks need `Livy` and "
+        "`JupyterEnterpriseGateway`",
     )
     service_role: str = Field("EMR_DefaultRole", description="role that EMR assumes to run the cluster")
     instance_profile: str = Field("EMR_EC2_DefaultRole", description="instance profile of the cluster's nodes")
@@ -95,8 +110,12 @@ class EmrFields(RemoteFields):
         "available",
     )
     primary_type: str = Field("m6i.xlarge", description="instance type of the primary node")
-    units: int = Field(4, description="minimum vCPUs of all core and task nodes")
-    max_units: int = Field(32, description="maximum vCPUs of all core and task nodes")
+    units: int = Field(
+        4, ge=VCPUS, multiple_of=VCPUS, description="minimum vCPUs of all core and task nodes, a multiple of 4"
+    )
+    max_units: Annotated[int, AfterValidator(_check_max_units)] = Field(
+        32, ge=VCPUS, multiple_of=VCPUS, description="maximum vCPUs of all core and task nodes, a multiple of 4"
+    )
     spot: bool = Field(default=False, description="whether task nodes beyond the minimum are spot instances")
     step_concurrency: int = Field(2, description="number of workers, one per run, that run at a time on the cluster")
     unit_price: float = Field(
@@ -121,6 +140,9 @@ class EmrServerlessFields(RemoteFields):
         "7g", pattern=_MEMORY, description="memory of each executor; with Spark's overhead 8 GB"
     )
     max_vcpus: int = Field(64, description="maximum vCPUs of an application that is created")
+    worker_minutes: int = Field(
+        1440, ge=1, le=10080, description="minutes after which EMR Serverless ends a run's worker, whatever it does"
+    )
     vcpu_price: float = Field(0.052624, description="US dollars per vCPU and hour, for the cost estimate")
     memory_price: float = Field(0.0057785, description="US dollars per GB of memory and hour, for the cost estimate")
 
@@ -166,7 +188,8 @@ class RemoteSettings(BaseSettings):
         """The variable that sets a field, and its value."""
         environment = {name.upper(): value for name, value in os.environ.items()}
         names = [f"{prefix}{field.upper()}" for prefix in cls.prefixes]
-        return next((name, environment[name]) for name in names if environment.get(name))
+        found = ((name, environment[name]) for name in names if environment.get(name))
+        return next(found, (names[0], f"{cls.model_fields[field].default}"))  # a default that does not fit the others
 
 
 # The ignored rule: pydantic types model_config of a model and of settings differently, and merges them all the same.

@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_random
 
 from olist_assets.aws.redaction import redact
-from olist_assets.errors import EngineError
+from olist_assets.errors import OutageError
 from spark_steps.protocol import Progress
 
 T = TypeVar("T")
@@ -67,9 +67,9 @@ def wait_for_capacity(probe: Callable[[], T | None], what: str, *, poll_seconds:
         start_minutes: minutes after which waiting ends.
 
     Raises:
-        EngineError: there is no result in time.
+        OutageError: there is no result in time.
     """
     try:
         return poll_until(probe, pause=poll_seconds, deadline=60 * start_minutes)
     except DeadlineError as error:
-        raise EngineError(f"waited {start_minutes:g} minutes for {what}; see OLIST_EMR_START_MINUTES") from error
+        raise OutageError(f"waited {start_minutes:g} minutes for {what}; see OLIST_EMR_START_MINUTES") from error

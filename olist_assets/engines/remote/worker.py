@@ -20,7 +20,7 @@ from olist_assets.engines.remote.exchange import Exchange
 from olist_assets.engines.remote.job import JobPhase, JobStatus
 from olist_assets.engines.remote.logs import read_log_tail
 from olist_assets.engines.remote.waiting import log_changes
-from olist_assets.errors import EngineError
+from olist_assets.errors import EngineError, OutageError
 from spark_steps.protocol import Progress, StepRequest
 from spark_steps.worker import HEARTBEAT_SECONDS, Heartbeat
 
@@ -39,7 +39,7 @@ _OUTAGE_SECONDS = 900
 _MAX_CRASHES = 2
 
 
-class WorkerLostError(EngineError):
+class WorkerLostError(OutageError):
     """The worker has ended without an answer."""
 
 
@@ -114,6 +114,7 @@ class _Attempt:
         state: the job's state in the service's own word.
         failure: why no step can wait for it any more.
         has_crashed: whether it ended before its work was done; false for one that has ended because it was idle.
+        is_counted: whether the run has counted its end.
         lock: locked while the service is asked.
     """
 
@@ -127,6 +128,7 @@ class _Attempt:
     state: str = "submitted"
     failure: EngineError | None = None
     has_crashed: bool = False
+    is_counted: bool = False
     lock: RLock = field(default_factory=RLock)
 
     @property
@@ -157,17 +159,22 @@ class RunWorker:
         self._attempt: _Attempt | None = None
         self._crashes = 0
         self._failure: EngineError | None = None
+        self._has_crashed = False
+        self._failed = set[str]()
         self._is_interrupted = False
 
     def run(self, request: StepRequest, on_progress: Progress) -> Answer:
         """Run a step, and return the worker's answer. Any interruption withdraws the request.
 
+        An outage ends all waiting steps. The first one that is retried may submit workers again.
+
         Raises:
-            EngineError: no worker starts, the step takes too long, or two workers have ended without an answer.
+            OutageError: no worker starts, two workers have ended without an answer, or the lake does not answer.
+            EngineError: the step takes too long, or a worker cannot be ended.
             DagsterExecutionInterruptedError: the run was interrupted.
         """
         while True:
-            attempt = self._current_attempt(on_progress)
+            attempt = self._current_attempt(request.table, on_progress)
             name = attempt.exchange.new_name(request)
             try:
                 attempt.exchange.post(name, request)
@@ -175,13 +182,18 @@ class RunWorker:
             except WorkerLostError as error:
                 with suppress(BaseError):
                     attempt.exchange.withdraw(name)
-                self._note_end(attempt, error)
+                    attempt.exchange.forget(request.table)  # nothing of it runs
+                self._count_end(attempt, error, request.table)
                 on_progress(f"{error}; submitting another worker")
             except BaseException as error:
                 # Dagster interrupts a run by a subclass of BaseException.
                 self._is_interrupted = self._is_interrupted or not isinstance(error, Exception)
-                self._withdraw(attempt, name, on_progress)
-                attempt.exchange.forget(request.table)
+                try:
+                    if self._withdraw(attempt, name, on_progress):
+                        attempt.exchange.forget(request.table)
+                except BaseError:
+                    if not isinstance(error, OutageError):  # else the retry withdraws the last request on the table
+                        raise
                 raise
             else:
                 with suppress(BaseError):  # nobody waits for it any more
@@ -193,9 +205,10 @@ class RunWorker:
 
         Does nothing if there is none. Errors are ignored, because a worker without requests ends by itself.
         """
-        attempt = self._attempt
-        if attempt is None:
-            return
+        if self._attempt is not None:
+            self._close(self._attempt)
+
+    def _close(self, attempt: _Attempt) -> None:
         with suppress(BaseError):
             attempt.exchange.close()
         if self._is_interrupted or attempt.failure is not None or attempt.heartbeat is None:
@@ -203,7 +216,7 @@ class RunWorker:
 
     # --- The job -----------------------------------------------------------------------------------------------
 
-    def _current_attempt(self, on_progress: Progress) -> _Attempt:
+    def _current_attempt(self, table: str, on_progress: Progress) -> _Attempt:
         """The job that steps can wait for. The first caller submits it; if that fails, it fails for all steps.
 
         Raises:
@@ -213,36 +226,56 @@ class RunWorker:
         with self._lock:
             if self._stopped.is_set():
                 raise dg.DagsterExecutionInterruptedError
-            if self._failure is not None:
-                raise self._failure
+            if table in self._failed and isinstance(self._failure, OutageError):  # it is retried
+                self._failed.clear()
+                self._failure, self._crashes = None, 0
+            self._raise_failure(table)
             if self._attempt is None or self._attempt.failure is not None:
-                number = self._attempt.number + 1 if self._attempt else 1
+                number = 1
+                if self._attempt is not None:
+                    number = self._attempt.number + 1
+                    self._close(self._attempt)
                 try:
                     # A worker that has crashed may have lacked memory.
-                    exchange = self._submit(number, on_progress, one_at_a_time=self._crashes > 0)
+                    exchange = self._submit(number, on_progress, one_at_a_time=self._has_crashed)
                 except EngineError as error:
                     self._failure = error
+                    self._failed.add(table)
                     raise
                 now = time.monotonic()
                 self._attempt = _Attempt(number, exchange, submitted=now, beat=now)
                 on_progress(f"{exchange.job}: the worker of this run")
             return self._attempt
 
-    def _note_end(self, attempt: _Attempt, error: WorkerLostError) -> None:
-        """Count the crash of a worker, once for all of its steps.
+    def _raise_failure(self, table: str) -> None:
+        """Raise the failure of the run's workers, if they have failed.
 
         Raises:
-            EngineError: it was the second one.
+            EngineError: a copy of the failure: one object that several threads raise would mix their tracebacks.
+        """
+        if self._failure is not None:
+            self._failed.add(table)
+            raise _copy(self._failure)
+
+    def _count_end(self, attempt: _Attempt, error: WorkerLostError, table: str) -> None:
+        """Count the end of a worker, once for all of its steps.
+
+        Raises:
+            OutageError: it was the second crash.
+            EngineError: a user has ended it.
         """
         with self._lock:
-            if attempt.has_crashed:
-                attempt.has_crashed = False
-                self._crashes += 1
+            if not attempt.is_counted:
+                attempt.is_counted = True
+                self._crashes += attempt.has_crashed
+                self._has_crashed = self._has_crashed or attempt.has_crashed
                 with suppress(BaseError):
+                    if attempt.exchange.is_closed():
+                        self._failure = EngineError(f"{attempt.job} was ended by `olist stop`")
                     attempt.exchange.close()
-            if self._crashes >= _MAX_CRASHES:
-                self._failure = self._failure or EngineError(self._with_log(attempt, error))
-                raise self._failure
+            if self._failure is None and self._crashes >= _MAX_CRASHES:
+                self._failure = OutageError(self._with_log(attempt, error))
+            self._raise_failure(table)
 
     def _with_log(self, attempt: _Attempt, error: WorkerLostError) -> str:
         """The error, and the last lines of the job's log."""
@@ -273,7 +306,7 @@ class RunWorker:
                 finally:
                     attempt.lock.release()
         if attempt.failure is not None:
-            raise attempt.failure
+            raise _copy(attempt.failure)
 
     def _ask(self, attempt: _Attempt, on_progress: Progress) -> EngineError | None:
         """Ask the service about the job; why no step can wait for it any more, None if steps can."""
@@ -293,7 +326,7 @@ class RunWorker:
             waited = time.monotonic() - attempt.submitted
             if attempt.heartbeat is None and waited > 60 * self._limits.start_minutes:
                 _cancel(self._service, attempt.job, force=False)
-                return EngineError(
+                return OutageError(
                     f"{attempt.job} is {attempt.state}, and did not start within {self._limits.start_minutes:g} "
                     "minutes: it was canceled; check the cluster's capacity, or set OLIST_EMR_START_MINUTES"
                 )
@@ -304,7 +337,7 @@ class RunWorker:
                 on_progress(f"the service does not answer, and the work goes on: {reason}")
             silent = time.monotonic() - max(attempt.unanswered_since, attempt.beat)
             if silent > _OUTAGE_SECONDS:
-                return EngineError(f"neither {attempt.job} nor its service has answered for {silent / 60:.0f} minutes")
+                return OutageError(f"neither {attempt.job} nor its service has answered for {silent / 60:.0f} minutes")
         return None
 
     # --- One step ----------------------------------------------------------------------------------------------
@@ -321,9 +354,12 @@ class RunWorker:
                 answer, lines = self._read(attempt, name, on_progress)
                 last_success = time.monotonic()
             except BaseError as error:
-                log("the lake does not answer, and the work goes on", summarize_error(error, self._lake))
+                reason = summarize_error(error, self._lake)
+                log("the lake does not answer, and the work goes on", reason)
                 if time.monotonic() - last_success > _OUTAGE_SECONDS:
-                    raise
+                    raise OutageError(
+                        f"the lake has not answered for {_OUTAGE_SECONDS // 60} minutes: {reason}"
+                    ) from None
             for line in lines[passed_on:]:
                 on_progress(redact(line, self._lake))
             passed_on = max(passed_on, len(lines))
@@ -364,18 +400,21 @@ class RunWorker:
                 "set OLIST_EMR_RUN_MINUTES"
             )
 
-    def _withdraw(self, attempt: _Attempt, name: str, on_progress: Progress) -> None:
+    def _withdraw(self, attempt: _Attempt, name: str, on_progress: Progress) -> bool:
         """Withdraw a request, and wait until nothing of its step runs. If the worker does not answer, it is ended.
+
+        Returns:
+            Whether it is certain that nothing runs; not if neither the worker nor its service has answered.
 
         Raises:
             EngineError: it cannot be ended.
         """
         half = self._limits.stop_seconds / 2
         if withdraw(attempt.exchange, name, half):
-            return
+            return True
         with attempt.lock:
             if attempt.failure is not None:
-                return
+                return isinstance(attempt.failure, WorkerLostError)
             on_progress(f"{attempt.job} does not stop the step: ending the worker")
             try:
                 end_job(self._service, attempt.exchange, half)
@@ -383,6 +422,12 @@ class RunWorker:
                 attempt.failure = self._failure = error  # no other worker may start beside it
                 raise
             attempt.failure = WorkerLostError(f"{attempt.job} was ended, because it did not stop a step")
+            return True
+
+
+def _copy(error: EngineError) -> EngineError:
+    """The same error as another object."""
+    return type(error)(*error.args)
 
 
 def _wait_text(attempt: _Attempt) -> str:

@@ -125,7 +125,7 @@ def test_the_longest_arguments_of_a_worker_are_within_emrs_limit(monkeypatch):
 
 def test_workers_have_sizes_and_their_price():
     cluster = EmrEngine(lake="s3://shop/lake", max_executors=6)
-    assert cluster.price_per_hour == pytest.approx(4 * 0.06)
+    assert cluster.price_per_hour == pytest.approx(8 * 0.06)  # a primary and a core node
     serverless = EmrServerlessEngine(lake="s3://shop/lake", max_executors=2)
     words = serverless._spark_options(SUBMISSION)  # noqa: SLF001 - without an application
     own = dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "--conf")

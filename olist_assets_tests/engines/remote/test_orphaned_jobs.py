@@ -4,19 +4,19 @@ import pytest
 from botocore.exceptions import ClientError
 
 from olist_assets.engines.remote.emr import EmrEngine
-from olist_assets.engines.remote.job import WorkerKey
+from olist_assets.engines.remote.job import LiveJob, WorkerKey
 from olist_assets.errors import EngineError
 
 
 @pytest.fixture
 def emr(monkeypatch):
     """An engine whose cluster has jobs of two runs, and one job of others."""
-    jobs = {
-        "c/1": WorkerKey.create("s3://shop-lake/lake", "run-a").name,
-        "c/2": WorkerKey.create("s3://shop-lake/lake", "run-b").name,
-        "c/3": "backup",
-    }
-    monkeypatch.setattr(EmrEngine, "live", lambda _self: iter(jobs.items()))
+    jobs = [
+        LiveJob("c/1", WorkerKey.create("s3://shop-lake/lake", "run-a").name, "RUNNING"),
+        LiveJob("c/2", WorkerKey.create("s3://shop-lake/lake", "run-b").name, "RUNNING"),
+        LiveJob("c/3", "backup", "PENDING"),
+    ]
+    monkeypatch.setattr(EmrEngine, "live", lambda _self: iter(jobs))
     return EmrEngine(lake="s3://shop-lake/lake")
 
 

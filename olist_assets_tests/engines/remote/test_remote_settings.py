@@ -38,6 +38,8 @@ def text_and_value(engine, field: str):
         return "a, b", ["a", "b"]
     if field == "tags":
         return "team=data, cost=a=b", {"team": "data", "cost": "a=b"}
+    if field.endswith("units"):
+        return "16", 16
     if field.endswith("_memory"):
         return "5g", "5g"
     return EXAMPLES[engine.model_fields[field].annotation]
@@ -128,8 +130,12 @@ def test_a_flag_takes_true_or_false(text, expected, set_variables):
 def test_the_documentation_has_one_row_per_variable():
     rows = {row.variable: row for row in setting_rows()}
     assert len(rows) == len(setting_rows())
-    assert rows["OLIST_EMR_UNITS"] == ("OLIST_EMR_UNITS", "4", "minimum vCPUs of all core and task nodes")
-    assert rows["OLIST_EMR_APPLICATIONS"].default == "Spark,Livy,JupyterEnterpriseGateway"
+    assert rows["OLIST_EMR_UNITS"] == (
+        "OLIST_EMR_UNITS",
+        "4",
+        "minimum vCPUs of all core and task nodes, a multiple of 4",
+    )
+    assert rows["OLIST_EMR_APPLICATIONS"].default == "Spark"
     assert rows["OLIST_EMR_SPOT"].default == "false"
     assert rows["OLIST_EMR_TAGS"].default == "none"
     assert rows["OLIST_EMR_POLL_SECONDS"].default == "30"
@@ -147,7 +153,7 @@ def test_the_cluster_has_instance_fleets_scaling_limits_and_an_idle_timeout():
     ).job_flow()
     assert flow["Instances"]["Ec2SubnetIds"] == ["a", "b"]
     assert flow["Instances"]["KeepJobFlowAliveWhenNoSteps"]
-    primary, core = flow["Instances"]["InstanceFleets"]
+    primary, core, task = flow["Instances"]["InstanceFleets"]
     assert (primary["InstanceFleetType"], primary["TargetOnDemandCapacity"]) == ("MASTER", 1)
     assert (core["InstanceFleetType"], core["TargetOnDemandCapacity"]) == ("CORE", 8)
     assert [(type_["InstanceType"], type_["WeightedCapacity"]) for type_ in core["InstanceTypeConfigs"]] == [
@@ -155,6 +161,8 @@ def test_the_cluster_has_instance_fleets_scaling_limits_and_an_idle_timeout():
         ("m5.xlarge", 4),
         ("m6a.xlarge", 4),
     ]
+    assert task["TargetOnDemandCapacity"] == 4
+    assert task["InstanceTypeConfigs"] == core["InstanceTypeConfigs"]
     assert flow["ManagedScalingPolicy"]["ComputeLimits"] == {
         "UnitType": "InstanceFleetUnits",
         "MinimumCapacityUnits": 8,
@@ -166,9 +174,31 @@ def test_the_cluster_has_instance_fleets_scaling_limits_and_an_idle_timeout():
     assert flow["StepConcurrencyLevel"] == 5
 
 
+def test_a_cluster_that_does_not_grow_has_no_task_fleet():
+    fleets = EmrEngine(lake=LAKE, units=8, max_units=8).job_flow()["Instances"]["InstanceFleets"]
+    assert [fleet["InstanceFleetType"] for fleet in fleets] == ["MASTER", "CORE"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"OLIST_EMR_UNITS": "6"}, r"^OLIST_EMR_UNITS=6: .*multiple of 4"),
+        ({"OLIST_EMR_UNITS": "0"}, r"^OLIST_EMR_UNITS=0: .*greater than or equal to 4"),
+        ({"OLIST_EMR_UNITS": "40"}, r"^OLIST_EMR_MAX_UNITS=32: .*OLIST_EMR_UNITS=40"),
+        ({"OLIST_EMR_UNITS": "16", "OLIST_EMR_MAX_UNITS": "8"}, r"^OLIST_EMR_MAX_UNITS=8: .*OLIST_EMR_UNITS=16"),
+    ],
+)
+def test_capacity_is_in_whole_instances_and_the_maximum_not_below_the_minimum(variables, message, set_variables):
+    set_variables(variables)
+    with pytest.raises(SettingsError, match=message):
+        EmrSettings.load()
+
+
 def test_only_capacity_beyond_the_minimum_is_spot():
     limits = EmrEngine(lake=LAKE, units=8, max_units=64, spot=True).job_flow()["ManagedScalingPolicy"]["ComputeLimits"]
     assert (limits["MaximumCoreCapacityUnits"], limits["MaximumOnDemandCapacityUnits"]) == (8, 8)
+    _, core, task = EmrEngine(lake=LAKE, units=8, spot=True).job_flow()["Instances"]["InstanceFleets"]
+    assert (core["TargetOnDemandCapacity"], task["TargetSpotCapacity"]) == (8, 4)
 
 
 def test_the_cluster_has_the_tags_that_the_roles_require():

@@ -16,7 +16,7 @@ from olist_assets.engines.remote import worker
 from olist_assets.engines.remote.exchange import Exchange
 from olist_assets.engines.remote.job import JobPhase, JobStatus
 from olist_assets.engines.remote.worker import Limits, RunWorker, end_job, withdraw
-from olist_assets.errors import EngineError
+from olist_assets.errors import EngineError, OutageError
 from spark_steps.protocol import StepRequest, StepResult, TableHandle
 from spark_steps.worker import Heartbeat, Phase
 
@@ -216,6 +216,18 @@ def test_a_second_lost_worker_is_an_error(cluster, running):
     with pytest.raises(EngineError, match=r"^job-2 is FAILED: out of memory"):
         running(run_worker, "raw/sellers").result(20)
     assert cluster.submitted == [(1, False), (2, True)]
+
+
+def test_a_retried_step_submits_a_worker_again_for_all_retried_steps(cluster, running):
+    cluster.service.states |= {"job-1": FAILED, "job-2": FAILED}
+    run_worker = cluster.worker()
+    with pytest.raises(OutageError):
+        running(run_worker).result(20)
+    retried = [running(run_worker, table) for table in ("raw/orders", "raw/sellers")]
+    for name in wait_for(lambda: cluster.names(3) if len(cluster.names(3)) == 2 else None):
+        cluster.write(f"{name}/result.json", RESULT, 3)
+    assert [step.result(20).text for step in retried] == [RESULT] * 2
+    assert cluster.submitted == [(1, False), (2, True), (3, True)]  # they may have lacked memory
 
 
 def test_a_canceled_worker_is_replaced_only_when_it_is_silent(cluster, running):
@@ -432,3 +444,18 @@ def test_a_lake_that_does_not_answer_for_a_while_stops_nothing(cluster, running,
     cluster.write(f"{name}/result.json", RESULT)
     assert step.result(20).text == RESULT
     assert not any("secret" in line for line in lines)
+
+
+def test_a_lake_that_does_not_answer_for_long_is_an_outage(cluster, running, monkeypatch):
+    monkeypatch.setattr(worker, "_OUTAGE_SECONDS", 0.2)
+    step = running(cluster.worker())
+    wait_for(cluster.names)
+
+    def refuse(*_):
+        raise GenericError("PUT http://secret/lake: 503")
+
+    monkeypatch.setattr(Exchange, "read_answer", refuse)
+    monkeypatch.setattr(Exchange, "withdraw", refuse)
+    with pytest.raises(OutageError, match="the lake has not answered for"):
+        step.result(20)
+    assert Exchange.find_last(cluster.store, "raw/orders")  # so that a retry withdraws the request
