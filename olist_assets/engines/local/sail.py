@@ -34,7 +34,13 @@ class SailEngine(LocalEngine):
 
 
 MEMORY_VARIABLE, MEMORY_BYTES = "SAIL_RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE", 2_000_000_000
-_SETTINGS = {"RUST_LOG": "error", "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair", MEMORY_VARIABLE: f"{MEMORY_BYTES}"}
+_SETTINGS = {
+    "RUST_LOG": "error",
+    "SAIL_RUNTIME__MEMORY_POOL__TYPE": "fair",
+    MEMORY_VARIABLE: f"{MEMORY_BYTES}",
+    # Free memory returns to the system after 10 ms instead of a second: 10 million orders take 3.7 GB, not 4.2.
+    "MIMALLOC_PURGE_DELAY": "10",
+}
 """Sail's own settings, which it reads when it is loaded. A variable that is set already wins.
 
 All queries share the memory, in bytes. One that needs more of it for a sort or an aggregate continues on disk.
