@@ -12,7 +12,7 @@ from rich.table import Table
 from olist_assets.aws.redaction import redact
 from olist_assets.cli.console import literal, out, print_error, print_note
 from olist_assets.cli.run import open_lakehouse, run_recovery
-from olist_assets.errors import EngineError
+from olist_assets.errors import EngineError, OlistError
 from olist_assets.settings.engine_names import LOCAL_ENGINES, EngineName
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def status(
     machines: list[Machine] = []
     try:
         machines = _find_machines(settings)
-    except EngineError as error:
+    except OlistError as error:
         notes.append(f"machines of {settings.engine}: {error}")
     if json_:
         _print_json(
@@ -76,7 +76,7 @@ def _find_machines(settings: "Settings") -> list["Machine"]:
     """The live machines of the configured engine.
 
     Raises:
-        EngineError: AWS refused a request.
+        OlistError: a setting of the engine is not accepted, or AWS refused a request.
     """
     if settings.engine in LOCAL_ENGINES:
         return []

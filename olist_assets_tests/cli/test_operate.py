@@ -80,3 +80,15 @@ def test_the_plan_of_a_rebuild_is_printed_as_json(loaded):
 )
 def test_a_rebuild_without_known_tables_is_refused(loaded, arguments, code, message):
     assert message in loaded("rebuild", *arguments, fails=code)
+
+
+def test_a_wrong_setting_of_an_engine_on_aws_is_a_note_of_the_status(loaded):
+    output = loaded("status", OLIST_ENGINE="emr", OLIST_EMR_UNITS="6")
+    assert "no open problems" in output
+    assert "note: machines of emr: OLIST_EMR_UNITS=6: Input should be a multiple of 4" in output
+
+
+def test_an_engine_of_this_machine_has_no_machines_to_end(loaded):
+    assert loaded("stop") == "no machine of sail to end\n"
+    assert json.loads(loaded("stop", "--json", "--yes")) == {"machines": [], "ended": True}
+    assert "has no workers on AWS" in loaded("spark-ui", "j-1/s-1", fails=1)
