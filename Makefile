@@ -73,6 +73,7 @@ package: .venv/.done ## Build the code and environment of steps on EMR, into dis
 bench: setup ## Time engines, competitors and daily loads: ORDERS="100000 1000000", or DUMP=folder
 	@$(BIN)/python -m bench $(if $(DUMP),--dump '$(DUMP)',--orders $(ORDERS))
 	@$(BIN)/python -m bench.daily_load
+	@$(BIN)/python -m bench.emr_model
 	@$(BIN)/python -m bench.many_files
 	@$(BIN)/python -m bench.readme
 
