@@ -61,7 +61,7 @@ def run(times: Sequence[int], *, runs: int, workspace: Path, progress: Callable[
     shop, daily = workspace / "shop", workspace / "daily"
     generate(shop, orders=_ORDERS, days=_DAYS, seed=_SEED)
     olist(["replay", str(shop)], {"OLIST_SOURCE": str(daily)}, workspace)
-    day = _last_full_day_of_sales(daily)
+    day = last_full_day_of_sales(daily)
     fastest: dict[int, Load] = {}
     for factor in times:
         source = workspace / f"source-{factor}"
@@ -92,7 +92,7 @@ def run(times: Sequence[int], *, runs: int, workspace: Path, progress: Callable[
     return fastest
 
 
-def _last_full_day_of_sales(daily: Path) -> str:
+def last_full_day_of_sales(daily: Path) -> str:
     """The second to last day with orders: the last one may be incomplete."""
     placed = [folder.name for folder in sorted(daily.iterdir()) if list(folder.glob("olist_customers_dataset*"))]
     return placed[-2]

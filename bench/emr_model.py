@@ -1,7 +1,7 @@
 """`python -m bench.emr_model`: time and cost of loads on EMR, from measured Spark work and AWS's list prices.
 
 Nothing runs on AWS. The work is measured on local Spark: a whole load and the load of the day after it, both with few
-orders and with five times as many. `emr_prices.json` has the prices, `Assumptions` what is neither measured nor listed.
+orders and with five times as many. `emr_prices.json` has the prices, and `Assumptions` all other inputs.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Self
 
 from bench import report
+from bench.daily_load import last_full_day_of_sales
 from bench.full_load import Lakehouse, olist
 from olist_assets.engines.remote.settings import EmrFields, EmrServerlessFields
 from olist_assets.sources.generator.dump import generate
@@ -58,7 +59,7 @@ class Prices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumptions:
-    """What is neither measured nor in a price list.
+    """Inputs that are neither measured nor in a price list.
 
     Attributes:
         core_speed: the speed of a vCPU, as a multiple of a core of the measuring machine.
@@ -149,9 +150,8 @@ def _measure(workspace: Path, factor: int, progress: Callable[[str], None]) -> M
     dump, daily, source = workspace / "dump", workspace / "daily", workspace / "source"
     generate(dump, orders=_ORDERS * factor, days=_DAYS, seed=_SEED)
     olist(["replay", str(dump)], {"OLIST_SOURCE": str(daily)}, workspace)
-    days = sorted(daily.iterdir())
-    day = [folder for folder in days if list(folder.glob("olist_customers_dataset*"))][-2]  # the last may be incomplete
-    for folder in days:
+    day = daily / last_full_day_of_sales(daily)
+    for folder in sorted(daily.iterdir()):
         if folder.name < day.name:
             shutil.copytree(folder, source / folder.name)
     with Lakehouse("spark", source, workspace / "lake") as lakehouse:
@@ -245,7 +245,7 @@ class Model:
         )
 
     def _step_seconds(self, scenario: Scenario, driver_cores: int, executor_cores: int, slots: int) -> float:
-        """The seconds of all steps: what no row causes, on the driver; what rows cause, on the executors; and S3."""
+        """The seconds of all steps: fixed work on the driver, work per order on the executors, and waits for S3."""
         work, assumed = self._work, self._assumed
         fixed = work.day if scenario.known_orders else work.load
         rows = work.per_order * scenario.orders + work.per_known_order * scenario.known_orders

@@ -98,7 +98,7 @@ def _machine_grid(engine: str, machines: list["Machine"]) -> Table:
 
 def _run_of(machine: "Machine") -> str:
     """The run of a worker, or what else it is."""
-    if machine.is_own or machine.kind != "worker":
+    if machine.is_own or not machine.is_worker:
         return machine.run_id
     return "of another lake" if machine.run_id else "of another program"
 
@@ -110,7 +110,7 @@ def stop(
 ) -> None:
     """End this lake's workers on AWS, and the cluster or application if no job of others runs on it.
 
-    Notebooks are no jobs: they end with their cluster. A run that waits for its worker fails; what it has committed is
+    Notebooks are not jobs: they end with their cluster. A run that waits for its worker fails; what it has committed is
     kept, and `olist run` continues it.
     """
     from olist_assets.engines import create_engine  # noqa: PLC0415 - imports Dagster
@@ -119,11 +119,10 @@ def stop(
     settings = load_settings()
     engine = create_engine(settings)
     machines = engine.machines()
-    shared = {machine.id.split("/")[0] for machine in machines if machine.kind == "worker" and not machine.is_own}
-    to_end = [
-        machine for machine in machines if machine.is_own or (machine.kind != "worker" and machine.id not in shared)
-    ]
-    to_end.sort(key=lambda machine: machine.kind != "worker")  # workers first
+    shared = {machine.host for machine in machines if machine.is_worker and not machine.is_own}
+    workers = [machine for machine in machines if machine.is_own]
+    hosts = [machine for machine in machines if not machine.is_worker and machine.id not in shared]
+    to_end = workers + hosts
     errors = list[str]()
     for machine in to_end if yes else []:
         try:

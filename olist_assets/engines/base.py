@@ -15,7 +15,7 @@ from spark_steps.steps import run_step
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What an engine uses on AWS, and what costs money while it exists.
+    """A cluster, an application or a worker of an engine on AWS.
 
     Attributes:
         kind: cluster, application or worker.
@@ -35,6 +35,16 @@ class Machine:
     is_own: bool = False
     folder: str = ""
     price_per_hour: float = 0.0
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether it is a worker, or a job of others, and not what it runs on."""
+        return self.kind == "worker"
+
+    @property
+    def host(self) -> str:
+        """The id of the cluster or application."""
+        return self.id.split("/")[0]
 
 
 class Engine(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgument] - Dagster's own form

@@ -202,7 +202,7 @@ class RemoteEngine(RemoteFields, Engine):
             EngineError: AWS refused a request.
         """
         try:
-            if machine.kind != "worker":
+            if not machine.is_worker:
                 self.end_host(machine.id)
                 return
             Exchange(self._store, machine.folder, self.name, machine.id).close()

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError  # pyright: ignore[reportMissingType
 from olist_assets.aws.clients import call_at_most_once, create_client, create_client_without_retries
 from olist_assets.engines.base import Machine
 from olist_assets.engines.remote.base import RemoteEngine
-from olist_assets.engines.remote.job import JobPhase, JobStatus, LiveJob, Submission, spark_options
+from olist_assets.engines.remote.job import TAG, JobPhase, JobStatus, LiveJob, Submission, spark_options
 from olist_assets.engines.remote.settings import VCPUS, EmrFields, EmrSettings
 from olist_assets.engines.remote.waiting import log_changes
 from olist_assets.errors import EngineError, OutageError
@@ -22,9 +22,8 @@ from spark_steps.protocol import Progress
 _LIVE_CLUSTER = ["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]
 _READY_CLUSTER = {"RUNNING", "WAITING"}
 _OUTAGES = {"INTERNAL_ERROR", "INSTANCE_FAILURE", "INSTANCE_FLEET_TIMEOUT"}
-"""Codes of why a cluster terminates that are no mistake of a user."""
+"""Reasons for the end of a cluster that are outages, and no mistakes of a user."""
 
-_TAG = "olist:lakehouse"
 _LIVE_STEP = ["PENDING", "CANCEL_PENDING", "RUNNING"]
 _PHASES = {
     "PENDING": JobPhase.WAITING,
@@ -40,7 +39,7 @@ _SPOT = {
     "TimeoutDurationMinutes": 10,
     "TimeoutAction": "SWITCH_TO_ON_DEMAND",
 }
-"""How spot instances are chosen, and what is taken if there are none in time."""
+"""How EMR chooses spot instances; if it finds none in time, it takes on-demand ones."""
 
 _CORE_ONLY = {"yarn.node-labels.enabled": "true", "yarn.node-labels.am.default-node-label-expression": "CORE"}
 """Application masters run on core nodes, because a spot instance may be taken away."""
@@ -198,8 +197,8 @@ class EmrEngine(EmrFields, RemoteEngine):
         """How a cluster that was found differs from one that would be created, as far as it matters to workers."""
         if (release := described.get("ReleaseLabel")) != self.release:
             yield f"has the release {release}, not {self.release} (OLIST_EMR_RELEASE)"
-        if _TAG not in {tag["Key"] for tag in described.get("Tags", ())}:
-            yield f"lacks the tag {_TAG}, which the roles in deploy/ require: they may refuse its use"
+        if TAG not in {tag["Key"] for tag in described.get("Tags", ())}:
+            yield f"lacks the tag {TAG}, which the roles in deploy/ require: they may refuse its use"
 
     def _find_cluster(self) -> str | None:
         return next((cluster.id for cluster in self.hosts()), None)
@@ -295,7 +294,7 @@ class EmrEngine(EmrFields, RemoteEngine):
 
     def _cluster_tags(self) -> list[dict[str, str]]:
         """The tag that the roles in deploy/ require of the project's clusters, EMR's own, and the configured tags."""
-        tags = {_TAG: self.cluster, "for-use-with-amazon-emr-managed-policies": "true", **self.tags}
+        tags = {TAG: self.cluster, "for-use-with-amazon-emr-managed-policies": "true", **self.tags}
         return [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def _is_terminating(self, cluster: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from olist_assets.aws.clients import create_client
 from olist_assets.engines.base import Machine
 from olist_assets.engines.remote.base import RemoteEngine
-from olist_assets.engines.remote.job import ENVIRONMENT, JobPhase, JobStatus, LiveJob, Submission, spark_options
+from olist_assets.engines.remote.job import ENVIRONMENT, TAG, JobPhase, JobStatus, LiveJob, Submission, spark_options
 from olist_assets.engines.remote.settings import EmrServerlessFields, EmrServerlessSettings
 from olist_assets.engines.remote.waiting import DeadlineError, poll_until
 from olist_assets.errors import EngineError
@@ -174,7 +174,7 @@ class EmrServerlessEngine(EmrServerlessFields, RemoteEngine):
     @property
     def _tags(self) -> dict[str, str]:
         """The tag by which the roles in deploy/ recognize the project's own resources, and the configured tags."""
-        return {"olist:lakehouse": self.application, **self.tags}
+        return {TAG: self.application, **self.tags}
 
     @cached_property
     def _serverless(self) -> Any:

@@ -10,6 +10,9 @@ from typing import NamedTuple, Self
 
 from olist_assets.engines.spark_properties import SPARK, s3_encryption
 
+TAG = "olist:lakehouse"
+"""The tag of the project's own clusters, applications and job runs, which the roles in deploy/ require."""
+
 ENVIRONMENT = "environment"
 """Folder that the packed environment is unpacked into on the machine of a step."""
 

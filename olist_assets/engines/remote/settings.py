@@ -69,11 +69,12 @@ class RemoteFields(BaseModel):
         15, description="minutes of idle time after which the cluster terminates or the application stops"
     )
     start_minutes: float = Field(
-        30.0, description="minutes that a run's worker may take to start; then it is canceled, an outage"
+        30.0,
+        description="minutes that a run's worker may take to start; then it is canceled, which counts as an outage",
     )
     run_minutes: float = Field(240.0, description="minutes that one step may take; then it is stopped and fails")
     retries: int = Field(
-        2, ge=0, description="how often a step is retried after an outage: machines, capacity or a service that fail"
+        2, ge=0, description="how often a step is retried after an outage: lost machines, no capacity, or no answer"
     )
     retry_seconds: float = Field(60.0, ge=0, description="seconds before such a retry")
     poll_seconds: float = Field(30.0, description="seconds between two requests for the state of a run's worker")
